@@ -1,0 +1,2 @@
+export { type LabLibvirtd, type LabLibvirtdOptions, startLibvirtd } from "./libvirtd.ts";
+export { claimPortBlock, type PortBlock } from "./ports.ts";
