@@ -1,0 +1,52 @@
+/** Who asks. Doors (gateway, web) establish it; owners check it against the operation's permission. */
+
+export const permissions = {
+  "zone.read": "See the zone's figures",
+  "pool.read": "See pools",
+  "pool.write": "Create and delete pools",
+  "cell.read": "See cells",
+  "cell.write": "Add, remove, enable and disable cells",
+  "instance.read": "See instances, their screens and why they are where they are",
+  "instance.create": "Create instances",
+  "instance.operate": "Start, stop and reboot instances",
+  "instance.console": "Use an instance's console",
+  "instance.delete": "Delete instances",
+  "image.read": "See disk images",
+  "image.write": "Upload and delete disk images",
+  "media.read": "See media images",
+  "media.write": "Upload and delete media images",
+  "task.read": "See tasks",
+  "task.cancel": "Cancel tasks",
+  "event.read": "Follow events",
+  "user.read": "See people",
+  "token.own": "Have bearer tokens of one's own",
+} as const;
+export type Permission = keyof typeof permissions;
+
+/**
+ * What an operation asks of its caller: a permission; `public` for what works before login; `internal` for what only
+ * services ask of each other.
+ */
+export type Requirement = Permission | "public" | "internal";
+
+/**
+ * A person (`user`), a service acting for itself (`service`), someone with the operator's credentials file speaking NATS directly
+ * (`operator`: no `Nano-Actor` header at all), or nobody (`anonymous`).
+ */
+export interface Actor {
+  readonly kind: "user" | "service" | "operator" | "anonymous";
+  readonly id: string;
+  readonly name: string;
+  /** `"*"` holds every permission, those added later included. */
+  readonly permissions: readonly (Permission | "*")[];
+}
+
+export const operatorActor: Actor = { kind: "operator", id: "operator", name: "operator", permissions: ["*"] };
+export const anonymousActor: Actor = { kind: "anonymous", id: "anonymous", name: "anonymous", permissions: [] };
+export const serviceActor = (name: string): Actor => ({ kind: "service", id: name, name, permissions: ["*"] });
+
+export const mayDo = (actor: Actor, requirement: Requirement): boolean => {
+  if (requirement === "public") return true;
+  if (requirement === "internal") return actor.kind === "service" || actor.kind === "operator";
+  return actor.permissions.includes("*") || actor.permissions.includes(requirement);
+};

@@ -1,0 +1,93 @@
+/** From untrusted bytes to typed values: the only place where JSON becomes a contract type. */
+import type { Static, TSchema } from "@sinclair/typebox";
+import { type TypeCheck, TypeCompiler } from "@sinclair/typebox/compiler";
+import { Value } from "@sinclair/typebox/value";
+import { NanoError } from "./errors.ts";
+
+const compiled = new WeakMap<TSchema, TypeCheck<TSchema>>();
+const checkerOf = (schema: TSchema): TypeCheck<TSchema> => {
+  let checker = compiled.get(schema);
+  if (!checker) {
+    checker = TypeCompiler.Compile(schema);
+    compiled.set(schema, checker);
+  }
+  return checker;
+};
+
+export interface FieldProblem {
+  /** JSON Pointer (RFC 6901) to the field; empty for the whole. */
+  path: string;
+  message: string;
+}
+
+const maxProblems = 20;
+
+/** What does not fit, without repeating the values: they may be secrets. */
+const problemsOf = (schema: TSchema, value: unknown): FieldProblem[] => {
+  const problems = new Map<string, FieldProblem>();
+  for (const error of checkerOf(schema).Errors(value)) {
+    if (problems.has(error.path)) continue;
+    const hint: unknown = error.schema.description;
+    const allowed = Array.isArray(error.schema.enum) ? `one of ${error.schema.enum.join(", ")}` : undefined;
+    const expected = allowed ?? (typeof hint === "string" ? hint : undefined);
+    const unknownField = error.message === "Unexpected property";
+    const missing = error.value === undefined && !unknownField;
+    problems.set(error.path, {
+      path: error.path,
+      message: unknownField
+        ? "There is no such field"
+        : `${missing ? "Missing" : error.message}${expected ? `: ${expected}` : ""}`,
+    });
+    if (problems.size >= maxProblems) break;
+  }
+  return [...problems.values()];
+};
+
+/** @throws NanoError `invalid-input` with `details.fields: FieldProblem[]`. */
+export const decode = <S extends TSchema>(schema: S, value: unknown, doing: string): Static<S> => {
+  if (checkerOf(schema).Check(value)) return value as Static<S>;
+  const fields = problemsOf(schema, value);
+  const first = fields[0];
+  throw new NanoError(
+    "invalid-input",
+    `${doing}: ${first ? `${first.path === "" ? "the input" : first.path.slice(1)}: ${first.message}` : "the input does not fit"}`,
+    { details: { fields } },
+  );
+};
+
+/** Whether it fits, without saying why not. */
+export const fits = <S extends TSchema>(schema: S, value: unknown): value is Static<S> =>
+  checkerOf(schema).Check(value);
+
+/** Deeper JSON than this is refused before it is parsed. */
+const maxDepth = 32;
+
+/** @throws NanoError `malformed-request` when it is not one JSON object, or nested more than 32 deep. */
+export const parseObject = (text: string, doing: string): Record<string, unknown> => {
+  if (text === "") return {};
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (inString) {
+      if (c === 0x5c) i++;
+      else if (c === 0x22) inString = false;
+    } else if (c === 0x22) inString = true;
+    else if (c === 0x7b || c === 0x5b) {
+      if (++depth > maxDepth)
+        throw new NanoError("malformed-request", `${doing}: the JSON is nested more than ${maxDepth} deep`);
+    } else if (c === 0x7d || c === 0x5d) depth--;
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new NanoError("malformed-request", `${doing}: the request is not well-formed JSON`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new NanoError("malformed-request", `${doing}: the request must be one JSON object`);
+  return value as Record<string, unknown>;
+};
+
+/** Query and path strings to what the schema wants ("2" → 2, "true" → true); what cannot be converted is left for `decode` to refuse. */
+export const fromStrings = (schema: TSchema, value: Record<string, unknown>): unknown => Value.Convert(schema, value);

@@ -1,0 +1,294 @@
+/**
+ * Every error a person or a script can meet: a stable code, the HTTP status it has over REST, what it means and what to do.
+ * The portal serves each as a page at `/errors/<code>`; RFC 9457 problem documents name that page as their `type`.
+ */
+export interface ErrorDefinition {
+  readonly status: number;
+  readonly title: string;
+  readonly remedy: string;
+  /** The same request may succeed later without being changed. */
+  readonly retryable?: true;
+}
+
+const define = <const T extends Record<string, ErrorDefinition>>(
+  table: T,
+): { readonly [K in keyof T]: ErrorDefinition } => table;
+
+export const errorDefinitions = define({
+  // The request itself
+  "malformed-request": {
+    status: 400,
+    title: "The request could not be read",
+    remedy: "Send one well-formed JSON object.",
+  },
+  "invalid-input": {
+    status: 422,
+    title: "The input does not fit",
+    remedy: "Correct the fields named in details.fields.",
+  },
+  "payload-too-large": { status: 413, title: "The request is too large", remedy: "Send less in one request." },
+  "unsupported-media-type": {
+    status: 415,
+    title: "This content type is not understood",
+    remedy: "Send application/json.",
+  },
+  "unknown-operation": {
+    status: 404,
+    title: "There is no such operation",
+    remedy: "See the Swagger UI or `nats micro ls` for what exists.",
+  },
+  "idempotency-key-reused": {
+    status: 422,
+    title: "This idempotency key was used for another request",
+    remedy: "Use a new Idempotency-Key for a new request.",
+  },
+  "revision-mismatch": {
+    status: 412,
+    title: "It was changed by someone else meanwhile",
+    remedy: "Read it again and repeat the change with its new ETag.",
+  },
+  // People
+  unauthenticated: { status: 401, title: "Who are you?", remedy: "Log in, or send a bearer token." },
+  "login-failed": {
+    status: 401,
+    title: "Unknown name or wrong password",
+    remedy: "Check both. After several failures wait a minute.",
+  },
+  forbidden: {
+    status: 403,
+    title: "You may not do this",
+    remedy: "Ask an administrator for the permission named in details.",
+  },
+  "foreign-origin": {
+    status: 403,
+    title: "The request comes from another site",
+    remedy: "Use the portal itself, or a bearer token.",
+  },
+  "setup-done": { status: 409, title: "The first administrator exists already", remedy: "Log in." },
+  "ticket-invalid": {
+    status: 401,
+    title: "This ticket is unknown, used or expired",
+    remedy: "Ask for a new one and use it at once.",
+  },
+  "user-not-found": { status: 404, title: "No such person", remedy: "List the people there are." },
+  "token-not-found": { status: 404, title: "No such token", remedy: "List your tokens." },
+  // Things
+  "pool-not-found": { status: 404, title: "No such pool", remedy: "List the pools with pool.list." },
+  "cell-not-found": {
+    status: 404,
+    title: "No such cell",
+    remedy: "List the cells with cell.list; a new cell appears when it has been discovered.",
+  },
+  "instance-not-found": { status: 404, title: "No such instance", remedy: "List the instances with instance.list." },
+  "image-not-found": { status: 404, title: "No such disk image", remedy: "List the images with image.list." },
+  "media-not-found": { status: 404, title: "No such media image", remedy: "List the media with media.list." },
+  "task-not-found": {
+    status: 404,
+    title: "No such task",
+    remedy: "List the tasks with task.list; ended ones are kept for a bounded time.",
+  },
+  "decision-not-found": {
+    status: 404,
+    title: "No such decision",
+    remedy: "Take the id from the instance or the task.",
+  },
+  "name-taken": { status: 409, title: "The name is in use", remedy: "Choose another name." },
+  "wrong-state": { status: 409, title: "Not possible in this state", remedy: "See details.state and details.allowed." },
+  busy: {
+    status: 409,
+    title: "Another task is working on it",
+    remedy: "Wait for the task in details.taskId, or cancel it.",
+  },
+  "pool-not-empty": {
+    status: 409,
+    title: "The pool still has cells or instances",
+    remedy: "Remove them from the pool first.",
+  },
+  "pool-protected": { status: 409, title: "The default pool stays", remedy: "Delete other pools instead." },
+  "cell-in-pool": {
+    status: 409,
+    title: "The cell is in a pool already",
+    remedy: "Remove it from its pool first; a cell is in one pool at most.",
+  },
+  "cell-not-in-pool": { status: 409, title: "The cell is in no pool", remedy: "Add it to a pool first." },
+  "cell-not-empty": { status: 409, title: "The cell still hosts instances", remedy: "Delete or migrate them first." },
+  "cell-offline": {
+    status: 503,
+    title: "The cell does not answer",
+    remedy: "Check the host and its cell service; it joins again by itself.",
+    retryable: true,
+  },
+  "no-room": {
+    status: 507,
+    title: "No cell can take it",
+    remedy: "See the decision: it says what each cell lacked and the smallest change that would make it fit.",
+  },
+  "stale-epoch": {
+    status: 409,
+    title: "The command is older than the cell's knowledge",
+    remedy: "Nothing: the scheduler sends the newer one.",
+  },
+  "not-cancellable": {
+    status: 409,
+    title: "The task cannot be cancelled",
+    remedy: "It has ended, or its current step must finish.",
+  },
+  cancelled: { status: 409, title: "The task was cancelled", remedy: "Start it again if it is still wanted." },
+  "image-not-ready": {
+    status: 409,
+    title: "The image is not ready",
+    remedy: "Finish its upload first; see its state.",
+  },
+  "disk-smaller-than-image": {
+    status: 422,
+    title: "The system disk is smaller than the image",
+    remedy: "Ask for at least the size in details.minimumGiB.",
+  },
+  // Uploads
+  "upload-incomplete": {
+    status: 400,
+    title: "The upload ended early",
+    remedy: "Upload the whole file again with a new ticket.",
+  },
+  "upload-in-progress": {
+    status: 409,
+    title: "This image is being uploaded by another request",
+    remedy: "Wait for it to end.",
+  },
+  "checksum-mismatch": {
+    status: 422,
+    title: "The bytes do not have the promised SHA-256",
+    remedy: "Check the file and upload it again.",
+  },
+  "image-format-invalid": {
+    status: 415,
+    title: "This is not a file of the promised format",
+    remedy: "Upload a qcow2 disk image or an ISO 9660 media image.",
+  },
+  "image-unsafe": {
+    status: 422,
+    title: "The image refers to files outside itself or needs unknown features",
+    remedy: "Flatten it with `qemu-img convert -O qcow2` and upload the result.",
+  },
+  "image-too-large": {
+    status: 413,
+    title: "The image is larger than allowed",
+    remedy: "Make it smaller, or raise the limit of the image service.",
+  },
+  "disk-full": {
+    status: 507,
+    title: "The disk has no room for it",
+    remedy: "Free some space or add storage, then repeat.",
+  },
+  // The machinery
+  unavailable: {
+    status: 503,
+    title: "A service does not answer",
+    remedy: "Wait a little; `nanoctl status` shows which one is missing.",
+    retryable: true,
+  },
+  "deadline-exceeded": {
+    status: 503,
+    title: "It took longer than the caller could wait",
+    remedy: "Ask again; with the same Idempotency-Key nothing happens twice.",
+    retryable: true,
+  },
+  overloaded: { status: 429, title: "Too many requests at once", remedy: "Slow down and repeat.", retryable: true },
+  "rate-limited": {
+    status: 429,
+    title: "Too many attempts",
+    remedy: "Wait as long as Retry-After says.",
+    retryable: true,
+  },
+  "hypervisor-failed": {
+    status: 503,
+    title: "libvirt refused or failed",
+    remedy: "See details for libvirt's own words and the cell's log.",
+  },
+  "unsupported-by-cell": {
+    status: 409,
+    title: "The cell's host cannot do this",
+    remedy: "Choose another cell, or install what details names.",
+  },
+  "no-screen": { status: 409, title: "The instance shows no screen", remedy: "Start it first." },
+  "history-gone": {
+    status: 410,
+    title: "Events that old are no longer kept",
+    remedy: "Read the current state, then follow from the newest event.",
+  },
+  internal: {
+    status: 500,
+    title: "Something broke that should not",
+    remedy: "Report it with the request id; the service's log has the cause.",
+  },
+});
+
+export type ErrorCode = keyof typeof errorDefinitions;
+export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(errorDefinitions, code);
+
+/** What a failure looks like on the bus: `{"error": ErrorBody}`. */
+export interface ErrorBody {
+  code: ErrorCode;
+  /** What we were doing and what went wrong, for a person. */
+  message: string;
+  remedy: string;
+  details?: Record<string, unknown>;
+}
+
+/**
+ * The only error that crosses a service's boundary.
+ * @example throw new NanoError("pool-not-found", `There is no pool '${name}'`, { details: { pool: name } });
+ */
+export class NanoError extends Error {
+  readonly code: ErrorCode;
+  readonly remedy: string;
+  readonly details: Record<string, unknown> | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { remedy?: string; details?: Record<string, unknown>; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "NanoError";
+    this.code = code;
+    this.remedy = options.remedy ?? errorDefinitions[code].remedy;
+    this.details = options.details;
+  }
+
+  get status(): number {
+    return errorDefinitions[this.code].status;
+  }
+
+  get retryable(): boolean {
+    return errorDefinitions[this.code].retryable === true;
+  }
+
+  toBody(): ErrorBody {
+    return {
+      code: this.code,
+      message: this.message,
+      remedy: this.remedy,
+      ...(this.details === undefined ? {} : { details: this.details }),
+    };
+  }
+
+  /** Rebuilds the error a peer sent; a code of a newer peer becomes `internal` and keeps its words. */
+  static fromBody(body: {
+    code: string;
+    message: string;
+    remedy?: string;
+    details?: Record<string, unknown>;
+  }): NanoError {
+    return new NanoError(isErrorCode(body.code) ? body.code : "internal", body.message, {
+      ...(body.remedy === undefined ? {} : { remedy: body.remedy }),
+      ...(body.details === undefined ? {} : { details: body.details }),
+    });
+  }
+
+  /** Wraps what was thrown; an unforeseen error keeps its cause for the log and shows none of it to the caller. */
+  static from(thrown: unknown, doing: string): NanoError {
+    if (thrown instanceof NanoError) return thrown;
+    return new NanoError("internal", `Failed unexpectedly while ${doing}`, { cause: thrown });
+  }
+}

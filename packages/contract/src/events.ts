@@ -1,0 +1,55 @@
+/**
+ * Everything that is announced, declared once. An event says *that* something changed and the few facts a list needs; who wants the whole
+ * asks its owner. Subject: `nano.v1.event.<resource>.<id>.<what>`, kept in the JetStream stream `NANO_EVENTS`.
+ */
+export const eventDefinitions = {
+  "pool.created": "A pool was created",
+  "pool.deleted": "A pool was deleted",
+  "cell.discovered": "A cell announced itself for the first time",
+  "cell.added": "A cell was added to a pool",
+  "cell.removed": "A cell was removed from its pool",
+  "cell.enabled": "A cell accepts new instances again",
+  "cell.disabled": "A cell accepts no new instances",
+  "cell.online": "A cell answers",
+  "cell.offline": "A cell no longer answers",
+  "cell.load": "A cell's load figures (at most every 2 s)",
+  "instance.created": "An instance was created",
+  "instance.changed": "An instance's record or state changed",
+  "instance.deleted": "An instance is gone",
+  "task.changed": "A task started, progressed or ended",
+  "image.changed": "A disk image was created or changed its state",
+  "image.deleted": "A disk image was deleted",
+  "media.changed": "A media image was created or changed its state",
+  "media.deleted": "A media image was deleted",
+  "user.created": "A person was created",
+  "session.created": "A person logged in",
+  "session.deleted": "A person logged out",
+  "token.created": "A bearer token was created",
+  "token.deleted": "A bearer token was deleted",
+} as const;
+
+export type EventName = keyof typeof eventDefinitions;
+export const isEventName = (name: string): name is EventName => Object.hasOwn(eventDefinitions, name);
+
+export interface NanoEvent {
+  readonly name: EventName;
+  /** Of the resource: pool name, cell id, instance id … */
+  readonly id: string;
+  /** RFC 3339, UTC, the owner's clock. */
+  readonly at: string;
+  readonly actor?: string;
+  readonly requestId?: string;
+  /** The few facts a list shows: `name`, `state`, `progress` … Never a secret. */
+  readonly data: Readonly<Record<string, string | number | boolean>>;
+}
+/** An event with its place in the stream: the id by which a reader resumes. */
+export type SequencedEvent = NanoEvent & { readonly sequence: number };
+
+export const eventStream = "NANO_EVENTS";
+/** Where the scheduler's push consumer delivers the stream for the gateway and the portal, live and in order. */
+export const eventFeedSubject = "nano.v1.feed";
+
+export const eventSubject = (event: Pick<NanoEvent, "name" | "id">): string => {
+  const dot = event.name.indexOf(".");
+  return `nano.v1.event.${event.name.slice(0, dot)}.${event.id}.${event.name.slice(dot + 1)}`;
+};

@@ -1,0 +1,21 @@
+/**
+ * Nano's contract: every operation, schema, error, event and state, declared once. No I/O and no framework; every service, the portal, the
+ * REST API, the tests and the documentation are derived from it.
+ */
+export * from "./actor.ts";
+export * from "./brand.ts";
+export * from "./clock.ts";
+export * from "./command.ts";
+export * from "./decode.ts";
+export * from "./errors.ts";
+export * from "./events.ts";
+export * from "./operation.ts";
+export { InstanceCreateInput } from "./operations/instance.ts";
+export { InstanceSpec, Observed } from "./operations/on-cell.ts";
+export { Zone } from "./operations/zone.ts";
+export * from "./records.ts";
+export * from "./reports.ts";
+export * from "./schema.ts";
+export * from "./states.ts";
+export * from "./subject.ts";
+export * from "./table.ts";

@@ -1,0 +1,57 @@
+/** The shape of one row of the contract table. Everything else about an operation is derived from it. */
+import type { Static, TSchema } from "@sinclair/typebox";
+import type { Requirement } from "./actor.ts";
+import type { ErrorCode } from "./errors.ts";
+import type { EventName } from "./events.ts";
+
+export type Owner = "scheduler" | "images" | "gateway" | "cell";
+
+export interface RestBinding {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  /** With `{name}` for inputs taken from the path; the other inputs come from the query (GET, DELETE) or the JSON body. */
+  readonly path: `/api/v2/${string}`;
+  /** Of the success: 200, 201 (with Location), 202 (a task, with Location), 204 (no body). */
+  readonly status: 200 | 201 | 202 | 204;
+  /** The reply's `base64` is sent as bytes of its `contentType`. */
+  readonly binary?: true;
+}
+
+export interface Operation<I extends TSchema = TSchema, O extends TSchema = TSchema> {
+  readonly owner: Owner;
+  /** One line, imperative. */
+  readonly summary: string;
+  readonly description?: string;
+  readonly input: I;
+  readonly output: O;
+  /** What it may answer beside the errors every operation shares (`commonErrors`). */
+  readonly errors: readonly ErrorCode[];
+  readonly requires: Requirement;
+  readonly rest?: RestBinding;
+  /** It changes something: POST, PUT or DELETE over REST; accepts an idempotency key. */
+  readonly changes: boolean;
+  /** The reply is a task (or, dry, a plan): the work goes on after the reply. */
+  readonly task?: true;
+  readonly events: readonly EventName[];
+  readonly example: { readonly input: Static<I>; readonly output: Static<O> };
+  /** How long a caller waits at most, in milliseconds. 5,000 unless told. */
+  readonly deadlineMs?: number;
+}
+
+/** Declares one operation; the compiler checks the example against the schemas. */
+export const operation = <I extends TSchema, O extends TSchema, W extends Owner>(
+  definition: Operation<I, O> & { readonly owner: W },
+): Operation<I, O> & { readonly owner: W } => definition;
+
+/** Any operation may answer these. */
+export const commonErrors: readonly ErrorCode[] = [
+  "malformed-request",
+  "invalid-input",
+  "unauthenticated",
+  "forbidden",
+  "payload-too-large",
+  "overloaded",
+  "unavailable",
+  "deadline-exceeded",
+  "internal",
+];
+export const defaultDeadlineMs = 5_000;

@@ -1,0 +1,77 @@
+import { operation } from "../operation.ts";
+import { Cell } from "../records.ts";
+import { CellIdSchema, Closed, Page, PoolNameSchema, pageInput, Type } from "../schema.ts";
+import { cell, ids } from "./examples.ts";
+
+const one = Closed({ id: CellIdSchema });
+const changed = (verb: "enable" | "disable", summary: string) =>
+  operation({
+    owner: "scheduler",
+    summary,
+    input: one,
+    output: Cell,
+    errors: ["cell-not-found", "cell-not-in-pool"],
+    requires: "cell.write",
+    rest: { method: "POST", path: `/api/v2/cells/{id}/${verb}`, status: 200 },
+    changes: true,
+    events: [verb === "enable" ? "cell.enabled" : "cell.disabled"],
+    example: { input: { id: ids.cell }, output: cell },
+  });
+
+export const cellOperations = {
+  "cell.list": operation({
+    owner: "scheduler",
+    summary: "List the cells",
+    description: "All that were ever discovered; `unassigned` ones are in no pool and host nothing.",
+    input: Closed({
+      ...pageInput,
+      pool: Type.Optional(PoolNameSchema),
+      unassigned: Type.Optional(Type.Boolean({ description: "Only those in no pool" })),
+    }),
+    output: Page(Cell),
+    errors: ["pool-not-found"],
+    requires: "cell.read",
+    rest: { method: "GET", path: "/api/v2/cells", status: 200 },
+    changes: false,
+    events: [],
+    example: { input: { pool: ids.pool }, output: { items: [cell], total: 1 } },
+  }),
+  "cell.get": operation({
+    owner: "scheduler",
+    summary: "Show one cell",
+    input: one,
+    output: Cell,
+    errors: ["cell-not-found"],
+    requires: "cell.read",
+    rest: { method: "GET", path: "/api/v2/cells/{id}", status: 200 },
+    changes: false,
+    events: [],
+    example: { input: { id: ids.cell }, output: cell },
+  }),
+  "cell.add": operation({
+    owner: "scheduler",
+    summary: "Add a discovered cell to a pool",
+    input: Closed({ id: CellIdSchema, pool: PoolNameSchema }),
+    output: Cell,
+    errors: ["cell-not-found", "pool-not-found", "cell-in-pool"],
+    requires: "cell.write",
+    rest: { method: "POST", path: "/api/v2/cells/{id}/add", status: 200 },
+    changes: true,
+    events: ["cell.added"],
+    example: { input: { id: ids.cell, pool: ids.pool }, output: cell },
+  }),
+  "cell.remove": operation({
+    owner: "scheduler",
+    summary: "Take an empty cell out of its pool",
+    input: one,
+    output: Cell,
+    errors: ["cell-not-found", "cell-not-in-pool", "cell-not-empty"],
+    requires: "cell.write",
+    rest: { method: "POST", path: "/api/v2/cells/{id}/remove", status: 200 },
+    changes: true,
+    events: ["cell.removed"],
+    example: { input: { id: ids.cell }, output: cell },
+  }),
+  "cell.enable": changed("enable", "Let new instances be placed on a cell"),
+  "cell.disable": changed("disable", "Place no new instances on a cell"),
+};

@@ -1,0 +1,226 @@
+import { operation } from "../operation.ts";
+import { Decision, Instance, Plan, Task } from "../records.ts";
+import {
+  CellIdSchema,
+  Closed,
+  Cores,
+  DecisionIdSchema,
+  Description,
+  DiskGiB,
+  ImageIdSchema,
+  InstanceIdSchema,
+  limits,
+  MediaIdSchema,
+  MemoryMiB,
+  Name,
+  OneOf,
+  Page,
+  PoolNameSchema,
+  pageInput,
+  Type,
+} from "../schema.ts";
+import { instanceStates } from "../states.ts";
+import { createTask, decision, gib, ids, instance, mib, verbTask } from "./examples.ts";
+
+const one = Closed({ id: InstanceIdSchema });
+const dryRun = Type.Optional(Type.Boolean({ description: "Answer with the plan and change nothing" }));
+const TaskOrPlan = Type.Union([Task, Plan]);
+
+export const InstanceCreateInput = Closed({
+  name: Name,
+  pool: PoolNameSchema,
+  cores: Cores,
+  memoryMiB: MemoryMiB,
+  systemDisk: Closed(
+    { sizeGiB: DiskGiB, image: Type.Optional(ImageIdSchema) },
+    { description: "Blank, or a copy-on-write clone of an image; at least as large as the image" },
+  ),
+  dataDisks: Type.Optional(Type.Array(Closed({ sizeGiB: DiskGiB }), { maxItems: limits.dataDisks })),
+  autostart: Type.Optional(Type.Boolean({ description: "Start it when its cell's host starts; false unless told" })),
+  description: Type.Optional(Description),
+  start: Type.Optional(Type.Boolean({ description: "Start it once it is created; false unless told" })),
+  dryRun,
+});
+
+const verbErrors = ["instance-not-found", "wrong-state", "busy", "cell-offline", "hypervisor-failed"] as const;
+
+export const instanceOperations = {
+  "instance.list": operation({
+    owner: "scheduler",
+    summary: "List the instances",
+    input: Closed({
+      ...pageInput,
+      pool: Type.Optional(PoolNameSchema),
+      cell: Type.Optional(CellIdSchema),
+      state: Type.Optional(OneOf(instanceStates)),
+      search: Type.Optional(Type.String({ maxLength: 64, description: "Part of the name, or an address" })),
+      sort: Type.Optional(OneOf(["name", "created", "state", "cores", "memory"])),
+      descending: Type.Optional(Type.Boolean()),
+    }),
+    output: Page(Instance),
+    errors: ["pool-not-found", "cell-not-found"],
+    requires: "instance.read",
+    rest: { method: "GET", path: "/api/v2/instances", status: 200 },
+    changes: false,
+    events: [],
+    example: { input: { pool: ids.pool, state: "running" }, output: { items: [instance], total: 1 } },
+  }),
+  "instance.get": operation({
+    owner: "scheduler",
+    summary: "Show one instance",
+    input: one,
+    output: Instance,
+    errors: ["instance-not-found"],
+    requires: "instance.read",
+    rest: { method: "GET", path: "/api/v2/instances/{id}", status: 200 },
+    changes: false,
+    events: [],
+    example: { input: { id: ids.instance }, output: instance },
+  }),
+  "instance.create": operation({
+    owner: "scheduler",
+    summary: "Create an instance",
+    description:
+      "Chooses the cell with the lowest weighted load in the pool that has room, reserves, and answers at once with the task that makes it. " +
+      "With `dryRun` the answer is the plan: where it would go, why, and what would be copied.",
+    input: InstanceCreateInput,
+    output: TaskOrPlan,
+    errors: [
+      "pool-not-found",
+      "image-not-found",
+      "image-not-ready",
+      "disk-smaller-than-image",
+      "name-taken",
+      "no-room",
+      "idempotency-key-reused",
+    ],
+    requires: "instance.create",
+    rest: { method: "POST", path: "/api/v2/instances", status: 202 },
+    changes: true,
+    task: true,
+    events: ["instance.created", "instance.changed", "task.changed"],
+    example: {
+      input: {
+        name: "web-1",
+        pool: ids.pool,
+        cores: 2,
+        memoryMiB: mib(2_048),
+        systemDisk: { image: ids.image, sizeGiB: gib(20) },
+      },
+      output: createTask,
+    },
+  }),
+  "instance.delete": operation({
+    owner: "scheduler",
+    summary: "Delete an instance and its disks",
+    description:
+      "An instance that is still being created is cancelled and removed. A running one must be stopped first.",
+    input: Closed({ id: InstanceIdSchema, dryRun }),
+    output: TaskOrPlan,
+    errors: ["instance-not-found", "wrong-state", "busy", "cell-offline"],
+    requires: "instance.delete",
+    rest: { method: "DELETE", path: "/api/v2/instances/{id}", status: 202 },
+    changes: true,
+    task: true,
+    events: ["instance.changed", "instance.deleted", "task.changed"],
+    example: { input: { id: ids.instance }, output: verbTask("instance.delete", "Delete the instance and its disks") },
+  }),
+  "instance.start": operation({
+    owner: "scheduler",
+    summary: "Start an instance",
+    description: "With `media` it boots from that media image, once: to install or rescue a system.",
+    input: Closed({ id: InstanceIdSchema, media: Type.Optional(MediaIdSchema) }),
+    output: Task,
+    errors: [...verbErrors, "media-not-found", "image-not-ready"],
+    requires: "instance.operate",
+    rest: { method: "POST", path: "/api/v2/instances/{id}/start", status: 202 },
+    changes: true,
+    task: true,
+    events: ["instance.changed", "task.changed"],
+    example: { input: { id: ids.instance }, output: verbTask("instance.start", "Start the instance") },
+  }),
+  "instance.stop": operation({
+    owner: "scheduler",
+    summary: "Stop an instance",
+    description:
+      "Presses the power button (ACPI): the guest shuts down by itself and the instance is `stopping` until it has. With `force` it is like " +
+      "pulling the plug: unsaved data is lost.",
+    input: Closed({
+      id: InstanceIdSchema,
+      force: Type.Optional(Type.Boolean({ description: "Like pulling the plug" })),
+    }),
+    output: Task,
+    errors: verbErrors,
+    requires: "instance.operate",
+    rest: { method: "POST", path: "/api/v2/instances/{id}/stop", status: 202 },
+    changes: true,
+    task: true,
+    events: ["instance.changed", "task.changed"],
+    example: { input: { id: ids.instance }, output: verbTask("instance.stop", "Press the power button") },
+  }),
+  "instance.reboot": operation({
+    owner: "scheduler",
+    summary: "Reboot an instance",
+    description:
+      "Asks the guest to restart itself (ACPI). With `force` it is like the reset button: unsaved data is lost.",
+    input: Closed({
+      id: InstanceIdSchema,
+      force: Type.Optional(Type.Boolean({ description: "Like the reset button" })),
+    }),
+    output: Task,
+    errors: verbErrors,
+    requires: "instance.operate",
+    rest: { method: "POST", path: "/api/v2/instances/{id}/reboot", status: 202 },
+    changes: true,
+    task: true,
+    events: ["instance.changed", "task.changed"],
+    example: {
+      input: { id: ids.instance, force: true },
+      output: verbTask("instance.reboot", "Press the reset button"),
+    },
+  }),
+  "instance.screen": operation({
+    owner: "scheduler",
+    summary: "Take a picture of an instance's screen",
+    input: one,
+    output: Closed({
+      contentType: OneOf(["image/png"]),
+      base64: Type.String({ description: "The picture, base64 (RFC 4648 §4)" }),
+    }),
+    errors: ["instance-not-found", "no-screen", "cell-offline", "hypervisor-failed"],
+    requires: "instance.read",
+    rest: { method: "GET", path: "/api/v2/instances/{id}/screen", status: 200, binary: true },
+    changes: false,
+    events: [],
+    example: { input: { id: ids.instance }, output: { contentType: "image/png", base64: "iVBORw0KGgo=" } },
+  }),
+  "instance.serial": operation({
+    owner: "scheduler",
+    summary: "Read the end of an instance's serial console log",
+    input: one,
+    output: Closed({
+      text: Type.String({ description: "The last 64 KiB at most, as UTF-8; written by the guest: untrusted" }),
+      truncated: Type.Boolean(),
+    }),
+    errors: ["instance-not-found", "cell-offline", "hypervisor-failed"],
+    requires: "instance.read",
+    rest: { method: "GET", path: "/api/v2/instances/{id}/serial", status: 200 },
+    changes: false,
+    events: [],
+    example: { input: { id: ids.instance }, output: { text: "Debian GNU/Linux 12 web-1 ttyS0\n", truncated: false } },
+  }),
+  "decision.get": operation({
+    owner: "scheduler",
+    summary: "Explain a placement",
+    description:
+      "Why an instance is where it is: the cells considered, who removed each and with which numbers, the scores, winner and runner-up.",
+    input: Closed({ id: DecisionIdSchema }),
+    output: Decision,
+    errors: ["decision-not-found"],
+    requires: "instance.read",
+    rest: { method: "GET", path: "/api/v2/decisions/{id}", status: 200 },
+    changes: false,
+    events: [],
+    example: { input: { id: ids.decision }, output: decision },
+  }),
+};

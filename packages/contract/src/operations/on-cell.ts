@@ -1,0 +1,231 @@
+/**
+ * What the scheduler and the gateway ask of one cell. Subject: `nano.v1.cell.<cellId>.<resource>.<verb>`; nothing of it is reachable over REST.
+ * Every command names the instance's `epoch`: a cell refuses one that is older than the newest it has seen.
+ */
+import { operation } from "../operation.ts";
+import { Disk } from "../records.ts";
+import {
+  BytesSchema,
+  Closed,
+  Cores,
+  Description,
+  DiskGiB,
+  InstanceIdSchema,
+  Label,
+  MediaIdSchema,
+  MemoryMiB,
+  Name,
+  Nothing,
+  OneOf,
+  PoolNameSchema,
+  Sha256Schema,
+  type Static,
+  Type,
+} from "../schema.ts";
+import { instanceStates } from "../states.ts";
+import { bytes, gib, ids, mib, sha256 } from "./examples.ts";
+
+const Epoch = Type.Integer({ minimum: 0 });
+const instanceRef = { id: InstanceIdSchema, epoch: Epoch };
+
+/** What the domain's metadata says about an instance: enough to rebuild the scheduler's row from the cell alone. */
+export const InstanceSpec = Closed({
+  ...instanceRef,
+  name: Name,
+  description: Description,
+  pool: PoolNameSchema,
+  cores: Cores,
+  memoryMiB: MemoryMiB,
+  disks: Type.Array(Disk),
+  mac: Type.String(),
+  autostart: Type.Boolean(),
+  owner: Type.String(),
+  createdAt: Type.String(),
+});
+export type InstanceSpec = Static<typeof InstanceSpec>;
+
+/** One instance as its cell sees it. */
+export const Observed = Closed({
+  id: InstanceIdSchema,
+  epoch: Epoch,
+  state: OneOf(instanceStates),
+  stateReason: Type.Optional(Type.String()),
+  media: Type.Optional(Closed({ id: MediaIdSchema, name: Label })),
+  addresses: Type.Array(Type.String()),
+  startedAt: Type.Optional(Type.String()),
+  spec: InstanceSpec,
+});
+export type Observed = Static<typeof Observed>;
+
+const errors = ["stale-epoch", "hypervisor-failed", "instance-not-found"] as const;
+const shared = { owner: "cell" as const, requires: "internal" as const, events: [] };
+const spec: InstanceSpec = {
+  id: ids.instance,
+  epoch: 1,
+  name: "web-1",
+  description: "",
+  pool: ids.pool,
+  cores: 2,
+  memoryMiB: mib(2_048),
+  disks: [{ name: "system", sizeGiB: gib(20) }],
+  mac: "52:54:00:1a:2b:3c",
+  autostart: false,
+  owner: "admin",
+  createdAt: "2026-11-23T09:20:00.000Z",
+};
+const reference = { id: ids.instance, epoch: 1 };
+const observed: Observed = { ...reference, state: "stopped", addresses: [], spec };
+
+export const onCellOperations = {
+  "cell.volume.fetch": operation({
+    ...shared,
+    summary: "Have a verified, read-only copy of an image or media file in the storage pool",
+    description:
+      "Starts the one transfer if there is none, and answers at once with how far it is: ask again until `ready`.",
+    input: Closed({
+      sha256: Sha256Schema,
+      bytes: BytesSchema,
+      format: OneOf(["qcow2", "iso"]),
+      url: Type.String({ maxLength: 2_048 }),
+      ticket: Type.String({ maxLength: 512 }),
+    }),
+    output: Closed({ ready: Type.Boolean(), bytesDone: BytesSchema, bytesTotal: BytesSchema }),
+    errors: ["checksum-mismatch", "disk-full", "unavailable", "hypervisor-failed"],
+    changes: true,
+    example: {
+      input: {
+        sha256,
+        bytes: bytes(1_024),
+        format: "qcow2",
+        url: "http://127.0.0.1:5860/blob/9f86",
+        ticket: "example",
+      },
+      output: { ready: true, bytesDone: bytes(1_024), bytesTotal: bytes(1_024) },
+    },
+  }),
+  "cell.disk.create": operation({
+    ...shared,
+    summary: "Create a disk of an instance: blank, or an overlay on a fetched image",
+    input: Closed({
+      ...instanceRef,
+      disk: Type.String({ pattern: "^(system|data-[0-9]+)$" }),
+      sizeGiB: DiskGiB,
+      base: Type.Optional(Sha256Schema),
+    }),
+    output: Nothing,
+    errors: ["stale-epoch", "hypervisor-failed", "disk-full", "image-not-found"],
+    changes: true,
+    example: { input: { ...reference, disk: "system", sizeGiB: gib(20), base: sha256 }, output: {} },
+  }),
+  "cell.disk.delete": operation({
+    ...shared,
+    summary: "Delete a disk of an instance; succeeds when there is none",
+    input: Closed({ ...instanceRef, disk: Type.String({ pattern: "^(system|data-[0-9]+)$" }) }),
+    output: Nothing,
+    errors: ["stale-epoch", "hypervisor-failed"],
+    changes: true,
+    example: { input: { ...reference, disk: "system" }, output: {} },
+  }),
+  "cell.instance.define": operation({
+    ...shared,
+    summary: "Define an instance's domain, or bring it up to date",
+    input: InstanceSpec,
+    output: Observed,
+    errors: ["stale-epoch", "hypervisor-failed"],
+    changes: true,
+    example: { input: spec, output: observed },
+  }),
+  "cell.instance.undefine": operation({
+    ...shared,
+    summary: "Remove an instance's domain, ending it if it runs; succeeds when there is none",
+    input: Closed(instanceRef),
+    output: Nothing,
+    errors: ["stale-epoch", "hypervisor-failed"],
+    changes: true,
+    example: { input: reference, output: {} },
+  }),
+  "cell.instance.start": operation({
+    ...shared,
+    summary: "Start an instance, optionally from media; succeeds when it runs already",
+    input: Closed({
+      ...instanceRef,
+      media: Type.Optional(Closed({ id: MediaIdSchema, name: Label, sha256: Sha256Schema })),
+    }),
+    output: Observed,
+    errors: [...errors, "disk-full"],
+    changes: true,
+    deadlineMs: 60_000,
+    example: { input: reference, output: { ...observed, state: "running" } },
+  }),
+  "cell.instance.stop": operation({
+    ...shared,
+    summary: "Press an instance's power button, or pull its plug; succeeds when it is off already",
+    input: Closed({ ...instanceRef, force: Type.Boolean() }),
+    output: Observed,
+    errors,
+    changes: true,
+    deadlineMs: 30_000,
+    example: { input: { ...reference, force: false }, output: { ...observed, state: "stopping" } },
+  }),
+  "cell.instance.reboot": operation({
+    ...shared,
+    summary: "Ask the guest to restart (ACPI), or press its reset button",
+    input: Closed({ ...instanceRef, force: Type.Boolean() }),
+    output: Observed,
+    errors: [...errors, "wrong-state"],
+    changes: true,
+    deadlineMs: 30_000,
+    example: { input: { ...reference, force: true }, output: { ...observed, state: "running" } },
+  }),
+  "cell.instance.list": operation({
+    ...shared,
+    summary: "List what this cell has",
+    input: Nothing,
+    output: Closed({ items: Type.Array(Observed) }),
+    errors: ["hypervisor-failed"],
+    changes: false,
+    example: { input: {}, output: { items: [observed] } },
+  }),
+  "cell.instance.screen": operation({
+    ...shared,
+    summary: "Take a picture of an instance's screen",
+    input: Closed({ id: InstanceIdSchema }),
+    output: Closed({ contentType: OneOf(["image/png"]), base64: Type.String() }),
+    errors: ["instance-not-found", "no-screen", "hypervisor-failed"],
+    changes: false,
+    example: { input: { id: ids.instance }, output: { contentType: "image/png", base64: "iVBORw0KGgo=" } },
+  }),
+  "cell.instance.serial": operation({
+    ...shared,
+    summary: "Read the end of an instance's serial console log",
+    input: Closed({ id: InstanceIdSchema }),
+    output: Closed({ text: Type.String(), truncated: Type.Boolean() }),
+    errors: ["instance-not-found", "hypervisor-failed"],
+    changes: false,
+    example: { input: { id: ids.instance }, output: { text: "ready\n", truncated: false } },
+  }),
+  "cell.console.open": operation({
+    ...shared,
+    summary: "Dial the gateway and pipe an instance's VNC into that connection",
+    description:
+      "The cell opens a WebSocket to `url` with the sub-protocols `binary` and `ticket.<ticket>`, checks that the VNC server is that domain's, and pipes until either side ends.",
+    input: Closed({
+      id: InstanceIdSchema,
+      url: Type.String({ maxLength: 2_048 }),
+      ticket: Type.String({ maxLength: 256 }),
+    }),
+    output: Nothing,
+    errors: ["instance-not-found", "no-screen", "unavailable", "hypervisor-failed"],
+    changes: true,
+    example: { input: { id: ids.instance, url: "ws://127.0.0.1:5870/console/cell", ticket: "example" }, output: {} },
+  }),
+  "cell.console.access": operation({
+    ...shared,
+    summary: "Tell the VNC password of a running instance",
+    input: Closed({ id: InstanceIdSchema }),
+    output: Closed({ password: Type.String() }),
+    errors: ["instance-not-found", "no-screen", "hypervisor-failed"],
+    changes: false,
+    example: { input: { id: ids.instance }, output: { password: "s3cretpw" } },
+  }),
+};

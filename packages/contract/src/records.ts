@@ -1,0 +1,282 @@
+/** What is stored and shown: the records behind the operations. */
+import {
+  AnyObject,
+  BytesSchema,
+  CellIdSchema,
+  Closed,
+  Cores,
+  Count,
+  DecisionIdSchema,
+  Description,
+  DiskGiB,
+  GiBSchema,
+  ImageIdSchema,
+  InstanceIdSchema,
+  Label,
+  MediaIdSchema,
+  MemoryMiB,
+  MiBSchema,
+  Name,
+  OneOf,
+  Percent,
+  PoolNameSchema,
+  Revision,
+  Sha256Schema,
+  type Static,
+  TaskIdSchema,
+  TimestampSchema,
+  TokenIdSchema,
+  Type,
+  UserIdSchema,
+} from "./schema.ts";
+import { instanceStates } from "./states.ts";
+
+export const ErrorRecord = Closed({
+  code: Type.String(),
+  message: Type.String(),
+  remedy: Type.String(),
+  details: Type.Optional(AnyObject<Record<string, unknown>>("Facts for programs")),
+});
+
+export const ActorRecord = Closed({ kind: Type.String(), id: Type.String(), name: Type.String() });
+
+// --- pools and cells -------------------------------------------------------------------------------------------------
+
+/** Cores, memory and storage: of a host, promised to instances, or summed over a pool. */
+export const Resources = Closed({ cores: Count, memoryMiB: MiBSchema, storageGiB: GiBSchema });
+export type Resources = Static<typeof Resources>;
+
+export const Pool = Closed({
+  name: PoolNameSchema,
+  description: Description,
+  cells: Closed({ total: Count, online: Count }),
+  instances: Closed({ total: Count, running: Count }),
+  capacity: Resources,
+  reserved: Resources,
+  createdAt: TimestampSchema,
+  revision: Revision,
+});
+export type Pool = Static<typeof Pool>;
+
+/** Measured on the host, not promised: what placement weighs. */
+export const CellLoad = Closed({
+  cpuPercent: Percent,
+  memoryUsedMiB: MiBSchema,
+  storageUsedGiB: GiBSchema,
+  /** Bytes per second over the last report interval. */
+  networkReceiveBytesPerSecond: Type.Optional(Type.Number({ minimum: 0 })),
+  networkSendBytesPerSecond: Type.Optional(Type.Number({ minimum: 0 })),
+  diskReadBytesPerSecond: Type.Optional(Type.Number({ minimum: 0 })),
+  diskWriteBytesPerSecond: Type.Optional(Type.Number({ minimum: 0 })),
+});
+export type CellLoad = Static<typeof CellLoad>;
+
+export const Cell = Closed({
+  id: CellIdSchema,
+  name: Name,
+  pool: Type.Optional(PoolNameSchema),
+  address: Type.String({ description: "IP address the cell announced" }),
+  online: Type.Boolean(),
+  enabled: Type.Boolean({ description: "Whether new instances are placed here" }),
+  virtualization: OneOf(
+    ["kvm", "emulated", "simulated"],
+    "How instances run: with KVM, emulated by QEMU, or only pretended",
+  ),
+  capacity: Resources,
+  reserved: Resources,
+  load: CellLoad,
+  instances: Closed({ total: Count, running: Count }),
+  versions: Closed({
+    nano: Type.String(),
+    libvirt: Type.Optional(Type.String()),
+    hypervisor: Type.Optional(Type.String()),
+  }),
+  network: Type.String({ description: "How instances reach the network here: 'bridge br0', 'user'" }),
+  fingerprint: Type.String({
+    description: "The cell's public nkey: compare it with `nanoctl cell fingerprint` on the host",
+  }),
+  problems: Type.Array(Type.String(), { description: "What the host cannot do now, in words; empty when all is well" }),
+  discoveredAt: TimestampSchema,
+  lastSeenAt: TimestampSchema,
+  revision: Revision,
+});
+export type Cell = Static<typeof Cell>;
+
+// --- instances -------------------------------------------------------------------------------------------------------
+
+export const Disk = Closed({
+  name: Type.String({ pattern: "^(system|data-[0-9]+)$", description: "'system', 'data-1', …" }),
+  sizeGiB: DiskGiB,
+  image: Type.Optional(Closed({ id: ImageIdSchema, name: Label, sha256: Sha256Schema })),
+});
+export type Disk = Static<typeof Disk>;
+
+export const Instance = Closed({
+  id: InstanceIdSchema,
+  name: Name,
+  description: Description,
+  pool: PoolNameSchema,
+  cell: Type.Optional(CellIdSchema),
+  cellName: Type.Optional(Name),
+  state: OneOf(instanceStates),
+  /** Why it is in a state nobody asked for, in words. */
+  stateReason: Type.Optional(Type.String()),
+  cores: Cores,
+  memoryMiB: MemoryMiB,
+  disks: Type.Array(Disk),
+  mac: Type.String({ pattern: "^52:54:00(:[0-9a-f]{2}){3}$" }),
+  addresses: Type.Array(Type.String(), { description: "IP addresses seen inside, if known" }),
+  media: Type.Optional(Closed({ id: MediaIdSchema, name: Label })),
+  autostart: Type.Boolean(),
+  owner: Type.String({ description: "Who created it" }),
+  decision: Type.Optional(DecisionIdSchema),
+  task: Type.Optional(TaskIdSchema),
+  epoch: Type.Integer({ minimum: 0, description: "Grows at every placement; a cell refuses commands of an older one" }),
+  createdAt: TimestampSchema,
+  modifiedAt: TimestampSchema,
+  startedAt: Type.Optional(TimestampSchema),
+  revision: Revision,
+});
+export type Instance = Static<typeof Instance>;
+
+// --- tasks and plans -------------------------------------------------------------------------------------------------
+
+export const taskStates = ["queued", "running", "unwinding", "done", "failed", "cancelled"] as const;
+export type TaskState = (typeof taskStates)[number];
+
+export const TaskStep = Closed({
+  name: Type.String(),
+  title: Type.String(),
+  state: OneOf(["waiting", "running", "done", "failed", "undoing", "undone"]),
+  startedAt: Type.Optional(TimestampSchema),
+  endedAt: Type.Optional(TimestampSchema),
+  bytesDone: Type.Optional(BytesSchema),
+  bytesTotal: Type.Optional(BytesSchema),
+});
+export type TaskStep = Static<typeof TaskStep>;
+
+export const Task = Closed({
+  kind: OneOf(["task"]),
+  id: TaskIdSchema,
+  operation: Type.String({ description: "The operation that asked for it, like 'instance.create'" }),
+  resource: Closed({ type: OneOf(["instance"]), id: Type.String(), name: Type.String() }),
+  state: OneOf(taskStates),
+  progress: Percent,
+  steps: Type.Array(TaskStep),
+  cancellable: Type.Boolean(),
+  error: Type.Optional(ErrorRecord),
+  actor: ActorRecord,
+  requestId: Type.String(),
+  createdAt: TimestampSchema,
+  startedAt: Type.Optional(TimestampSchema),
+  endedAt: Type.Optional(TimestampSchema),
+});
+export type Task = Static<typeof Task>;
+
+/** The answer of a dry run: what would be done, and that nothing was. */
+export const Plan = Closed({
+  kind: OneOf(["plan"]),
+  operation: Type.String(),
+  steps: Type.Array(Closed({ name: Type.String(), title: Type.String() })),
+  cell: Type.Optional(Closed({ id: CellIdSchema, name: Name })),
+  /** Bytes to be copied over the network at most; 0 when the cell has the image already. */
+  copyBytes: BytesSchema,
+  locks: Type.Array(Type.String(), { description: "What no other task can change meanwhile, like 'instance web-1'" }),
+  decision: Type.Optional(AnyObject<Decision>("As decision.get")),
+});
+export type Plan = Static<typeof Plan>;
+
+// --- placement decisions ---------------------------------------------------------------------------------------------
+
+export const Decision = Closed({
+  id: DecisionIdSchema,
+  at: TimestampSchema,
+  pool: PoolNameSchema,
+  policy: OneOf(["lowest-load", "pack"]),
+  request: Resources,
+  considered: Type.Integer({ minimum: 0, description: "Cells of the pool when the decision was made" }),
+  winner: Type.Optional(Closed({ cell: CellIdSchema, name: Name, score: Type.Number() })),
+  runnerUp: Type.Optional(Closed({ cell: CellIdSchema, name: Name, score: Type.Number() })),
+  /** The best cells that fit, best first (at most 10). A lower score is better. */
+  ranked: Type.Array(
+    Closed({
+      cell: CellIdSchema,
+      name: Name,
+      score: Type.Number(),
+      terms: Type.Array(Closed({ rule: Type.String(), value: Type.Number(), weight: Type.Number() })),
+    }),
+  ),
+  /** Who removed which cells, and why with numbers (at most 10 examples a rule). */
+  removed: Type.Array(
+    Closed({
+      rule: Type.String(),
+      count: Count,
+      examples: Type.Array(Closed({ cell: CellIdSchema, name: Name, reason: Type.String() })),
+    }),
+  ),
+  /** Where nothing fitted: the smallest change that would make it fit. */
+  smallestChange: Type.Optional(Type.String()),
+  summary: Type.String({ description: "The decision in one sentence" }),
+});
+export type Decision = Static<typeof Decision>;
+
+// --- images and media ------------------------------------------------------------------------------------------------
+
+export const imageStates = ["uploading", "checking", "ready", "failed"] as const;
+const stored = {
+  name: Label,
+  description: Description,
+  tags: Type.Array(Type.String({ pattern: "^[A-Za-z0-9._-]{1,32}$" }), { maxItems: 16 }),
+  state: OneOf(imageStates),
+  error: Type.Optional(ErrorRecord),
+  /** Size of the file. While it is uploading: how much has arrived. */
+  bytes: BytesSchema,
+  expectedBytes: Type.Optional(BytesSchema),
+  sha256: Type.Optional(Sha256Schema),
+  owner: Type.String(),
+  createdAt: TimestampSchema,
+  modifiedAt: TimestampSchema,
+  revision: Revision,
+};
+export const Image = Closed({
+  id: ImageIdSchema,
+  ...stored,
+  format: OneOf(["qcow2"]),
+  virtualBytes: Type.Optional(BytesSchema),
+});
+export type Image = Static<typeof Image>;
+export const Media = Closed({
+  id: MediaIdSchema,
+  ...stored,
+  format: OneOf(["iso"]),
+  volumeLabel: Type.Optional(Type.String()),
+});
+export type Media = Static<typeof Media>;
+
+/** Where to send the bytes: `PUT url` with `Authorization: Bearer ticket`, or a form with the ticket before the file. */
+export const UploadTicket = Closed({
+  url: Type.String({ description: "Absolute URL of the image service's upload" }),
+  ticket: Type.String(),
+  expiresAt: TimestampSchema,
+});
+export type UploadTicket = Static<typeof UploadTicket>;
+
+// --- people ----------------------------------------------------------------------------------------------------------
+
+export const User = Closed({
+  id: UserIdSchema,
+  name: Type.String({ pattern: "^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$", minLength: 1, maxLength: 64 }),
+  permissions: Type.Array(Type.String()),
+  createdAt: TimestampSchema,
+});
+export type User = Static<typeof User>;
+
+export const Token = Closed({
+  id: TokenIdSchema,
+  name: Label,
+  permissions: Type.Array(Type.String()),
+  createdAt: TimestampSchema,
+  expiresAt: Type.Optional(TimestampSchema),
+  lastUsedAt: Type.Optional(TimestampSchema),
+});
+export type Token = Static<typeof Token>;

@@ -1,0 +1,55 @@
+/**
+ * What a cell says without being asked. Plain messages on its own subjects, latest value wins: nothing is lost when one is missed, because the full
+ * inventory follows within 10 s. The scheduler orders them by `boot` and `sequence`; an older one is ignored.
+ */
+import { Observed } from "./operations/on-cell.ts";
+import { Cell, CellLoad, Resources } from "./records.ts";
+import { CellIdSchema, Closed, InstanceIdSchema, type Static, Type } from "./schema.ts";
+
+const origin = {
+  cell: CellIdSchema,
+  /** A new one whenever the cell service starts. */
+  boot: Type.String({ maxLength: 36 }),
+  /** Grows by one with every report of this boot. */
+  sequence: Type.Integer({ minimum: 0 }),
+};
+
+/** `nano.v1.cell.<cellId>.report.heartbeat`, every second. Three missed make a cell offline. */
+export const Heartbeat = Closed({
+  ...origin,
+  name: Cell.properties.name,
+  address: Cell.properties.address,
+  virtualization: Cell.properties.virtualization,
+  capacity: Resources,
+  load: CellLoad,
+  versions: Cell.properties.versions,
+  network: Cell.properties.network,
+  fingerprint: Cell.properties.fingerprint,
+  problems: Cell.properties.problems,
+});
+export type Heartbeat = Static<typeof Heartbeat>;
+
+/** `nano.v1.cell.<cellId>.report.inventory`, on joining and every 10 s: everything there is. What is not in it is not there. */
+export const Inventory = Closed({ ...origin, instances: Type.Array(Observed) });
+export type Inventory = Static<typeof Inventory>;
+
+/** `nano.v1.cell.<cellId>.report.instance`: one instance changed; without `observed` it is gone. */
+export const InstanceReport = Closed({ ...origin, id: InstanceIdSchema, observed: Type.Optional(Observed) });
+export type InstanceReport = Static<typeof InstanceReport>;
+
+/** `nano.v1.cell.<cellId>.report.leaving`: the cell service is stopping on purpose. Its instances run on. */
+export const Leaving = Closed(origin);
+export type Leaving = Static<typeof Leaving>;
+
+export const reports = {
+  heartbeat: Heartbeat,
+  inventory: Inventory,
+  instance: InstanceReport,
+  leaving: Leaving,
+} as const;
+export type ReportName = keyof typeof reports;
+export const reportSubject = (cell: string, report: ReportName | "*") => `nano.v1.cell.${cell}.report.${report}`;
+/** How long without a heartbeat until a cell counts as offline, in milliseconds. */
+export const offlineAfterMs = 3_500;
+export const heartbeatIntervalMs = 1_000;
+export const inventoryIntervalMs = 10_000;

@@ -1,0 +1,140 @@
+/**
+ * The vocabulary of schemas. They become TypeScript types, run-time checks, OpenAPI 3.0 and the portal's form limits, so only
+ * what all four understand is used: no `null` (a missing thing is absent), no `const`, no tuple, no `format`.
+ */
+import { Kind, type Static, type TObject, type TProperties, type TSchema, Type, TypeRegistry } from "@sinclair/typebox";
+import type {
+  Bytes,
+  CellId,
+  DecisionId,
+  GiB,
+  ImageId,
+  InstanceId,
+  MediaId,
+  MiB,
+  PoolName,
+  Sha256,
+  TaskId,
+  Timestamp,
+  TokenId,
+  UserId,
+} from "./brand.ts";
+
+export { type Static, type TSchema, Type };
+
+const uuidPattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
+const text = <T>(options: { pattern?: string; minLength?: number; maxLength: number; description: string }) =>
+  Type.Unsafe<T>(Type.String(options));
+const uuid = <T>(description: string) => text<T>({ pattern: uuidPattern, maxLength: 36, description });
+const count = <T>(minimum: number, maximum: number, description: string) =>
+  Type.Unsafe<T>(Type.Integer({ minimum, maximum, description }));
+
+/** A closed object: an unknown property is an error in an input, never silently dropped. */
+export const Closed = <P extends TProperties>(properties: P, options: { description?: string } = {}): TObject<P> =>
+  Type.Object(properties, { additionalProperties: false, ...options });
+
+TypeRegistry.Set<{ enum: readonly string[] }>(
+  "OneOf",
+  (schema, value) => typeof value === "string" && schema.enum.includes(value),
+);
+/** One of a fixed set of words: a JSON Schema `enum`, which OpenAPI 3.0 understands and a union of constants is not. */
+export const OneOf = <const T extends readonly string[]>(words: T, description = "") =>
+  Type.Unsafe<T[number]>({
+    [Kind]: "OneOf",
+    type: "string",
+    enum: [...words],
+    ...(description ? { description } : {}),
+  });
+
+/** Any JSON object. */
+export const AnyObject = <T extends object>(description: string) =>
+  Type.Unsafe<T>(Type.Object({}, { additionalProperties: true, description }));
+
+/** Letters, digits and `-`, as the guide says of host names; also a valid DNS label (RFC 1123). */
+export const Name = Type.String({
+  pattern: "^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$",
+  minLength: 1,
+  maxLength: 63,
+  description: "Letters, digits and '-', at most 63, not starting or ending with '-'",
+});
+/** Any printable text people use as a name: no control, bidi-override or line-breaking characters. */
+export const Label = Type.String({
+  pattern: "^[^\\u0000-\\u001f\\u007f-\\u009f\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]+$",
+  minLength: 1,
+  maxLength: 128,
+  description: "1 to 128 printable characters",
+});
+export const Description = Type.String({
+  pattern: "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f\\u202a-\\u202e\\u2066-\\u2069]*$",
+  maxLength: 1024,
+  description: "Free text, at most 1,024 characters",
+});
+export const Password = Type.String({ minLength: 10, maxLength: 256, description: "10 to 256 characters" });
+
+export const PoolNameSchema = text<PoolName>({
+  pattern: "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+  minLength: 1,
+  maxLength: 63,
+  description: "A pool's name: lower-case letters, digits and '-'. It is the pool's identity and does not change",
+});
+export const CellIdSchema = text<CellId>({
+  pattern: "^cell-[a-z2-7]{16}$",
+  maxLength: 21,
+  description: "A cell's id, derived from its public key",
+});
+export const InstanceIdSchema = uuid<InstanceId>("An instance's id; the libvirt domain has the same UUID");
+export const ImageIdSchema = uuid<ImageId>("A disk image's id");
+export const MediaIdSchema = uuid<MediaId>("A media image's id");
+export const TaskIdSchema = uuid<TaskId>("A task's id");
+export const DecisionIdSchema = uuid<DecisionId>("A placement decision's id");
+export const UserIdSchema = uuid<UserId>("A person's id");
+export const TokenIdSchema = uuid<TokenId>("A bearer token's id (not the token)");
+export const Sha256Schema = text<Sha256>({
+  pattern: "^[0-9a-f]{64}$",
+  maxLength: 64,
+  description: "SHA-256, lower-case hexadecimal",
+});
+export const TimestampSchema = text<Timestamp>({
+  pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$",
+  maxLength: 24,
+  description: "RFC 3339, UTC",
+});
+
+/** The largest integer that JSON carries exactly. */
+const exact = Number.MAX_SAFE_INTEGER;
+export const BytesSchema = count<Bytes>(0, exact, "Bytes");
+export const MiBSchema = count<MiB>(0, 2 ** 40, "MiB (2^20 bytes)");
+export const GiBSchema = count<GiB>(0, 2 ** 30, "GiB (2^30 bytes)");
+export const Count = Type.Integer({ minimum: 0, maximum: exact });
+export const Percent = Type.Number({ minimum: 0, maximum: 100, description: "0 to 100" });
+export const Revision = Type.Integer({
+  minimum: 0,
+  maximum: exact,
+  description: "Grows by one at every change; the ETag",
+});
+
+/** What may be asked for. One place, shown by the portal's forms and checked by the owner. */
+export const limits = {
+  cores: { minimum: 1, maximum: 256 },
+  memoryMiB: { minimum: 16, maximum: 4 * 1024 * 1024 },
+  diskGiB: { minimum: 1, maximum: 16 * 1024 },
+  dataDisks: 16,
+  page: { default: 50, maximum: 500 },
+} as const;
+export const Cores = Type.Integer({ ...limits.cores, description: "Virtual CPU cores" });
+export const MemoryMiB = Type.Unsafe<MiB>(Type.Integer({ ...limits.memoryMiB, description: "Memory in MiB" }));
+export const DiskGiB = Type.Unsafe<GiB>(Type.Integer({ ...limits.diskGiB, description: "Disk size in GiB" }));
+
+export const pageInput = {
+  limit: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: limits.page.maximum, description: "How many; 50 unless told" }),
+  ),
+  cursor: Type.Optional(Type.String({ maxLength: 256, description: "The `next` of the page before" })),
+};
+export const Page = <T extends TSchema>(item: T) =>
+  Closed({
+    items: Type.Array(item),
+    total: Type.Integer({ minimum: 0, description: "How many there are in all, filters applied" }),
+    next: Type.Optional(Type.String({ maxLength: 256, description: "Cursor of the next page; absent on the last" })),
+  });
+export const Nothing = Closed({});

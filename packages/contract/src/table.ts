@@ -1,0 +1,39 @@
+/** The contract table itself. */
+import type { Static } from "@sinclair/typebox";
+import type { Operation, Owner } from "./operation.ts";
+import { cellOperations } from "./operations/cell.ts";
+import { imageOperations, mediaOperations } from "./operations/image.ts";
+import { instanceOperations } from "./operations/instance.ts";
+import { onCellOperations } from "./operations/on-cell.ts";
+import { peopleOperations } from "./operations/people.ts";
+import { poolOperations } from "./operations/pool.ts";
+import { taskOperations } from "./operations/task.ts";
+import { zoneOperations } from "./operations/zone.ts";
+
+export const operations = {
+  ...zoneOperations,
+  ...poolOperations,
+  ...cellOperations,
+  ...instanceOperations,
+  ...taskOperations,
+  ...imageOperations,
+  ...mediaOperations,
+  ...peopleOperations,
+  ...onCellOperations,
+};
+
+export type OperationName = keyof typeof operations;
+export type Input<N extends OperationName> = Static<(typeof operations)[N]["input"]>;
+export type Output<N extends OperationName> = Static<(typeof operations)[N]["output"]>;
+
+/** The operations served by one owner. */
+export type OperationsOf<O extends Owner> = {
+  [N in OperationName]: (typeof operations)[N]["owner"] extends O ? N : never;
+}[OperationName];
+
+export const operationNames = Object.keys(operations) as OperationName[];
+export const isOperationName = (name: string): name is OperationName => Object.hasOwn(operations, name);
+/** One row, by name, with the types of the particular operation widened to any operation's. */
+export const operationOf = (name: OperationName): Operation => operations[name];
+export const ownedBy = <O extends Owner>(owner: O): OperationsOf<O>[] =>
+  operationNames.filter((name): name is OperationsOf<O> => operations[name].owner === owner);
