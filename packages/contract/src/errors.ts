@@ -37,6 +37,11 @@ export const errorDefinitions = define({
     title: "There is no such operation",
     remedy: "See the Swagger UI or `nats micro ls` for what exists.",
   },
+  "method-not-allowed": {
+    status: 405,
+    title: "This address does not understand that method",
+    remedy: "Use one of the methods in the Allow header.",
+  },
   "idempotency-key-reused": {
     status: 422,
     title: "This idempotency key was used for another request",

@@ -14,6 +14,8 @@ export const headerNames = {
   requestId: "Nano-Request-Id",
   actor: "Nano-Actor",
   idempotencyKey: "Idempotency-Key",
+  /** Where the person's connection comes from, as the door saw it: for rate limits, never for trust. */
+  clientAddress: "Nano-Client-Address",
   traceparent: "traceparent",
   error: "Nats-Service-Error",
   errorCode: "Nats-Service-Error-Code",

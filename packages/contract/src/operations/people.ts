@@ -167,7 +167,7 @@ export const peopleOperations = {
       password: Type.Optional(Type.String()),
       expiresAt: TimestampSchema,
     }),
-    errors: ["instance-not-found", "wrong-state", "cell-offline"],
+    errors: ["instance-not-found", "wrong-state", "no-screen", "cell-offline", "hypervisor-failed"],
     requires: "instance.console",
     rest: { method: "POST", path: "/api/v2/consoles", status: 201 },
     changes: true,
