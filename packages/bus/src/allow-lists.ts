@@ -1,0 +1,96 @@
+/**
+ * Who may say and hear what: allow-lists only, derived from the contract, so that a new operation needs no change here.
+ *
+ * Replies are allowed by `resp`: a client that received a request may answer it, once. Inboxes carry their owner's name, so
+ * that nobody who may hear `_INBOX.>` hears other people's replies. JetStream's API is the scheduler's alone.
+ */
+import { type CellId, eventFeedSubject, type Owner, operationSubject, operations, ownedBy } from "@nano/contract";
+
+export interface BusPermissions {
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
+  readonly inboxPrefix: string;
+}
+
+/** The identities a zone is born with. `operator` is a person with a credentials file. */
+export const identityNames = ["scheduler", "images", "gateway", "web", "operator"] as const;
+export type IdentityName = (typeof identityNames)[number];
+
+const served = (owner: Exclude<Owner, "cell">) => ownedBy(owner).map(operationSubject);
+/** What a person may ask: everything that is not between services. */
+const asked = (owner: Exclude<Owner, "cell">) =>
+  ownedBy(owner)
+    .filter((name) => operations[name].requires !== "internal")
+    .map(operationSubject);
+const onAnyCell = (resource: string) => `nano.v1.cell.*.${resource}.*`;
+/** The services API's PING, INFO and STATS: to everyone, to this service, to one of its processes. */
+const discoverable = (service: string) => ["$SRV.*", `$SRV.*.${service}`, `$SRV.*.${service}.*`];
+const events = (...resources: string[]) => resources.map((resource) => `nano.v1.event.${resource}.*.*`);
+const inbox = (name: string) => ({ inboxPrefix: `_INBOX_${name}`, replies: `_INBOX_${name}.>` });
+
+export const busPermissions = (name: IdentityName): BusPermissions => {
+  const own = inbox(name);
+  switch (name) {
+    case "scheduler":
+      return {
+        publish: [
+          ...["volume", "disk", "instance"].map(onAnyCell),
+          ...served("images"),
+          ...served("scheduler"),
+          ...events("*"),
+          "$JS.API.>",
+          "$SRV.>",
+        ],
+        subscribe: [
+          ...served("scheduler"),
+          "nano.v1.cell.*.report.*",
+          eventFeedSubject,
+          own.replies,
+          ...discoverable(name),
+        ],
+        inboxPrefix: own.inboxPrefix,
+      };
+    case "images":
+      return {
+        publish: [...events("image", "media")],
+        subscribe: [...served("images"), own.replies, ...discoverable(name)],
+        inboxPrefix: own.inboxPrefix,
+      };
+    case "gateway":
+      return {
+        publish: [
+          ...served("scheduler"),
+          ...served("images"),
+          ...served("gateway"),
+          onAnyCell("console"),
+          ...events("user", "session", "token"),
+          "$SRV.>",
+        ],
+        subscribe: [...served("gateway"), eventFeedSubject, own.replies, ...discoverable(name)],
+        inboxPrefix: own.inboxPrefix,
+      };
+    case "web":
+      return {
+        publish: [...served("scheduler"), ...served("images"), ...served("gateway"), "$SRV.>"],
+        subscribe: [eventFeedSubject, own.replies],
+        inboxPrefix: own.inboxPrefix,
+      };
+    case "operator":
+      return {
+        publish: [...asked("scheduler"), ...asked("images"), ...asked("gateway"), "$SRV.>"],
+        subscribe: ["_INBOX.>", "nano.v1.event.>"],
+        inboxPrefix: "_INBOX",
+      };
+  }
+};
+
+/** A cell hears and says only what is its own. */
+export const cellBusPermissions = (cell: CellId): BusPermissions => {
+  const own = inbox(cell);
+  return {
+    publish: [`nano.v1.cell.${cell}.report.*`],
+    // By pattern, not one by one: the JWT has to fit into one UDP packet of the discovery.
+    subscribe: [`nano.v1.cell.${cell}.*.*`, own.replies, ...discoverable("cell")],
+    inboxPrefix: own.inboxPrefix,
+  };
+};

@@ -1,0 +1,424 @@
+/**
+ * One connection to the bus, and everything a service does over it.
+ *
+ * A service starts whether or not the bus is there. `connectBus` returns at once and keeps trying; what was asked to be
+ * served, listened to or kept is remembered and done when the connection comes, and nats.js does it again by itself after
+ * each reconnect. Asking waits a moment for the connection and then says `unavailable`: nothing waits unbounded.
+ */
+import {
+  type CellId,
+  cellSubject,
+  eventFeedSubject,
+  eventSubject,
+  fits,
+  type Log,
+  NanoError,
+  type OperationName,
+  type OperationsOf,
+  type Owner,
+  operationSubject,
+  ownedBy,
+  type ReportName,
+  reportSubject,
+  reports,
+  type SequencedEvent,
+} from "@nano/contract";
+import {
+  connect,
+  credsAuthenticator,
+  Events,
+  type JetStreamManager,
+  type NatsConnection,
+  RequestStrategy,
+  type Service,
+} from "nats";
+import { type Caller, request } from "./call.ts";
+import { ensureEventStream, readEvent, readPastEvents, sequenceOf } from "./event-stream.ts";
+import { addService, type Endpoint, type ServiceDefinition } from "./serve.ts";
+import type { Bus, Report, ServiceStats } from "./types.ts";
+
+export interface BusConfig {
+  /** `nats://host:port`, several separated by commas. */
+  readonly url: string;
+  /** Content of a credentials file; a function is asked again at each connect, so that a renewed JWT is used. */
+  readonly credentials: Uint8Array | (() => Uint8Array);
+  /** The identity's name: `scheduler`, a cell's id … Its inbox is `_INBOX_<name>`. */
+  readonly name: string;
+  /** Semantic version, shown by `nats micro ls`. */
+  readonly version: string;
+  readonly log: Log;
+  /** Validate what handlers answer against the contract. On in tests. */
+  readonly checkReplies?: boolean;
+  readonly newRequestId?: () => string;
+}
+
+const drainMs = 10_000;
+const encoder = new TextEncoder();
+const jitter = (milliseconds: number) => milliseconds * (0.5 + Math.random());
+/** Events asked for at once to fill a gap. */
+const gapPage = 500;
+
+const endpointsOf = <O extends Owner>(
+  names: readonly OperationsOf<O>[],
+  subjectOf: (name: OperationsOf<O>) => string,
+  handlers: object,
+): Endpoint[] => {
+  const table = handlers as Readonly<Record<OperationName, Endpoint["handler"]>>;
+  return names.map((name) => ({ name, subject: subjectOf(name), handler: table[name] }));
+};
+
+export const connectBus = (config: BusConfig): Bus => new NatsBus(config);
+
+class NatsBus implements Bus {
+  readonly #config: BusConfig;
+  readonly #caller: Caller;
+  readonly #newRequestId: () => string;
+  readonly #running = new Set<Promise<void>>();
+  readonly #connectionListeners = new Set<(connected: boolean) => void>();
+  readonly #eventListeners = new Set<(event: SequencedEvent) => void>();
+  /** What to do with the connection when it is first made. */
+  readonly #setups: ((connection: NatsConnection) => void | Promise<void>)[] = [];
+  readonly #services: Service[] = [];
+  readonly #first = Promise.withResolvers<NatsConnection>();
+  #connection: NatsConnection | undefined;
+  #connected = false;
+  #closed = false;
+  #hearsEvents = false;
+  #lastSequence = 0;
+  #catchingUp: Promise<void> = Promise.resolve();
+  #stream: { maxAgeHours: number; maxBytes: number } | undefined;
+  #streamManager: Promise<JetStreamManager> | undefined;
+
+  constructor(config: BusConfig) {
+    this.#config = config;
+    this.#newRequestId = config.newRequestId ?? (() => Bun.randomUUIDv7());
+    this.#caller = {
+      name: config.name,
+      log: config.log,
+      newRequestId: this.#newRequestId,
+      connection: (withinMs) => this.#within(withinMs),
+    };
+    // Nobody has to wait for the first connection: a rejection is not unhandled.
+    this.#first.promise.catch(() => {});
+    void this.#open();
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  async ready(): Promise<void> {
+    await this.#first.promise;
+  }
+
+  onConnection(listener: (connected: boolean) => void): () => void {
+    this.#connectionListeners.add(listener);
+    return () => this.#connectionListeners.delete(listener);
+  }
+
+  async #open(): Promise<void> {
+    const { url, credentials, name, log } = this.#config;
+    let wait = 100;
+    let told = false;
+    while (!this.#closed) {
+      try {
+        const connection = await connect({
+          servers: url.split(","),
+          authenticator: credsAuthenticator(credentials),
+          inboxPrefix: `_INBOX_${name}`.replace(/^_INBOX__INBOX$/, "_INBOX"),
+          name,
+          timeout: 2_000,
+          maxReconnectAttempts: -1,
+          reconnectTimeWait: 200,
+          reconnectJitter: 300,
+          ignoreAuthErrorAbort: true,
+          pingInterval: 10_000,
+          maxPingOut: 2,
+        });
+        if (this.#closed) return await connection.close();
+        this.#connection = connection;
+        this.#setConnected(true);
+        void this.#watch(connection);
+        for (const setup of this.#setups) await setup(connection);
+        this.#first.resolve(connection);
+        log.info("Joined the bus", { server: connection.info?.server_name, version: connection.info?.version });
+        return;
+      } catch (error) {
+        if (!told)
+          log.warn("The bus does not answer yet; trying on", {
+            url,
+            error: error instanceof Error ? error.message : String(error),
+          });
+        told = true;
+        await Bun.sleep(jitter(wait));
+        wait = Math.min(wait * 2, 2_000);
+      }
+    }
+  }
+
+  async #watch(connection: NatsConnection): Promise<void> {
+    for await (const status of connection.status()) {
+      switch (status.type) {
+        case Events.Disconnect:
+          this.#config.log.warn("Lost the bus; reconnecting");
+          this.#setConnected(false);
+          break;
+        case Events.Reconnect:
+          this.#config.log.info("Back on the bus");
+          this.#setConnected(true);
+          this.#remakeStream();
+          break;
+        case Events.Error:
+          this.#config.log.warn("The bus refused something", { reason: String(status.data) });
+          break;
+        default:
+      }
+    }
+    this.#setConnected(false);
+  }
+
+  #setConnected(connected: boolean): void {
+    if (this.#connected === connected) return;
+    this.#connected = connected;
+    for (const listener of this.#connectionListeners) listener(connected);
+  }
+
+  async #within(milliseconds: number): Promise<NatsConnection> {
+    const until = performance.now() + milliseconds;
+    while (!this.#closed) {
+      if (this.#connection && this.#connected) return this.#connection;
+      if (performance.now() >= until) break;
+      await Bun.sleep(20);
+    }
+    throw new NanoError("unavailable", `${this.#config.name} has no connection to the bus`);
+  }
+
+  #setUp(setup: (connection: NatsConnection) => void | Promise<void>): void {
+    this.#setups.push(setup);
+    if (this.#connection)
+      void Promise.resolve(setup(this.#connection)).catch((error) =>
+        this.#config.log.error("Could not use the bus", { error }),
+      );
+  }
+
+  #addService(definition: ServiceDefinition): void {
+    this.#setUp(async (connection) => {
+      this.#services.push(
+        await addService(connection, definition, {
+          log: this.#config.log,
+          newRequestId: this.#newRequestId,
+          checkReplies: this.#config.checkReplies ?? false,
+          running: this.#running,
+        }),
+      );
+    });
+  }
+
+  serve: Bus["serve"] = (owner, handlers) => {
+    this.#addService({
+      name: owner,
+      version: this.#config.version,
+      description: `Nano ${owner}`,
+      queue: owner,
+      endpoints: endpointsOf<Exclude<Owner, "cell">>(
+        ownedBy<Exclude<Owner, "cell">>(owner),
+        operationSubject,
+        handlers,
+      ),
+    });
+  };
+
+  serveCell: Bus["serveCell"] = (cell, handlers) => {
+    this.#addService({
+      name: "cell",
+      version: this.#config.version,
+      description: `Nano cell ${cell}`,
+      queue: cell,
+      endpoints: endpointsOf<"cell">(ownedBy("cell"), (name) => cellSubject(cell, name), handlers),
+    });
+  };
+
+  call: Bus["call"] = async (name, input, context) =>
+    (await request(this.#caller, name, operationSubject(name), input, context)) as never;
+
+  callCell: Bus["callCell"] = async (cell: CellId, name, input, context) =>
+    (await request(this.#caller, name, cellSubject(cell, name), input, context)) as never;
+
+  report: Bus["report"] = (name, report) => {
+    if (!this.#connection || !this.#connected) return;
+    this.#connection.publish(reportSubject(report.cell, name), encoder.encode(JSON.stringify(report)));
+  };
+
+  onReports: Bus["onReports"] = (listeners) => {
+    const names = Object.keys(reports) as ReportName[];
+    this.#setUp((connection) => {
+      for (const name of names) {
+        connection.subscribe(reportSubject("*", name), {
+          callback: (error, message) => {
+            if (error) return;
+            this.#hearReport(name, message.subject, message.data, listeners);
+          },
+        });
+      }
+    });
+  };
+
+  #hearReport(name: ReportName, subject: string, data: Uint8Array, listeners: Parameters<Bus["onReports"]>[0]): void {
+    try {
+      const value: unknown = JSON.parse(new TextDecoder().decode(data));
+      const schema = reports[name];
+      // The subject is what the cell's identity allows it to say; a report in another cell's name is not believed.
+      if (!fits(schema, value) || reportSubject(value.cell, name) !== subject) {
+        this.#config.log.warn("A cell's report does not fit the contract", { subject });
+        return;
+      }
+      (listeners[name] as (report: Report<ReportName>) => void)(value);
+    } catch (error) {
+      this.#config.log.error("Failed over a cell's report", { subject, error });
+    }
+  }
+
+  emit: Bus["emit"] = async (event, id) => {
+    const connection = await this.#within(2_000);
+    const ack = await connection
+      .jetstream()
+      .publish(eventSubject(event), encoder.encode(JSON.stringify(event)), { msgID: id, timeout: 3_000 })
+      .catch((cause) => {
+        this.#remakeStream();
+        throw new NanoError("unavailable", `The event stream did not take ${event.name}`, { cause });
+      });
+    return ack.seq;
+  };
+
+  onEvents: Bus["onEvents"] = (listener) => {
+    this.#eventListeners.add(listener);
+    if (!this.#hearsEvents) {
+      this.#hearsEvents = true;
+      this.#setUp((connection) => {
+        connection.subscribe(eventFeedSubject, {
+          callback: (error, message) => {
+            if (error) return;
+            const event = readEvent(message.json());
+            const sequence = sequenceOf(message);
+            if (event && sequence > 0) this.#hearEvent({ ...event, sequence });
+          },
+        });
+      });
+    }
+    return () => this.#eventListeners.delete(listener);
+  };
+
+  /** Passes events on in order, and asks for those that were missed. */
+  #hearEvent(event: SequencedEvent): void {
+    this.#catchingUp = this.#catchingUp
+      .then(async () => {
+        const expected = this.#lastSequence + 1;
+        // A smaller number is a new stream (the old one's directory was lost), a repetition otherwise.
+        if (this.#lastSequence > 0 && event.sequence > expected) await this.#fillGap(expected, event.sequence);
+        if (event.sequence === this.#lastSequence) return;
+        this.#tell(event);
+      })
+      .catch((error) => this.#config.log.error("Failed over an event", { event: event.name, error }));
+  }
+
+  async #fillGap(from: number, before: number): Promise<void> {
+    for (let after = from - 1; after + 1 < before; ) {
+      const { items } = await this.call("event.list", { after, limit: Math.min(gapPage, before - after - 1) }).catch(
+        () => ({ items: [] }),
+      );
+      if (items.length === 0) return;
+      for (const item of items) {
+        const event = readEvent(item);
+        if (event && item.sequence < before) this.#tell({ ...event, sequence: item.sequence });
+      }
+      after = items.at(-1)?.sequence ?? before;
+    }
+  }
+
+  #tell(event: SequencedEvent): void {
+    this.#lastSequence = event.sequence;
+    for (const listener of this.#eventListeners) listener(event);
+  }
+
+  keepEventStream: Bus["keepEventStream"] = (options = {}) => {
+    this.#stream = { maxAgeHours: options.maxAgeHours ?? 24 * 7, maxBytes: options.maxBytes ?? 256 * 2 ** 20 };
+    this.#setUp(() => this.#remakeStream());
+  };
+
+  /** Tries until there is a stream; several callers share one try. */
+  #remakeStream(): void {
+    const { log } = this.#config;
+    if (!this.#stream || this.#streamManager) return;
+    const options = this.#stream;
+    const attempt = async (): Promise<JetStreamManager> => {
+      for (let wait = 100; ; wait = Math.min(wait * 2, 5_000)) {
+        try {
+          return await ensureEventStream(await this.#within(5_000), options);
+        } catch (error) {
+          if (this.#closed) throw error;
+          log.warn("The event stream is not there yet; trying on", {
+            error: error instanceof Error ? error.message : String(error),
+          });
+          await Bun.sleep(jitter(wait));
+        }
+      }
+    };
+    this.#streamManager = attempt();
+    this.#streamManager
+      .catch(() => {})
+      .finally(() => {
+        this.#streamManager = undefined;
+      });
+  }
+
+  pastEvents: Bus["pastEvents"] = async (query) => {
+    const connection = await this.#within(2_000);
+    try {
+      return await readPastEvents(await connection.jetstreamManager({ checkAPI: false }), query);
+    } catch (cause) {
+      if (cause instanceof NanoError) throw cause;
+      throw new NanoError("unavailable", "The event stream does not answer", { cause });
+    }
+  };
+
+  async services(): Promise<ServiceStats[]> {
+    const connection = await this.#within(2_000);
+    const found: ServiceStats[] = [];
+    for await (const stats of await connection.services
+      .client({ strategy: RequestStrategy.JitterTimer, maxWait: 1_000, jitter: 200 })
+      .stats()) {
+      found.push({
+        name: stats.name,
+        id: stats.id,
+        version: stats.version,
+        endpoints: (stats.endpoints ?? []).map((endpoint) => {
+          const data: unknown = endpoint.data;
+          const own = typeof data === "object" && data !== null ? (data as Partial<Record<string, number>>) : {};
+          const requests = own.requests ?? 0;
+          return {
+            subject: endpoint.subject,
+            requests,
+            errors: own.errors ?? 0,
+            averageMs: requests > 0 ? (own.totalMs ?? 0) / requests : 0,
+          };
+        }),
+      });
+    }
+    return found;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#first.reject(new NanoError("unavailable", "The bus was closed"));
+    const connection = this.#connection;
+    if (!connection) return;
+    await Promise.allSettled(this.#services.map((service) => service.stop()));
+    await Promise.race([Promise.allSettled([...this.#running]), Bun.sleep(drainMs)]);
+    await Promise.race([
+      connection.drain().catch(() => connection.close()),
+      Bun.sleep(1_000).then(() => connection.close()),
+    ]);
+    this.#setConnected(false);
+  }
+}

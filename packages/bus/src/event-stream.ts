@@ -1,0 +1,126 @@
+/**
+ * Events live in one JetStream stream. Who may not use JetStream's API (everyone but the scheduler) still gets them numbered: a durable
+ * push consumer without acknowledgements delivers the whole stream to `nano.v1.feed`, and the reply subject of each delivery names its sequence.
+ * A reader that missed some (it or the bus was away) asks the scheduler for them by `event.list`.
+ */
+import {
+  eventFeedSubject,
+  eventStream,
+  isEventName,
+  NanoError,
+  type NanoEvent,
+  type SequencedEvent,
+} from "@nano/contract";
+import {
+  AckPolicy,
+  DeliverPolicy,
+  type JetStreamManager,
+  type Msg,
+  type NatsConnection,
+  nanos,
+  RetentionPolicy,
+  StorageType,
+} from "nats";
+
+const feed = "feed";
+const missing = (thrown: unknown) => thrown instanceof Error && /not found/i.test(thrown.message);
+
+/** Makes the stream and its feed, or brings them up to date. */
+export const ensureEventStream = async (
+  connection: NatsConnection,
+  options: { maxAgeHours: number; maxBytes: number },
+): Promise<JetStreamManager> => {
+  const manager = await connection.jetstreamManager({ checkAPI: false });
+  const config = {
+    name: eventStream,
+    subjects: ["nano.v1.event.>"],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    max_age: nanos(options.maxAgeHours * 3_600_000),
+    max_bytes: options.maxBytes,
+    duplicate_window: nanos(120_000),
+  };
+  await manager.streams.info(eventStream).then(
+    () => manager.streams.update(eventStream, config),
+    (thrown) => {
+      if (missing(thrown)) return manager.streams.add(config);
+      throw thrown;
+    },
+  );
+  await manager.consumers.info(eventStream, feed).catch((thrown) => {
+    if (!missing(thrown)) throw thrown;
+    return manager.consumers.add(eventStream, {
+      durable_name: feed,
+      deliver_subject: eventFeedSubject,
+      deliver_policy: DeliverPolicy.New,
+      ack_policy: AckPolicy.None,
+    });
+  });
+  return manager;
+};
+
+/** An event as it travels. A message of an unknown kind (a newer peer's) is not an event to us. */
+export const readEvent = (value: unknown): NanoEvent | undefined => {
+  if (typeof value !== "object" || value === null || !("name" in value) || !("id" in value) || !("at" in value))
+    return undefined;
+  const { name, id, at } = value;
+  if (typeof name !== "string" || !isEventName(name) || typeof id !== "string" || typeof at !== "string")
+    return undefined;
+  const data = "data" in value && typeof value.data === "object" && value.data !== null ? value.data : {};
+  return {
+    name,
+    id,
+    at,
+    ...("actor" in value && typeof value.actor === "string" ? { actor: value.actor } : {}),
+    ...("requestId" in value && typeof value.requestId === "string" ? { requestId: value.requestId } : {}),
+    data: Object.fromEntries(
+      Object.entries(data).filter((entry): entry is [string, string | number | boolean] =>
+        ["string", "number", "boolean"].includes(typeof entry[1]),
+      ),
+    ),
+  };
+};
+
+/** `$JS.ACK.<stream>.<consumer>.<delivered>.<stream sequence>.…`; newer servers put domain and account before the stream. */
+export const sequenceOf = (message: Msg): number => {
+  const tokens = (message.reply ?? "").split(".");
+  const sequence = Number(tokens[tokens.length > 9 ? 7 : 5]);
+  return Number.isSafeInteger(sequence) ? sequence : 0;
+};
+
+/** Reads the stream's memory, oldest first. */
+export const readPastEvents = async (
+  manager: JetStreamManager,
+  query: { after?: number; limit?: number; id?: string },
+): Promise<{ items: SequencedEvent[]; first: number; last: number }> => {
+  const { state } = await manager.streams.info(eventStream);
+  const { first_seq: first, last_seq: last } = state;
+  const limit = query.limit ?? 100;
+  if (query.after !== undefined && query.after + 1 < first)
+    throw new NanoError("history-gone", `Events up to ${first - 1} are no longer kept`, { details: { first, last } });
+  const items: SequencedEvent[] = [];
+  const take = async (sequence: number): Promise<SequencedEvent | undefined> => {
+    try {
+      const stored = await manager.streams.getMessage(eventStream, { seq: sequence });
+      const event = readEvent(stored.json());
+      return event && (query.id === undefined || event.id === query.id) ? { ...event, sequence } : undefined;
+    } catch (thrown) {
+      // Removed by age meanwhile, or not JSON: not an event any more.
+      if (thrown instanceof Error && /no message found|not found|JSON/i.test(thrown.message)) return undefined;
+      throw thrown;
+    }
+  };
+  // Sequences are read in small parallel batches; the newest are looked for backwards when nobody says where to begin.
+  const batch = 64;
+  const backwards = query.after === undefined;
+  let next = backwards ? last : Math.max(first, (query.after ?? 0) + 1);
+  let looked = 0;
+  while (items.length < limit && next >= first && next <= last && looked < 20_000) {
+    const size = Math.min(batch, backwards ? next - first + 1 : last - next + 1);
+    const sequences = Array.from({ length: size }, (_, i) => (backwards ? next - i : next + i));
+    for (const event of await Promise.all(sequences.map(take))) if (event && items.length < limit) items.push(event);
+    next += backwards ? -size : size;
+    looked += size;
+  }
+  return { items: backwards ? items.reverse() : items, first, last };
+};

@@ -1,0 +1,74 @@
+/** A request's context as NATS headers. */
+import { type Actor, anonymousActor, headerNames, NanoError, operatorActor, permissions } from "@nano/contract";
+import { headers, type MsgHdrs } from "nats";
+import type { RequestContext } from "./types.ts";
+
+/** Header values are ASCII by NATS' ADR-4; JSON stays JSON with its other characters escaped. */
+const ascii = (json: string) =>
+  json.replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+const kinds: readonly string[] = ["user", "service", "operator", "anonymous"] satisfies Actor["kind"][];
+const printable = /^[\x21-\x7e]{1,128}$/;
+
+export const encodeContext = (context: RequestContext): MsgHdrs => {
+  const result = headers();
+  result.set(headerNames.requestId, context.requestId);
+  result.set(headerNames.actor, ascii(JSON.stringify(context.actor)));
+  if (context.idempotencyKey) result.set(headerNames.idempotencyKey, context.idempotencyKey);
+  if (context.traceparent) result.set(headerNames.traceparent, context.traceparent);
+  if (context.clientAddress) result.set(headerNames.clientAddress, context.clientAddress);
+  return result;
+};
+
+const decodeActor = (json: string): Actor => {
+  if (json === "") return operatorActor;
+  try {
+    const value: unknown = JSON.parse(json);
+    if (
+      typeof value === "object" &&
+      value !== null &&
+      "kind" in value &&
+      "id" in value &&
+      "name" in value &&
+      "permissions" in value
+    ) {
+      const { kind, id, name, permissions: held } = value;
+      if (
+        typeof kind === "string" &&
+        kinds.includes(kind) &&
+        typeof id === "string" &&
+        typeof name === "string" &&
+        Array.isArray(held)
+      ) {
+        const known = held.filter(
+          (p): p is Actor["permissions"][number] =>
+            p === "*" || (typeof p === "string" && Object.hasOwn(permissions, p)),
+        );
+        return kind === "anonymous" ? anonymousActor : { kind: kind as Actor["kind"], id, name, permissions: known };
+      }
+    }
+  } catch {
+    // Falls through: whoever sends a broken actor is not trusted to be anyone.
+  }
+  throw new NanoError("unauthenticated", `The ${headerNames.actor} header is not an actor`);
+};
+
+/**
+ * Reads the context of a request. Whoever speaks NATS with an operator's credentials and says nothing of an actor is the operator.
+ * @throws NanoError `unauthenticated` for a broken actor, `malformed-request` for a key that is no key
+ */
+export const decodeContext = (from: MsgHdrs | undefined, newRequestId: () => string): RequestContext => {
+  const get = (name: string) => from?.get(name) ?? "";
+  const requestId = get(headerNames.requestId);
+  const idempotencyKey = get(headerNames.idempotencyKey);
+  const traceparent = get(headerNames.traceparent);
+  const clientAddress = get(headerNames.clientAddress);
+  if (idempotencyKey !== "" && !printable.test(idempotencyKey))
+    throw new NanoError("malformed-request", "The Idempotency-Key must be 1 to 128 printable ASCII characters");
+  return {
+    requestId: printable.test(requestId) ? requestId : newRequestId(),
+    actor: decodeActor(get(headerNames.actor)),
+    ...(idempotencyKey === "" ? {} : { idempotencyKey }),
+    ...(printable.test(traceparent) ? { traceparent } : {}),
+    ...(printable.test(clientAddress) ? { clientAddress } : {}),
+  };
+};

@@ -1,0 +1,126 @@
+/**
+ * A real nats-server of one's own, with JetStream and the zone's JWT identities, on a free port. For tests and benches.
+ * @example
+ * await using world = await startTestBus();
+ * const bus = world.bus("scheduler");
+ */
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { type CellId, type Log, silentLog } from "@nano/contract";
+import { type IdentityName, identityNames } from "./allow-lists.ts";
+import { connectBus } from "./bus.ts";
+import { createCellKey, credentialsOf, ensureIdentities, type Identities, openCellMint } from "./identity.ts";
+import type { Bus } from "./types.ts";
+
+const configuration = resolve(import.meta.dir, "../../../infra/nats.conf");
+
+export interface TestBus extends AsyncDisposable {
+  readonly url: string;
+  readonly directory: string;
+  readonly identities: Identities;
+  /** A connection with one of the zone's identities; closed with the world. */
+  bus(name: Exclude<IdentityName, "operator">, log?: Log): Bus;
+  /** A connection with a freshly minted cell identity. */
+  cellBus(cell: CellId, log?: Log): Promise<Bus>;
+  credentials(name: IdentityName): Promise<Uint8Array>;
+  /** `kill -9` of the server, as a crash would. */
+  kill(): Promise<void>;
+  /** Starts it again, on the same port with the same data. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** A TCP port that was free a moment ago. */
+export const freePort = (): Promise<number> =>
+  new Promise((done, failed) => {
+    const server = createServer();
+    server.once("error", failed);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => (typeof address === "object" && address ? done(address.port) : failed(new Error("no port"))));
+    });
+  });
+
+const listening = async (port: number): Promise<boolean> => {
+  try {
+    const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {}, error() {} } });
+    socket.end();
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+export const startTestBus = async (): Promise<TestBus> => {
+  const directory = await mkdtemp(join(tmpdir(), "nano-bus-"));
+  const identities = await ensureIdentities(join(directory, "nats"));
+  const port = await freePort();
+  const url = `nats://127.0.0.1:${port}`;
+  const credentials: Partial<Record<IdentityName, Uint8Array>> = {};
+  for (const name of identityNames) credentials[name] = await readFile(identities.credentials(name));
+  const mint = await openCellMint(join(directory, "nats"));
+  const buses: Bus[] = [];
+  let server: Bun.Subprocess | undefined;
+
+  const start = async () => {
+    const log = Bun.file(join(directory, "nats-server.log"));
+    const started = Bun.spawn(["nats-server", "-c", configuration], {
+      env: {
+        PATH: process.env.PATH ?? "",
+        NANO_NATS_NAME: "test",
+        NANO_NATS_HOST: "127.0.0.1",
+        NANO_NATS_PORT: String(port),
+        NANO_NATS_STORE: join(directory, "jetstream"),
+        NANO_NATS_OPERATOR: identities.operatorJwt,
+        NANO_NATS_SYSTEM_ACCOUNT: identities.systemAccount,
+        NANO_NATS_ACCOUNTS: identities.accounts,
+      },
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: log,
+    });
+    server = started;
+    for (let i = 0; i < 500; i++) {
+      if (started.exitCode !== null) throw new Error(`nats-server ended: ${await log.text()}`);
+      if (await listening(port)) return;
+      await Bun.sleep(10);
+    }
+    throw new Error(`nats-server does not listen; see ${directory}`);
+  };
+  const kill = async () => {
+    server?.kill("SIGKILL");
+    await server?.exited;
+  };
+  const keep = (bus: Bus) => {
+    buses.push(bus);
+    return bus;
+  };
+  const stop = async () => {
+    await Promise.all(buses.map((bus) => bus.close()));
+    await kill();
+    await rm(directory, { recursive: true, force: true });
+  };
+  await start();
+  return {
+    url,
+    directory,
+    identities,
+    bus: (name, log = silentLog) => {
+      const own = credentials[name];
+      if (!own) throw new Error(`No identity ${name}`);
+      return keep(connectBus({ url, credentials: own, name, version: "0.0.0", log, checkReplies: true }));
+    },
+    cellBus: async (cell, log = silentLog) => {
+      const { seed, publicKey } = createCellKey();
+      const own = credentialsOf(await mint.mint(cell, publicKey), seed);
+      return keep(connectBus({ url, credentials: own, name: cell, version: "0.0.0", log, checkReplies: true }));
+    },
+    credentials: (name) => readFile(identities.credentials(name)),
+    kill,
+    start,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+};
