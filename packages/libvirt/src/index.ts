@@ -1,0 +1,38 @@
+/** libvirt's RPC protocol in TypeScript. Start at {@link connect}. */
+
+export type { CallOptions, KeepaliveOptions } from "./client.ts";
+export { Connection, type ConnectOptions, connect } from "./connection.ts";
+export { Domain, type MetadataKey } from "./domain.ts";
+export { type ClientErrorCode, LibvirtError } from "./errors.ts";
+export type { DomainEventKind, DomainEvents } from "./event-kinds.ts";
+export * from "./flags.ts";
+export type { ConnectionState, ReconnectOptions, StateListener } from "./link.ts";
+export { Network } from "./network.ts";
+export {
+  type ArgsOf,
+  type DomainRef,
+  type NetworkRef,
+  type ParamValue,
+  type PoolRef,
+  type ProcedureName,
+  param,
+  paramsToRecord,
+  type ReturnOf,
+  type TypedParam,
+  type VolumeRef,
+} from "./protocol/index.ts";
+export {
+  DOMAIN_STATE_REASONS,
+  DOMAIN_STATES,
+  type DomainState,
+  LIFECYCLE_DETAILS,
+  LIFECYCLE_EVENTS,
+  type LifecycleEventName,
+  MEMORY_STATS,
+  type MemoryStat,
+  type PoolState,
+  type VolumeType,
+} from "./states.ts";
+export { StoragePool, Volume } from "./storage.ts";
+export type { ByteSource, Console, TransferOptions } from "./transfer.ts";
+export { fingerprint, type SshOptions } from "./transport/ssh.ts";
