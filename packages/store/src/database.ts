@@ -1,0 +1,103 @@
+/**
+ * One service's database. SQLite in a file today, PostgreSQL by URL tomorrow: what is written against it is Kysely and plain
+ * SQL that both understand, and everything particular to SQLite is in this file.
+ *
+ * SQLite runs in WAL with `synchronous=FULL`: what was committed survives a power failure. There is one connection and Kysely's mutex in front
+ * of it, so a transaction must never wait for the network.
+ */
+import { Database } from "bun:sqlite";
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Log } from "@nano/contract";
+import { Kysely, type SqliteDatabase, SqliteDialect, type Transaction } from "kysely";
+import { type Migration, Migrator } from "kysely/migration";
+
+export type Migrations = Readonly<Record<string, Migration>>;
+
+export interface DatabaseOptions {
+  /** `sqlite:<path>` or `sqlite::memory:`. */
+  readonly url: string;
+  /** By name, applied in alphabetical order, each once. */
+  readonly migrations: Migrations;
+  readonly log: Log;
+}
+
+/** The database was written by a newer Nano, is damaged, or its URL is not understood. */
+export class DatabaseError extends Error {}
+
+const openSqlite = (path: string): Database => {
+  if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const database = new Database(path, { create: true, strict: true });
+  database.run("PRAGMA journal_mode = WAL");
+  database.run("PRAGMA synchronous = FULL");
+  database.run("PRAGMA busy_timeout = 5000");
+  database.run("PRAGMA foreign_keys = ON");
+  const check = database.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get();
+  if (check?.quick_check !== "ok")
+    throw new DatabaseError(`The database ${path} is damaged: ${check?.quick_check}. Restore it from a backup.`);
+  return database;
+};
+
+/** Kysely's dialect was written for better-sqlite3; bun:sqlite has the same methods, and says which statements give rows in another way. */
+const dialectOf = (database: Database) =>
+  new SqliteDialect({
+    database: {
+      close: () => database.close(),
+      prepare: (sql) => {
+        const statement = database.prepare(sql);
+        return {
+          reader: statement.columnNames.length > 0,
+          all: (parameters) => statement.all(...(parameters as never[])),
+          run: (parameters) => statement.run(...(parameters as never[])),
+          iterate: (parameters) => statement.iterate(...(parameters as never[])) as IterableIterator<unknown>,
+        };
+      },
+    } satisfies SqliteDatabase,
+  });
+
+/**
+ * Opens a database and brings its schema up to date.
+ * @throws {DatabaseError} for a URL of another engine, a damaged file, or a schema newer than this program
+ */
+export const openDatabase = async <DB>(options: DatabaseOptions): Promise<Kysely<DB>> => {
+  const path = /^sqlite:(.+)$/.exec(options.url)?.[1];
+  if (!path)
+    throw new DatabaseError(
+      `The database URL ${options.url.replace(/\/\/.*@/, "//…@")} is not understood: use sqlite:<path>`,
+    );
+  const database = new Kysely<DB>({ dialect: dialectOf(openSqlite(path)) });
+  try {
+    const migrator = new Migrator({
+      db: database,
+      provider: { getMigrations: async () => ({ ...options.migrations }) },
+    });
+    const { error, results } = await migrator.migrateToLatest();
+    for (const { migrationName, status } of results ?? [])
+      options.log.info("Migrated the database", { migration: migrationName, status });
+    if (error) throw error;
+    return database;
+  } catch (cause) {
+    await database.destroy();
+    const newer = cause instanceof Error && /corrupted migrations/.test(cause.message);
+    throw new DatabaseError(
+      newer
+        ? `The database ${path} was written by a newer Nano: upgrade this one, or restore an older backup`
+        : `Could not bring the database ${path} up to date`,
+      { cause },
+    );
+  }
+};
+
+/** What queries run on: the database, or a transaction of it. */
+export type Queryable<DB> = Kysely<DB> | Transaction<DB>;
+
+/** Whether a failed write hit a unique index. */
+export const isUniqueViolation = (error: unknown): boolean =>
+  error instanceof Error &&
+  (("code" in error && error.code === "SQLITE_CONSTRAINT_UNIQUE") ||
+    ("code" in error && error.code === "SQLITE_CONSTRAINT_PRIMARYKEY") ||
+    ("code" in error && error.code === "23505"));
+
+/** Whether a write failed because the volume is full. */
+export const isDiskFull = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && (error.code === "SQLITE_FULL" || error.code === "53100");

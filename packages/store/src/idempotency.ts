@@ -1,0 +1,104 @@
+/**
+ * The same key, the same answer, one effect (IETF draft "The Idempotency-Key HTTP Header Field"). The answer is written in the transaction of the
+ * effect, under a unique key, so that two simultaneous requests cannot both have it.
+ */
+import { NanoError } from "@nano/contract";
+import type { Kysely, Transaction } from "kysely";
+import type { Migration } from "kysely/migration";
+import { isUniqueViolation } from "./database.ts";
+
+export interface IdempotencyTable {
+  idempotency: {
+    /** Who asked, what for, and the key: other people's keys are other keys. */
+    scope: string;
+    /** SHA-256 of the input, to notice a key used for something else. */
+    input: string;
+    answer: string;
+    /** Milliseconds since the epoch; swept after `keepMs`. */
+    at: number;
+  };
+}
+
+export const idempotencyMigration: Migration = {
+  async up(db) {
+    await db.schema
+      .createTable("idempotency")
+      .addColumn("scope", "text", (c) => c.primaryKey())
+      .addColumn("input", "text", (c) => c.notNull())
+      .addColumn("answer", "text", (c) => c.notNull())
+      .addColumn("at", "bigint", (c) => c.notNull())
+      .execute();
+    await db.schema.createIndex("idempotency_at").on("idempotency").column("at").execute();
+  },
+};
+
+const keepMs = 24 * 3_600_000;
+
+export interface IdempotentRequest {
+  /** Without one the work is simply done. */
+  readonly key?: string | undefined;
+  readonly actor: string;
+  readonly operation: string;
+  readonly input: unknown;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+const canonical = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(canonical);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([k, v]) => [k, canonical(v)]),
+  );
+};
+const sha256 = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest("hex");
+
+/**
+ * Does the work in a transaction, or gives the answer it had the first time.
+ * @throws NanoError `idempotency-key-reused` when the key came with another input
+ */
+export const once = async <DB extends IdempotencyTable, T>(
+  db: Kysely<DB>,
+  request: IdempotentRequest,
+  work: (transaction: Transaction<DB>) => Promise<T>,
+): Promise<T> => {
+  const { key } = request;
+  if (key === undefined) return db.transaction().execute(work);
+  const own = db as unknown as Kysely<IdempotencyTable>;
+  const scope = sha256(JSON.stringify([request.actor, request.operation, key]));
+  const input = sha256(JSON.stringify(canonical(request.input)));
+  const earlier = async (): Promise<{ answer: T } | undefined> => {
+    const row = await own.selectFrom("idempotency").selectAll().where("scope", "=", scope).executeTakeFirst();
+    if (!row) return undefined;
+    if (row.input !== input)
+      throw new NanoError(
+        "idempotency-key-reused",
+        `The Idempotency-Key of this ${request.operation} was used for another one`,
+      );
+    return { answer: JSON.parse(row.answer) as T };
+  };
+  const before = await earlier();
+  if (before) return before.answer;
+  try {
+    return await db.transaction().execute(async (transaction) => {
+      const answer = await work(transaction);
+      const table = transaction as unknown as Transaction<IdempotencyTable>;
+      await table
+        .deleteFrom("idempotency")
+        .where("at", "<", request.now - keepMs)
+        .execute();
+      await table
+        .insertInto("idempotency")
+        .values({ scope, input, answer: JSON.stringify(answer), at: request.now })
+        .execute();
+      return answer;
+    });
+  } catch (error) {
+    // The other of two simultaneous requests won, its effect included: this one's was rolled back.
+    const winner = isUniqueViolation(error) ? await earlier() : undefined;
+    if (winner) return winner.answer;
+    throw error;
+  }
+};

@@ -1,0 +1,12 @@
+/** One service's database: opened, migrated, with an outbox for events and answers kept for idempotency keys. */
+export {
+  DatabaseError,
+  type DatabaseOptions,
+  isDiskFull,
+  isUniqueViolation,
+  type Migrations,
+  openDatabase,
+  type Queryable,
+} from "./database.ts";
+export { type IdempotencyTable, type IdempotentRequest, idempotencyMigration, once } from "./idempotency.ts";
+export { enqueue, type Outbox, type OutboxTable, outboxMigration, startOutbox } from "./outbox.ts";
