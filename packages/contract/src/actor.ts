@@ -22,6 +22,7 @@ export const permissions = {
   "token.own": "Have bearer tokens of one's own",
 } as const;
 export type Permission = keyof typeof permissions;
+export const isPermission = (name: string): name is Permission => Object.hasOwn(permissions, name);
 
 /**
  * What an operation asks of its caller: a permission; `public` for what works before login; `internal` for what only
