@@ -42,6 +42,9 @@ export interface LabLibvirtd {
   start(): Promise<void>;
   /** SIGKILL to libvirtd only: running instances go on, as after a crash. It stays down until {@link start} or {@link restart}. */
   kill(): Promise<void>;
+  /** Makes libvirtd hang (SIGSTOP) until {@link thaw}: it accepts connections and answers nothing. */
+  freeze(): void;
+  thaw(): void;
   /** Ends libvirtd in its orderly way if it runs, and starts it again. Running instances go on. */
   restart(): Promise<void>;
   /** Ends the daemon and every instance it started, and removes its files. Idempotent. */
@@ -118,11 +121,20 @@ export async function startLibvirtd(options: LabLibvirtdOptions = {}): Promise<L
     const running = daemon;
     if (!running) return;
     process.kill(running.pid, signal);
+    thaw();
     await running.wrapper.exited;
+  };
+
+  // nsenter stops itself when its child is stopped, and wakes the child when it is woken.
+  const thaw = (): void => {
+    if (!daemon) return;
+    daemon.wrapper.kill("SIGCONT");
+    process.kill(daemon.pid, "SIGCONT");
   };
 
   const stop = (): Promise<void> => {
     stopped ??= (async () => {
+      thaw();
       // Closing the pipe ends PID 1 of the namespace, and the kernel ends the rest with it.
       await sandbox.stdin.end();
       await sandbox.exited;
@@ -152,6 +164,10 @@ export async function startLibvirtd(options: LabLibvirtdOptions = {}): Promise<L
     },
     start,
     kill: () => end("SIGKILL"),
+    freeze: () => {
+      if (daemon) process.kill(daemon.pid, "SIGSTOP");
+    },
+    thaw,
     restart: async () => {
       await end("SIGTERM");
       await start();

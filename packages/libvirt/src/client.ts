@@ -180,18 +180,18 @@ export class RpcClient {
       );
       return promise;
     }
-    const { program } = procedure;
-    const frame = encodeFrame(
-      {
-        program: program.number,
-        version: program.version,
-        procedure: procedure.number,
-        type: MessageType.call,
-        serial,
-        status: MessageStatus.ok,
-      },
-      (writer) => procedure.args.encode(writer, args),
-    );
+    const { program, number } = procedure;
+    const header = { program: program.number, version: program.version, procedure: number, type: MessageType.call };
+    let frame: Uint8Array;
+    try {
+      frame = encodeFrame({ ...header, serial, status: MessageStatus.ok }, (writer) =>
+        procedure.args.encode(writer, args),
+      );
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      reject(new LibvirtError("BAD_ARGUMENT", why, { operation: name, cause }));
+      return promise;
+    }
 
     const timeout = options.timeout ?? this.#callTimeout;
     const timer =

@@ -12,6 +12,8 @@ export type ClientErrorCode =
   | "CLOSED"
   /** No answer within the call's deadline: it may still happen. */
   | "TIMEOUT"
+  /** An argument does not fit its declaration (too long, no UUID, not a whole number); nothing was sent. */
+  | "BAD_ARGUMENT"
   /** The caller's signal was aborted. */
   | "ABORTED"
   /** What came is not libvirt's protocol; the connection is closed. */

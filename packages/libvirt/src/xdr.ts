@@ -40,32 +40,38 @@ export class XdrWriter {
     if (!Number.isInteger(value) || value < -0x8000_0000 || value > 0x7fff_ffff) {
       throw new XdrError(`${value} is not a 32-bit signed integer`);
     }
-    this.#view.setInt32(this.#take(4), value);
+    const at = this.#take(4);
+    this.#view.setInt32(at, value);
   }
 
   uint(value: number): void {
     if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff) {
       throw new XdrError(`${value} is not a 32-bit unsigned integer`);
     }
-    this.#view.setUint32(this.#take(4), value);
+    const at = this.#take(4);
+    this.#view.setUint32(at, value);
   }
 
   hyper(value: bigint): void {
     if (BigInt.asIntN(64, value) !== value) throw new XdrError(`${value} is not a 64-bit signed integer`);
-    this.#view.setBigInt64(this.#take(8), value);
+    const at = this.#take(8);
+    this.#view.setBigInt64(at, value);
   }
 
   uhyper(value: bigint): void {
     if (BigInt.asUintN(64, value) !== value) throw new XdrError(`${value} is not a 64-bit unsigned integer`);
-    this.#view.setBigUint64(this.#take(8), value);
+    const at = this.#take(8);
+    this.#view.setBigUint64(at, value);
   }
 
   float(value: number): void {
-    this.#view.setFloat32(this.#take(4), value);
+    const at = this.#take(4);
+    this.#view.setFloat32(at, value);
   }
 
   double(value: number): void {
-    this.#view.setFloat64(this.#take(8), value);
+    const at = this.#take(8);
+    this.#view.setFloat64(at, value);
   }
 
   /** Bytes and their padding, without a length. */
@@ -93,6 +99,7 @@ export class XdrWriter {
     return this.#bytes.subarray(0, this.#length);
   }
 
+  /** Makes room. It may replace the view, so take it only afterwards. */
   #take(size: number): number {
     const at = this.#length;
     this.#length += size;
