@@ -13,7 +13,7 @@
  * | `NANO_HOST`                 | `127.0.0.1`                  | the address that every port below binds to                 |
  * | `NANO_NATS_PORT`            | `4222`                       | the bus                                                    |
  * | `NANO_NATS_URL`             | `nats://127.0.0.1:<port>`    | where services find the bus                                |
- * | `NANO_NATS_CREDS`           | `<data>/nats/<service>.creds`| this service's JWT and seed (a file)                       |
+ * | `NANO_NATS_CREDS`           | `<data>/nats/<service>.creds`| this service's JWT and seed (a file); a cell has none      |
  * | `NANO_NATS_DIR`             | `<data>/nats`                | the zone's identities; only the scheduler is told          |
  * | `NANO_WEB_PORT`             | `5850`                       | the portal                                                 |
  * | `NANO_IMAGES_PORT`          | `5860`                       | uploads and downloads of images and media                  |
@@ -29,6 +29,7 @@
  * | `NANO_CELL_STORAGE`         | `/var/lib/libvirt/images/nano` | the directory behind the cell's libvirt storage pool     |
  * | `NANO_CELL_NAME`            | this machine's host name     | the cell's name                                            |
  * | `NANO_LOG`                  | `info`                       | `debug`, `info`, `warn` or `error`                         |
+ * | `NANO_SIM_CELLS`            | `0`                          | simulated cells (`up --sim N`), only for the simulator     |
  *
  * In compact mode there is one process and so one `process.env`; that is why a service's `src/main.ts` exports
  * `configFromEnv(env: Record<string, string | undefined>)` beside `start(config)` and never reads `process.env` deeper.
@@ -132,7 +133,10 @@ export function paths(settings: Pick<Settings, "data">) {
     cache: join(data, "cache"),
     run,
     control: join(run, "nanoctl.sock"),
+    /** Which processes run; written by the supervisor. */
     state: join(run, "state.json"),
+    /** What `up` decided; written by `up`. */
+    launch: join(run, "launch.json"),
     lock: join(run, "lock"),
     /** Exists once this machine's cell was added to the default pool, so that a cell the admin removed stays removed. */
     cellAdded: join(data, "cell-added"),
@@ -162,7 +166,8 @@ export function serviceEnvironment(
     NANO_ZONE: settings.zone,
     NANO_HOST: settings.host,
     NANO_NATS_URL: settings.urls.nats,
-    NANO_NATS_CREDS: place.credsOf(service),
+    // A cell has no file: it joins by announcing itself, and the scheduler answers with its JWT.
+    ...(service === "cell" ? {} : { NANO_NATS_CREDS: place.credsOf(service) }),
     // The account's signing key mints the cells' JWTs: its directory is the scheduler's business alone.
     ...(service === "scheduler" ? { NANO_NATS_DIR: place.nats } : {}),
     NANO_WEB_PORT: String(settings.ports.web),

@@ -78,7 +78,8 @@ export const busPermissions = (name: IdentityName): BusPermissions => {
     case "operator":
       return {
         publish: [...asked("scheduler"), ...asked("images"), ...asked("gateway"), "$SRV.>"],
-        subscribe: ["_INBOX.>", "nano.v1.event.>"],
+        // The inbox of any plain NATS client, and the one a client of ours makes for this name.
+        subscribe: ["_INBOX.>", own.replies, "nano.v1.event.>"],
         inboxPrefix: "_INBOX",
       };
   }

@@ -5,7 +5,7 @@
  */
 import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { CommandError, run } from "./command.ts";
+import { CommandError, run } from "../run-command.ts";
 
 /** The package that a meta package such as linux-image-cloud-amd64 stands for today. */
 export async function resolveMeta(meta: string, pattern: RegExp): Promise<string> {

@@ -2,7 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { gzipSync } from "bun";
-import { run } from "./command.ts";
+import { run } from "../run-command.ts";
 import { cpio, type Entry } from "./cpio.ts";
 
 const scripts = ["init", "boot", "clock", "dhcp", "shell", "power"] as const;

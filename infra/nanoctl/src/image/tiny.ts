@@ -15,7 +15,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { run } from "./command.ts";
+import { run } from "../run-command.ts";
 import { resolveMeta, unpack } from "./debian.ts";
 import { buildInitrd } from "./initrd.ts";
 

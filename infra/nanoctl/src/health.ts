@@ -1,0 +1,89 @@
+/** Whether a running zone does its work, asked as a person would: over the bus with the operator's credentials, and by HTTP. */
+import { readFile } from "node:fs/promises";
+import { type Bus, connectBus } from "@nano/bus";
+import { type Cell, operatorActor, silentLog } from "@nano/contract";
+import { paths, type ServiceName, type Settings, serviceNames } from "./config.ts";
+import { words } from "./problem.ts";
+
+/** A connection with the operator's credentials. The caller closes it. */
+export async function operatorBus(settings: Settings): Promise<Bus> {
+  const credentials = new Uint8Array(await readFile(paths(settings).operatorCreds));
+  return connectBus({ url: settings.urls.nats, credentials, name: "operator", version: "0.1.0", log: silentLog });
+}
+
+/** Everything nanoctl asks, it asks in the operator's name. */
+export const asOperator = { actor: operatorActor } as const;
+const shortly = { ...asOperator, deadlineMs: 1_000 };
+
+type Probe = (settings: Settings, bus: Bus) => Promise<void>;
+
+/** Each throws words on what is missing. */
+const probes: Readonly<Record<ServiceName, Probe>> = {
+  scheduler: async (_, bus) => void (await bus.call("zone.get", {}, shortly)),
+  images: async (_, bus) => void (await bus.call("image.list", {}, shortly)),
+  gateway: (settings) => answersHttp(`${settings.urls.gateway}/swagger`),
+  web: (settings) => answersHttp(`${settings.urls.web}/`),
+  cell: async (settings, bus) => {
+    if (!(await findOwnCell(settings, bus))?.online) throw new Error("the scheduler has not heard of it");
+  },
+};
+
+/** This machine's cell, if the scheduler knows it: by the name it announces. */
+export async function findOwnCell(settings: Settings, bus: Bus): Promise<Cell | undefined> {
+  let cursor: string | undefined;
+  do {
+    const page = await bus.call("cell.list", cursor === undefined ? {} : { cursor }, shortly);
+    const own = page.items.filter((cell) => cell.name === settings.cell.name);
+    const found = own.find((cell) => cell.online) ?? own[0];
+    if (found) return found;
+    cursor = page.next;
+  } while (cursor !== undefined);
+  return undefined;
+}
+
+async function answersHttp(url: string): Promise<void> {
+  const answer = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(1_000) });
+  await answer.body?.cancel();
+  if (answer.status >= 500) throw new Error(`${url} answers ${answer.status}`);
+}
+
+/**
+ * Asks each service until it answers.
+ * @param healthy called once for each as it does
+ * @param goOn asked before each round; may throw to give up
+ * @returns when all have answered
+ */
+export async function untilHealthy(
+  settings: Settings,
+  bus: Bus,
+  healthy: (name: ServiceName) => void,
+  goOn: (waitingFor: ReadonlyMap<ServiceName, string>) => Promise<void>,
+): Promise<void> {
+  const waitingFor = new Map<ServiceName, string>();
+  const ask = async (name: ServiceName): Promise<void> => {
+    try {
+      await probes[name](settings, bus);
+      waitingFor.delete(name);
+      healthy(name);
+    } catch (thrown) {
+      waitingFor.set(name, words(thrown));
+    }
+  };
+  await Promise.all(serviceNames.map(ask));
+  while (waitingFor.size > 0) {
+    await goOn(waitingFor);
+    await Bun.sleep(50);
+    await Promise.all([...waitingFor.keys()].map(ask));
+  }
+}
+
+/** One round: what each service lacks, for those that do not answer. */
+export async function illnesses(settings: Settings, bus: Bus): Promise<Map<ServiceName, string>> {
+  const found = new Map<ServiceName, string>();
+  await Promise.all(
+    serviceNames.map((name) =>
+      probes[name](settings, bus).catch((thrown: unknown) => void found.set(name, words(thrown))),
+    ),
+  );
+  return found;
+}

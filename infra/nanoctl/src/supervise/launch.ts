@@ -1,0 +1,64 @@
+/** What `up` decided, written where the supervisor and later commands read it. */
+import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import type { Identities } from "@nano/bus/identity";
+import { paths, type Settings, serviceNames } from "../config.ts";
+
+export interface Launch {
+  /** All services in the supervisor's process. */
+  readonly compact: boolean;
+  /** Simulated cells beside the real one. */
+  readonly simulatedCells: number;
+  readonly identities: Pick<Identities, "operatorJwt" | "systemAccount" | "accounts">;
+}
+
+/** Makes the zone's directories as far as they are missing. */
+export async function makeDirectories(settings: Settings): Promise<void> {
+  const place = paths(settings);
+  for (const directory of [settings.data, place.log, place.cache]) await mkdir(directory, { recursive: true });
+  // Databases, the control socket: for this account only, whatever the umask.
+  for (const directory of [place.run, ...serviceNames.map(place.dataOf)]) {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await chmod(directory, 0o700);
+  }
+}
+
+/** Makes the zone's identities as far as they are missing, and writes the launch down. */
+export async function prepareLaunch(
+  settings: Settings,
+  options: Pick<Launch, "compact" | "simulatedCells">,
+): Promise<Launch> {
+  const place = paths(settings);
+  const { ensureIdentities } = await import("@nano/bus/identity");
+  const { operatorJwt, systemAccount, accounts } = await ensureIdentities(place.nats);
+  const launch: Launch = { ...options, identities: { operatorJwt, systemAccount, accounts } };
+  await writeWhole(place.launch, JSON.stringify(launch, undefined, 2));
+  return launch;
+}
+
+/** @throws when there is none, or not one of this version. */
+export async function readLaunch(settings: Settings): Promise<Launch> {
+  const path = paths(settings).launch;
+  const value: unknown = JSON.parse(await readFile(path, "utf8"));
+  if (!isLaunch(value)) throw new Error(`${path} is not what this version of nanoctl writes; run ./nanoctl up`);
+  return value;
+}
+
+function isLaunch(value: unknown): value is Launch {
+  if (typeof value !== "object" || value === null) return false;
+  if (!("compact" in value) || !("simulatedCells" in value) || !("identities" in value)) return false;
+  const { compact, simulatedCells, identities } = value;
+  return (
+    typeof compact === "boolean" &&
+    typeof simulatedCells === "number" &&
+    typeof identities === "object" &&
+    identities !== null &&
+    ["operatorJwt", "systemAccount", "accounts"].every((name) => typeof Reflect.get(identities, name) === "string")
+  );
+}
+
+/** Replaces a file's content whole or not at all. */
+export async function writeWhole(path: string, content: string): Promise<void> {
+  const temporary = `${path}.${process.pid}`;
+  await writeFile(temporary, content, { mode: 0o600 });
+  await rename(temporary, path);
+}

@@ -1,0 +1,196 @@
+/** `nanoctl up`: starts the zone (or finds that it runs), waits until it is of use, says where everything is. */
+import { existsSync } from "node:fs";
+import { relative } from "node:path";
+import { paths, readSettings, type ServiceName, type Settings } from "./config.ts";
+import { asOperator, findOwnCell, operatorBus, untilHealthy } from "./health.ts";
+import { lastLines } from "./logs.ts";
+import { Problem } from "./problem.ts";
+import { askStatus, type Status } from "./supervise/control.ts";
+import { endLeftovers, spawnDaemon } from "./supervise/daemon.ts";
+import { makeDirectories, prepareLaunch, writeWhole } from "./supervise/launch.ts";
+import { withLock } from "./supervise/lock.ts";
+import { isFree } from "./supervise/port.ts";
+import { readArguments, wholeNumber } from "./terminal/arguments.ts";
+import { seconds } from "./terminal/table.ts";
+
+const lockPatienceMs = 60_000;
+const patienceMs = 60_000;
+/** So many deaths in a row are not a hiccup. */
+const tooManyRestarts = 4;
+
+export async function up(args: readonly string[]): Promise<void> {
+  const { values } = readArguments("up", args, {
+    compact: { type: "boolean" },
+    sim: { type: "string" },
+    foreground: { type: "boolean" },
+  });
+  const options = {
+    compact: values.compact ?? false,
+    simulatedCells: values.sim === undefined ? 0 : wholeNumber("--sim", values.sim, 0, 10_000),
+  };
+  const settings = readSettings();
+  if (values.foreground) return runInForeground(settings, options);
+  await bringUp(settings, options, say);
+}
+
+export interface UpOptions {
+  readonly compact: boolean;
+  readonly simulatedCells: number;
+}
+
+/** @returns what runs now, and whether it was this call that started it. */
+export async function bringUp(
+  settings: Settings,
+  options: UpOptions,
+  tell: (line: string) => void,
+): Promise<{ status: Status; started: boolean }> {
+  const began = performance.now();
+  const place = paths(settings);
+  const running = await askStatus(place.control);
+  if (!running) await start(settings, options);
+  const status = await untilAnswering(settings);
+  // What runs may have been started with other ports than this shell names: its own word counts.
+  const zone = status.settings;
+  const bus = await operatorBus(zone);
+  try {
+    await untilHealthy(
+      zone,
+      bus,
+      (name) => running || tell(`  ${name.padEnd(10)} ready after ${seconds(performance.now() - began)}`),
+      giveUpWhenHopeless(zone, began),
+    );
+    const note = await addOwnCellOnce(zone, bus);
+    tell(announcement(status, running ? undefined : performance.now() - began, note));
+  } finally {
+    await bus.close();
+  }
+  if (running && differs(status, options)) {
+    tell("It was started with other options than these. To change them: ./nanoctl down, then up again.");
+  }
+  return { status, started: !running };
+}
+
+function differs(status: Status, options: UpOptions): boolean {
+  return status.compact !== options.compact || status.simulatedCells !== options.simulatedCells;
+}
+
+async function start(settings: Settings, options: UpOptions): Promise<void> {
+  await makeDirectories(settings);
+  await withLock(paths(settings).lock, lockPatienceMs, async () => {
+    // Whoever held the lock before us may have started it meanwhile.
+    if (await askStatus(paths(settings).control)) return;
+    await endLeftovers(settings);
+    await prepareLaunch(settings, options);
+    requireFreePorts(settings);
+    spawnDaemon(settings);
+    await untilAnswering(settings);
+  });
+}
+
+async function runInForeground(settings: Settings, options: UpOptions): Promise<void> {
+  const place = paths(settings);
+  const status = await askStatus(place.control);
+  if (status) throw new Problem(`the zone runs already (process ${status.pid})`, "./nanoctl down ends it.");
+  const { supervise } = await import("./supervise/supervisor.ts");
+  const { createLog } = await import("@nano/bus/log");
+  await makeDirectories(settings);
+  const supervisor = await withLock(place.lock, lockPatienceMs, async () => {
+    await endLeftovers(settings);
+    const launch = await prepareLaunch(settings, options);
+    requireFreePorts(settings);
+    return supervise(settings, launch, createLog("nanoctl"));
+  });
+  for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(name, () => void supervisor.stop());
+  void bringUp(settings, options, say).catch((thrown: unknown) => say(String(thrown)));
+  await supervisor.stopped;
+  process.exit(0);
+}
+
+function requireFreePorts(settings: Settings): void {
+  const { host, ports } = settings;
+  const names = { nats: "NANO_NATS_PORT", web: "NANO_WEB_PORT", images: "NANO_IMAGES_PORT", rest: "NANO_REST_PORT" };
+  const taken = Object.entries(names).filter(([use]) => !isFree(host, Reflect.get(ports, use)));
+  if (taken.length === 0) return;
+  throw new Problem(
+    `in use by another program on ${host}: ${taken.map(([use]) => `port ${Reflect.get(ports, use)}`).join(", ")}`,
+    `Stop that program, or choose other ports with ${taken.map(([, name]) => name).join(", ")}.`,
+  );
+}
+
+async function untilAnswering(settings: Settings): Promise<Status> {
+  const deadline = performance.now() + patienceMs;
+  for (;;) {
+    const status = await askStatus(paths(settings).control);
+    if (status) return status;
+    if (performance.now() > deadline) {
+      throw new Problem("the supervisor does not start", await lastLines(settings, "nanoctl", 15));
+    }
+    await Bun.sleep(20);
+  }
+}
+
+/** Fails early, and with the log, when a service dies again and again or nothing happens for a minute. */
+function giveUpWhenHopeless(settings: Settings, began: number) {
+  return async (waitingFor: ReadonlyMap<ServiceName, string>): Promise<void> => {
+    const status = await askStatus(paths(settings).control);
+    if (!status) throw new Problem("the supervisor has ended", await lastLines(settings, "nanoctl", 15));
+    const dying = status.units.find((unit) => unit.restarts >= tooManyRestarts);
+    if (dying) {
+      throw new Problem(
+        `${dying.name} does not stay up (${dying.lastEnd ?? "no word why"}); it is tried again until ./nanoctl down`,
+        await lastLines(settings, status.compact && dying.name !== "nats" ? "nanoctl" : dying.name, 15),
+      );
+    }
+    if (performance.now() - began < patienceMs) return;
+    const lacking = [...waitingFor].map(([name, why]) => `${name}: ${why}`).join("\n");
+    const first = [...waitingFor.keys()][0] ?? "nanoctl";
+    throw new Problem(
+      `not everything is of use after a minute; it goes on trying\n${lacking}`,
+      await lastLines(settings, status.compact ? "nanoctl" : first, 15),
+    );
+  };
+}
+
+/**
+ * Puts this machine's cell into the default pool: a cloud one can use at once. Only ever once, so that a cell that somebody
+ * took out of the pool stays out.
+ */
+async function addOwnCellOnce(settings: Settings, bus: Awaited<ReturnType<typeof operatorBus>>): Promise<string> {
+  let cell = await findOwnCell(settings, bus);
+  if (!cell) return "This machine's cell is not known yet.";
+  if (!existsSync(paths(settings).cellAdded)) {
+    if (cell.pool === undefined) {
+      const { items } = await bus.call("pool.list", {}, asOperator);
+      const pool = items.find((one) => one.name === "default") ?? items[0];
+      if (!pool) return "There is no pool yet for this machine's cell.";
+      cell = await bus.call("cell.add", { id: cell.id, pool: pool.name }, asOperator);
+    }
+    await writeWhole(paths(settings).cellAdded, `${cell.id}\n`);
+  }
+  const place = cell.pool ? `in the pool ${cell.pool}` : "in no pool: add it in the portal under Cells";
+  return `This machine is the cell ${cell.name}, ${place} (${cell.virtualization}).`;
+}
+
+function announcement(status: Status, tookMs: number | undefined, cell: string): string {
+  const { settings } = status;
+  const creds = paths(settings).operatorCreds;
+  const shown = relative(process.cwd(), creds);
+  return [
+    "",
+    tookMs === undefined ? "Nano is running already." : `Nano is up after ${seconds(tookMs)}.`,
+    "",
+    `  Portal       ${settings.urls.web}`,
+    `  REST API     ${settings.urls.gateway}/api/v2`,
+    `  Swagger UI   ${settings.urls.gateway}/swagger`,
+    `  Bus          ${settings.urls.nats}`,
+    `  Credentials  ${shown.startsWith("..") ? creds : shown}   (the operator's, for nats --creds)`,
+    "",
+    cell,
+    "Open the portal to make the first administrator, or watch the main job: ./nanoctl demo",
+    "",
+  ].join("\n");
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
