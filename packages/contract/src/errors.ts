@@ -180,6 +180,11 @@ export const errorDefinitions = define({
     title: "The image is larger than allowed",
     remedy: "Make it smaller, or raise the limit of the image service.",
   },
+  "image-damaged": {
+    status: 409,
+    title: "The stored file is missing or damaged",
+    remedy: "Upload it again with a new ticket.",
+  },
   "disk-full": {
     status: 507,
     title: "The disk has no room for it",

@@ -1,0 +1,38 @@
+/**
+ * Where verified bytes lie, named by their SHA-256. The rest of the service knows no directory and no path: another driver (S3) implements
+ * the same two interfaces.
+ */
+import type { Sha256 } from "@nano/contract";
+import type { ByteSource } from "../formats/format.ts";
+
+/** A file that is being received. Nobody else sees it until it is published. */
+export interface Part {
+  /** Appends; resolves when the bytes are handed to the system, not yet on the disk. One call at a time. */
+  append(pieces: readonly Uint8Array[]): Promise<void>;
+  /** Makes what was appended survive a power cut, and readable. */
+  seal(): Promise<ByteSource>;
+  /** Gives the sealed file its name, atomically and durably; an equal one that is there already is replaced by it. */
+  publish(sha256: Sha256): Promise<void>;
+  /** Leaves nothing behind, whatever happened before. Harmless after `publish`. */
+  discard(): Promise<void>;
+}
+
+export interface StoredBlob {
+  readonly sha256: Sha256;
+  readonly bytes: number;
+  /** Wall clock, milliseconds. */
+  readonly modifiedAt: number;
+}
+
+export interface BlobStore {
+  /** Removes what an earlier life of the service left half received. Returns how many. */
+  removeParts(): Promise<number>;
+  begin(label: string): Promise<Part>;
+  find(sha256: Sha256): Promise<StoredBlob | undefined>;
+  /** The bytes for an HTTP answer; `find` says whether they are there. */
+  body(sha256: Sha256): Blob;
+  remove(sha256: Sha256): Promise<void>;
+  list(): AsyncIterable<StoredBlob>;
+  /** Bytes that can still be written, those kept free for the system not counted. */
+  roomBytes(): Promise<number>;
+}

@@ -1,0 +1,177 @@
+/**
+ * Blobs in a directory:
+ *
+ *     <data>/uploads/<label>.<random>.part     being received, 0600
+ *     <data>/blobs/<aa>/<sha256>               verified, read-only, never changed
+ *
+ * Publishing is fsync(file), rename, fsync(directory): after a power cut the name exists with all its bytes, or not at all.
+ * Every name is made here from ids and checksums; nothing that a client says becomes part of a path. Files are created with O_EXCL and
+ * opened with O_NOFOLLOW, so a link that someone planted is an error, not a way out.
+ */
+import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { chmod, type FileHandle, lstat, mkdir, open, opendir, readdir, rename, rm, statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { fits, NanoError, type Sha256, Sha256Schema } from "@nano/contract";
+import type { BlobStore, Part, StoredBlob } from "./blobs.ts";
+
+export interface LocalBlobOptions {
+  readonly directory: string;
+  /** Kept free on the file system for everything else that lives there. 5 % of it, at most 1 GiB, unless told. */
+  readonly reserveBytes?: number;
+}
+
+const isMissing = (error: unknown): boolean => error instanceof Error && "code" in error && error.code === "ENOENT";
+const isFull = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
+
+const syncDirectory = async (path: string) => {
+  const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+};
+
+/** A full disk is the caller's business, with a code; anything else is a fault of ours. */
+const named = (error: unknown, doing: string): unknown =>
+  isFull(error) ? new NanoError("disk-full", `The disk became full while ${doing}`, { cause: error }) : error;
+
+export const openLocalBlobs = async ({ directory, reserveBytes }: LocalBlobOptions): Promise<BlobStore> => {
+  const uploads = join(directory, "uploads");
+  const blobs = join(directory, "blobs");
+  for (const path of [directory, uploads, blobs]) await mkdir(path, { recursive: true, mode: 0o700 });
+
+  const pathOf = (sha256: Sha256) => join(blobs, sha256.slice(0, 2), sha256);
+
+  const find = async (sha256: Sha256): Promise<StoredBlob | undefined> => {
+    try {
+      const facts = await lstat(pathOf(sha256));
+      return facts.isFile() ? { sha256, bytes: facts.size, modifiedAt: facts.mtimeMs } : undefined;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  };
+
+  return {
+    async removeParts() {
+      const leftovers = (await readdir(uploads)).filter((name) => name.endsWith(".part"));
+      for (const name of leftovers) await rm(join(uploads, name), { force: true });
+      return leftovers.length;
+    },
+
+    async begin(label) {
+      const path = join(uploads, `${label}.${randomBytes(8).toString("hex")}.part`);
+      const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+      try {
+        return localPart(path, await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600), pathOf);
+      } catch (error) {
+        throw named(error, "beginning to store the upload");
+      }
+    },
+
+    find,
+    body: (sha256) => Bun.file(pathOf(sha256)),
+
+    async remove(sha256) {
+      await rm(pathOf(sha256), { force: true });
+    },
+
+    async *list() {
+      for (const shard of await readdir(blobs)) {
+        if (!/^[0-9a-f]{2}$/.test(shard)) continue;
+        for await (const { name } of await opendir(join(blobs, shard))) {
+          const blob = fits(Sha256Schema, name) ? await find(name) : undefined;
+          if (blob) yield blob;
+        }
+      }
+    },
+
+    async roomBytes() {
+      const { bavail, blocks, bsize } = await statfs(directory);
+      return bavail * bsize - (reserveBytes ?? Math.min(2 ** 30, Math.floor(blocks * bsize * 0.05)));
+    },
+  };
+};
+
+const localPart = (path: string, handle: FileHandle, pathOf: (sha256: Sha256) => string): Part => {
+  let length = 0;
+  let open = true;
+  const close = async () => {
+    if (!open) return;
+    open = false;
+    await handle.close();
+  };
+
+  return {
+    async append(pieces) {
+      let rest = pieces;
+      try {
+        while (rest.length > 0) {
+          const { bytesWritten } = await handle.writev(rest, length);
+          length += bytesWritten;
+          rest = after(rest, bytesWritten);
+        }
+      } catch (error) {
+        throw named(error, "storing the upload");
+      }
+    },
+
+    async seal() {
+      try {
+        await handle.sync();
+      } catch (error) {
+        throw named(error, "storing the upload");
+      }
+      return {
+        length,
+        async read(offset, wanted) {
+          const bytes = new Uint8Array(wanted);
+          let got = 0;
+          while (got < wanted) {
+            const { bytesRead } = await handle.read(bytes, got, wanted - got, offset + got);
+            if (bytesRead === 0) break;
+            got += bytesRead;
+          }
+          return bytes.subarray(0, got);
+        },
+      };
+    },
+
+    async publish(sha256) {
+      await close();
+      const target = pathOf(sha256);
+      const shard = join(target, "..");
+      try {
+        const made = await mkdir(shard, { recursive: true, mode: 0o700 });
+        await chmod(path, 0o400);
+        await rename(path, target);
+        await syncDirectory(shard);
+        if (made !== undefined) await syncDirectory(join(shard, ".."));
+      } catch (error) {
+        throw named(error, "publishing the upload");
+      }
+    },
+
+    async discard() {
+      await close();
+      await rm(path, { force: true });
+    },
+  };
+};
+
+/** What a write that took only `written` bytes has left over. */
+const after = (pieces: readonly Uint8Array[], written: number): readonly Uint8Array[] => {
+  let left = written;
+  const rest: Uint8Array[] = [];
+  for (const piece of pieces) {
+    if (left >= piece.length) left -= piece.length;
+    else {
+      rest.push(left > 0 ? piece.subarray(left) : piece);
+      left = 0;
+    }
+  }
+  return rest;
+};

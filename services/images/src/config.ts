@@ -1,0 +1,89 @@
+/** What the service must be told. `start` takes the typed object; only the executable part reads an environment. */
+import type { Clock, Log } from "@nano/contract";
+
+export interface ImagesConfig {
+  /** Directory of the service's own state: database, files, the key of its tickets. Made if it is not there. */
+  readonly data: string;
+  /** Address and port to listen on; port 0 takes a free one. */
+  readonly host: string;
+  readonly port: number;
+  /** How browsers and cells reach this service; with port 0 the one it got. */
+  readonly publicUrl?: string;
+  /** The portal as a browser reaches it: its scripts may upload, and forms lead back there. */
+  readonly webUrl: string;
+  /** The bus, and the file with this service's JWT and seed. */
+  readonly natsUrl: string;
+  readonly natsCreds: string;
+  readonly limits?: Partial<Limits>;
+  readonly log?: Log;
+  readonly clock?: Clock;
+  /** Validate what handlers answer against the contract. On in tests. */
+  readonly checkReplies?: boolean;
+}
+
+export interface Limits {
+  /** Largest file, in bytes. */
+  readonly maxBytes: number;
+  /** Largest disk that an image may declare, in bytes. */
+  readonly maxVirtualBytes: number;
+  readonly maxUploads: number;
+  /** Kept free on the file system, in bytes. 5 % of it, at most 1 GiB, unless told. */
+  readonly reserveBytes: number | undefined;
+  /** A transfer that stands still so long is ended, in seconds; at most 255. */
+  readonly stallSeconds: number;
+  /** How long a file without a record may lie there, and how often is looked, in milliseconds. */
+  readonly graceMs: number;
+  readonly reconcileMs: number;
+}
+
+export const defaultLimits: Limits = {
+  maxBytes: 2 ** 42,
+  maxVirtualBytes: 2 ** 44,
+  maxUploads: 64,
+  reserveBytes: undefined,
+  stallSeconds: 60,
+  graceMs: 600_000,
+  reconcileMs: 60_000,
+};
+
+export class ConfigError extends Error {}
+
+/** @throws {ConfigError} naming the variable and what it should be. */
+export const configFromEnv = (env: Readonly<Record<string, string | undefined>>): ImagesConfig => {
+  const required = (name: string): string => {
+    const value = env[name]?.trim();
+    if (!value) throw new ConfigError(`${name} is not set`);
+    return value;
+  };
+  const url = (name: string): string => {
+    const value = required(name);
+    if (!/^https?:\/\//.test(value) || !URL.canParse(value))
+      throw new ConfigError(`${name} is "${value}", but it should be an http or https URL`);
+    return value.replace(/\/+$/, "");
+  };
+  const whole = (name: string, minimum: number, maximum: number): number | undefined => {
+    const text = env[name]?.trim();
+    if (!text) return undefined;
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < minimum || value > maximum)
+      throw new ConfigError(`${name} is "${text}", but it should be a whole number from ${minimum} to ${maximum}`);
+    return value;
+  };
+  const maxBytes = whole("NANO_IMAGES_MAX_BYTES", 1, Number.MAX_SAFE_INTEGER);
+  const maxVirtualBytes = whole("NANO_IMAGES_MAX_VIRTUAL_BYTES", 1, Number.MAX_SAFE_INTEGER);
+  const reserveBytes = whole("NANO_IMAGES_RESERVE_BYTES", 0, Number.MAX_SAFE_INTEGER);
+  return {
+    data: required("NANO_DATA"),
+    host: env.NANO_HOST?.trim() || "127.0.0.1",
+    port: whole("NANO_IMAGES_PORT", 0, 65_535) ?? 5860,
+    ...(env.NANO_IMAGES_URL ? { publicUrl: url("NANO_IMAGES_URL") } : {}),
+    webUrl: env.NANO_WEB_URL ? url("NANO_WEB_URL") : "http://127.0.0.1:5850",
+    natsUrl: env.NANO_NATS_URL?.trim() || "nats://127.0.0.1:4222",
+    natsCreds: required("NANO_NATS_CREDS"),
+    limits: {
+      ...(maxBytes === undefined ? {} : { maxBytes }),
+      ...(maxVirtualBytes === undefined ? {} : { maxVirtualBytes }),
+      ...(reserveBytes === undefined ? {} : { reserveBytes }),
+    },
+  };
+};

@@ -1,0 +1,183 @@
+/**
+ * The service's HTTP side: bytes in, bytes out. Everything else goes over the bus.
+ *
+ * | request                | with                                      | answer                                     |
+ * |------------------------|-------------------------------------------|--------------------------------------------|
+ * | `PUT /upload/<id>`     | `Authorization: Bearer <upload ticket>`   | the record, when it is verified and stored |
+ * | `POST /upload/<id>`    | a form: `ticket`, `next`, the file        | 303 to `next` (portal only)                |
+ * | `GET /blob/<sha256>`   | `Authorization: Bearer <blob ticket>`     | the file; ranges, ETag                     |
+ * | `GET /healthz`         |                                           | 200 when it serves                         |
+ *
+ * A refusal is answered while the client still sends. What it sent is read and thrown away for a moment, so that a client which does
+ * not look before it has sent everything (a browser) still gets the answer instead of a reset.
+ */
+import { fits, type Image, ImageIdSchema, type Log, type Media, NanoError, Sha256Schema } from "@nano/contract";
+import type { Kysely } from "kysely";
+import type { BlobStore } from "../blobs/blobs.ts";
+import { type FileRow, findFile, type ImagesDatabase } from "../records/store.ts";
+import type { Tickets } from "../tickets.ts";
+import type { Uploads } from "../uploads/uploads.ts";
+import { readForm } from "./form.ts";
+import { createOrigins } from "./origins.ts";
+import { problemResponse } from "./problem.ts";
+
+export interface HttpParts {
+  readonly db: Kysely<ImagesDatabase>;
+  readonly blobs: BlobStore;
+  readonly tickets: Tickets;
+  readonly uploads: Uploads;
+  readonly view: (row: FileRow) => Image | Media;
+}
+
+export interface HttpOptions {
+  readonly host: string;
+  /** 0: a free one. */
+  readonly port: number;
+  readonly portalUrl: string;
+  /** A transfer that stands still so long is ended, in seconds; at most 255. */
+  readonly stallSeconds: number;
+  readonly log: Log;
+  /** Undefined until the service has recovered from its life before: requests are answered `unavailable` meanwhile. */
+  readonly parts: () => HttpParts | undefined;
+}
+
+export interface HttpServer {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+const drainBytes = 16 * 2 ** 20;
+const drainMs = 2_000;
+
+const safety = {
+  "x-content-type-options": "nosniff",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+  "referrer-policy": "no-referrer",
+} as const;
+
+const bearer = (request: Request): string | undefined =>
+  /^Bearer ([\w.-]+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+
+/** Of the request's own body, checked by the server already; undefined for chunked transfer. */
+const contentLength = (request: Request): number | undefined => {
+  const text = request.headers.get("content-length");
+  return text === null ? undefined : Number(text);
+};
+
+/** Reads and throws away, bounded in bytes and time. */
+const drain = async (body: ReadableStream<Uint8Array> | null): Promise<void> => {
+  if (body === null || body.locked) return;
+  const reader = body.getReader();
+  const enough = Bun.sleep(drainMs).then(() => undefined);
+  try {
+    for (let read = 0; read < drainBytes; ) {
+      const next = await Promise.race([reader.read(), enough]);
+      if (next === undefined || next.done) return;
+      read += next.value.length;
+    }
+  } catch {
+    // The client is gone: there is nobody to answer.
+  } finally {
+    reader.releaseLock();
+  }
+};
+
+export const openHttp = (options: HttpOptions): HttpServer => {
+  const { log, portalUrl } = options;
+  const origins = createOrigins(portalUrl);
+
+  const refuse = async (request: Request, error: NanoError): Promise<Response> => {
+    await drain(request.body);
+    const response = problemResponse(error, portalUrl);
+    // What is left of the body, if anything, is not worth waiting for.
+    if (request.body !== null) response.headers.set("connection", "close");
+    return response;
+  };
+
+  const put = async (request: Request, id: string, parts: HttpParts): Promise<Response> => {
+    const claims = parts.tickets.readUpload(bearer(request), id);
+    const row = await parts.uploads.accept(claims, request.body, { exactly: contentLength(request) });
+    return Response.json(parts.view(row));
+  };
+
+  const post = async (request: Request, id: string, parts: HttpParts): Promise<Response> => {
+    const form = await readForm(request);
+    const next = origins.next(form.next);
+    try {
+      const claims = parts.tickets.readUpload(form.ticket, id);
+      const row = await parts.uploads.accept(claims, form.file ?? null, { atMost: contentLength(request) });
+      return next ? Response.redirect(next.href, 303) : Response.json(parts.view(row));
+    } catch (thrown) {
+      await form.stop();
+      const error = NanoError.from(thrown, "receiving an upload form");
+      if (!next) throw error;
+      await drain(request.body);
+      next.searchParams.set("error", error.code);
+      return new Response(null, { status: 303, headers: { location: next.href, connection: "close" } });
+    }
+  };
+
+  const blob = async (request: Request, sha256: string, parts: HttpParts): Promise<Response> => {
+    const claims = parts.tickets.readBlob(bearer(request), sha256);
+    const row = await findFile(parts.db, claims.kind, claims.id);
+    // A ticket does not outlive its record.
+    if (row?.state !== "ready" || row.sha256 !== claims.sha256)
+      throw new NanoError(`${claims.kind}-not-found`, "The file of this ticket was deleted");
+    const stored = await parts.blobs.find(claims.sha256);
+    if (stored?.bytes !== Number(row.bytes))
+      throw new NanoError("image-damaged", `The stored file of '${row.name}' is missing or damaged`);
+    const etag = `"${sha256}"`;
+    const headers = {
+      etag,
+      "content-type": "application/octet-stream",
+      "content-disposition": `attachment; filename="${sha256}"`,
+      "cache-control": "private, max-age=31536000, immutable",
+      "accept-ranges": "bytes",
+    };
+    if (request.headers.get("if-none-match")?.includes(etag)) return new Response(null, { status: 304, headers });
+    return new Response(parts.blobs.body(claims.sha256), { headers });
+  };
+
+  const answer = async (request: Request): Promise<Response> => {
+    const { pathname } = new URL(request.url);
+    const { method } = request;
+    const parts = options.parts();
+    if (pathname === "/healthz" && (method === "GET" || method === "HEAD"))
+      return Response.json({ status: parts ? "ok" : "starting" }, { status: parts ? 200 : 503 });
+    if (method === "OPTIONS") return new Response(null, { status: 204 });
+    const [, place = "", name = "", ...rest] = pathname.split("/");
+    if (rest.length > 0 || (place !== "upload" && place !== "blob"))
+      throw new NanoError("unknown-operation", "There is nothing at this address");
+    if (!parts) throw new NanoError("unavailable", "The images service is starting");
+    if (place === "upload" && fits(ImageIdSchema, name)) {
+      if (method === "PUT") return put(request, name, parts);
+      if (method === "POST") return post(request, name, parts);
+    }
+    if (place === "blob" && fits(Sha256Schema, name) && (method === "GET" || method === "HEAD"))
+      return blob(request, name, parts);
+    throw new NanoError("unknown-operation", `There is no ${method} at this address`);
+  };
+
+  const server = Bun.serve({
+    hostname: options.host,
+    port: options.port,
+    // The limit is the upload's own, told with its reason.
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    idleTimeout: options.stallSeconds,
+    async fetch(request) {
+      const response = await answer(request).catch((thrown) => {
+        const error = NanoError.from(thrown, "answering a request");
+        if (error.code === "internal" && error !== thrown) log.error(error.message, { error: thrown });
+        return refuse(request, error);
+      });
+      for (const [name, value] of Object.entries({ ...safety, ...origins.headersFor(request) }))
+        response.headers.set(name, value);
+      return response;
+    },
+  });
+
+  return {
+    port: server.port ?? options.port,
+    stop: () => server.stop(true),
+  };
+};

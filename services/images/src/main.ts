@@ -1,0 +1,153 @@
+/** Disk images and media: receive, verify, store, serve. */
+
+import { readFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { connectBus, createLog } from "@nano/bus";
+import { NanoError, systemClock, timestamp } from "@nano/contract";
+import { openDatabase, startOutbox } from "@nano/store";
+import packageJson from "../package.json";
+import { openLocalBlobs } from "./blobs/local.ts";
+import { configFromEnv, defaultLimits, type ImagesConfig } from "./config.ts";
+import { iso } from "./formats/iso.ts";
+import { qcow2 } from "./formats/qcow2-tables.ts";
+import { type HttpParts, openHttp } from "./http/server.ts";
+import { createMutex } from "./mutex.ts";
+import { createHandlers } from "./records/handlers.ts";
+import { migrations } from "./records/migrations.ts";
+import { createRecords } from "./records/records.ts";
+import type { FileRow, ImagesDatabase } from "./records/store.ts";
+import { viewImage, viewMedia } from "./records/view.ts";
+import { reconcile } from "./recovery.ts";
+import { createTickets, loadTicketKey } from "./tickets.ts";
+import { createSpace } from "./uploads/space.ts";
+import { createUploads } from "./uploads/uploads.ts";
+
+export { configFromEnv, type ImagesConfig } from "./config.ts";
+
+export interface ImagesService {
+  /** Where it listens. */
+  readonly port: number;
+  /** Ends running uploads (their records say so), leaves the bus, closes the database. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the service. It listens before it touches its directory: a second process that was started by mistake fails at the taken port and
+ * cannot take the first one's half-received files for leftovers.
+ */
+export const start = async (config: ImagesConfig): Promise<ImagesService> => {
+  const log = config.log ?? createLog("images");
+  const clock = config.clock ?? systemClock;
+  const limits = { ...defaultLimits, ...config.limits };
+  let parts: HttpParts | undefined;
+  const http = openHttp({
+    host: config.host,
+    port: config.port,
+    portalUrl: config.webUrl,
+    stallSeconds: limits.stallSeconds,
+    log,
+    parts: () => parts,
+  });
+
+  const open: (() => Promise<unknown> | unknown)[] = [() => http.stop()];
+  const stop = async () => {
+    for (const close of open.splice(0).reverse()) await close();
+  };
+  try {
+    await mkdir(config.data, { recursive: true, mode: 0o700 });
+    const db = await openDatabase<ImagesDatabase>({ url: `sqlite:${join(config.data, "images.db")}`, migrations, log });
+    open.push(() => db.destroy());
+    const blobs = await openLocalBlobs({
+      directory: config.data,
+      ...(limits.reserveBytes === undefined ? {} : { reserveBytes: limits.reserveBytes }),
+    });
+    const tickets = createTickets({ key: await loadTicketKey(config.data), clock });
+
+    const bus = connectBus({
+      url: config.natsUrl,
+      credentials: () => readFileSync(config.natsCreds),
+      name: "images",
+      version: packageJson.version,
+      log,
+      ...(config.checkReplies ? { checkReplies: true } : {}),
+    });
+    open.push(() => bus.close());
+    const outbox = startOutbox({ db, emit: (event, id) => bus.emit(event, id), log });
+    open.push(() => outbox.stop());
+    const onCommit = () => outbox.kick();
+
+    const blobMutex = createMutex();
+    const space = createSpace(() => blobs.roomBytes());
+    const uploads = createUploads({
+      db,
+      blobs,
+      space,
+      blobMutex,
+      formats: { image: qcow2, media: iso },
+      limits,
+      clock,
+      log,
+      onCommit,
+      // Not worth a row in the outbox: the next one replaces it, and the last word is the committed state.
+      onProgress: (row, bytes, total) => {
+        if (!bus.connected) return;
+        const data = {
+          name: row.name,
+          state: "uploading",
+          bytes,
+          ...(total ? { progress: Math.floor((bytes / total) * 100) } : {}),
+        };
+        const event = { name: `${row.kind}.changed`, id: row.id, at: timestamp(clock.now()), data } as const;
+        bus.emit(event, Bun.randomUUIDv7()).catch(() => {});
+      },
+    });
+    open.push(() => uploads.stop());
+
+    const recovery = { db, blobs, blobMutex, clock, log, graceMs: limits.graceMs, onCommit };
+    await reconcile(recovery, { earlierLife: true });
+    const publicUrl = config.publicUrl ?? `http://${config.host}:${http.port}`;
+    const records = createRecords({
+      db,
+      blobs,
+      space,
+      blobMutex,
+      tickets,
+      uploads,
+      limits,
+      clock,
+      publicUrl,
+      onCommit,
+    });
+    const view = (row: FileRow) => (row.kind === "image" ? viewImage(row) : viewMedia(row));
+    parts = { db, blobs, tickets, uploads, view };
+    bus.serve("images", createHandlers(records, uploads));
+
+    let reconciling: Promise<void> = Promise.resolve();
+    const timer = setInterval(() => {
+      reconciling = reconciling
+        .then(() => reconcile(recovery, { earlierLife: false }))
+        .catch((error) => log.error("Could not compare the records with the disk", { error }));
+    }, limits.reconcileMs);
+    open.push(async () => {
+      clearInterval(timer);
+      await reconciling;
+    });
+    log.info("Serving images", { url: publicUrl });
+    return { port: http.port, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+};
+
+if (import.meta.main) {
+  const log = createLog("images");
+  const service = await start({ ...configFromEnv(process.env), log }).catch((error: unknown) => {
+    log.error("Could not start", { error });
+    process.exit(error instanceof NanoError ? 2 : 1);
+  });
+  const end = () => void service.stop().then(() => process.exit(0));
+  process.once("SIGTERM", end);
+  process.once("SIGINT", end);
+}

@@ -1,0 +1,47 @@
+/** The operations of the contract that this service owns. */
+import type { Handlers } from "@nano/bus";
+import type { Bytes } from "@nano/contract";
+import type { Uploads } from "../uploads/uploads.ts";
+import type { Records } from "./records.ts";
+import { viewImage, viewMedia } from "./view.ts";
+
+export const createHandlers = (records: Records, uploads: Uploads): Handlers<"images"> => ({
+  "image.list": async (input) => {
+    const { rows, ...page } = await records.list("image", input);
+    return { items: rows.map((row) => viewImage(row, uploads.progressOf(row.id))), ...page };
+  },
+  "image.get": async ({ id }) => viewImage(await records.get("image", id), uploads.progressOf(id)),
+  "image.create": async (input, context) => {
+    const { row, upload } = await records.create("image", input, context);
+    return { image: viewImage(row, uploads.progressOf(row.id)), upload };
+  },
+  "image.upload": ({ id }, context) => records.renew("image", id, context),
+  "image.delete": async ({ id }, context) => {
+    await records.remove("image", id, context);
+    return {};
+  },
+  "image.source": async ({ id }, context) => {
+    const { row, ...source } = await records.source("image", id, context);
+    const { name, bytes, virtualBytes } = viewImage(row);
+    return { name, bytes, ...(virtualBytes === undefined ? {} : { virtualBytes }), format: "qcow2", ...source };
+  },
+
+  "media.list": async (input) => {
+    const { rows, ...page } = await records.list("media", input);
+    return { items: rows.map((row) => viewMedia(row, uploads.progressOf(row.id))), ...page };
+  },
+  "media.get": async ({ id }) => viewMedia(await records.get("media", id), uploads.progressOf(id)),
+  "media.create": async (input, context) => {
+    const { row, upload } = await records.create("media", input, context);
+    return { media: viewMedia(row, uploads.progressOf(row.id)), upload };
+  },
+  "media.upload": ({ id }, context) => records.renew("media", id, context),
+  "media.delete": async ({ id }, context) => {
+    await records.remove("media", id, context);
+    return {};
+  },
+  "media.source": async ({ id }, context) => {
+    const { row, ...source } = await records.source("media", id, context);
+    return { name: row.name, bytes: Number(row.bytes) as Bytes, format: "iso", ...source };
+  },
+});

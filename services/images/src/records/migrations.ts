@@ -1,0 +1,37 @@
+import { idempotencyMigration, type Migrations, outboxMigration } from "@nano/store";
+
+export const migrations: Migrations = {
+  "001-outbox": outboxMigration,
+  "002-idempotency": idempotencyMigration,
+  "003-file": {
+    async up(db) {
+      await db.schema
+        .createTable("file")
+        .addColumn("id", "text", (c) => c.primaryKey())
+        .addColumn("kind", "text", (c) => c.notNull())
+        .addColumn("name", "text", (c) => c.notNull())
+        .addColumn("description", "text", (c) => c.notNull())
+        .addColumn("tags", "text", (c) => c.notNull())
+        .addColumn("search", "text", (c) => c.notNull())
+        .addColumn("state", "text", (c) => c.notNull())
+        .addColumn("error", "text")
+        .addColumn("bytes", "bigint", (c) => c.notNull())
+        .addColumn("expected_bytes", "bigint")
+        .addColumn("expected_sha256", "text")
+        .addColumn("sha256", "text")
+        .addColumn("virtual_bytes", "bigint")
+        .addColumn("volume_label", "text")
+        .addColumn("owner", "text", (c) => c.notNull())
+        .addColumn("attempt", "integer", (c) => c.notNull())
+        .addColumn("begun", "integer", (c) => c.notNull())
+        .addColumn("ticket_until", "bigint", (c) => c.notNull())
+        .addColumn("created_at", "bigint", (c) => c.notNull())
+        .addColumn("modified_at", "bigint", (c) => c.notNull())
+        .addColumn("revision", "integer", (c) => c.notNull())
+        .execute();
+      await db.schema.createIndex("file_name").unique().on("file").columns(["kind", "name"]).execute();
+      await db.schema.createIndex("file_sha256").on("file").column("sha256").execute();
+      await db.schema.createIndex("file_state").on("file").column("state").execute();
+    },
+  },
+};

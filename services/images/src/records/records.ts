@@ -1,0 +1,207 @@
+/**
+ * What can be done with a record, for both kinds alike; `handlers.ts` gives it the contract's names and shapes. Nothing here is called without
+ * the permission: the bus has checked it.
+ */
+
+import type { RequestContext } from "@nano/bus";
+import {
+  type Clock,
+  limits as contractLimits,
+  decode,
+  NanoError,
+  Type,
+  timestamp,
+  type UploadTicket,
+} from "@nano/contract";
+import { isUniqueViolation, once } from "@nano/store";
+import type { Kysely } from "kysely";
+import type { BlobStore } from "../blobs/blobs.ts";
+import { asSha256 } from "../blobs/sha256.ts";
+import type { Mutex } from "../mutex.ts";
+import { type Tickets, ticketMs } from "../tickets.ts";
+import type { Space } from "../uploads/space.ts";
+import type { UploadLimits, Uploads } from "../uploads/uploads.ts";
+import {
+  createFile,
+  deleteFile,
+  type FileRow,
+  findFile,
+  type ImagesDatabase,
+  type Kind,
+  listFiles,
+  markFailed,
+  renewAttempt,
+  type State,
+} from "./store.ts";
+
+export interface RecordsOptions {
+  readonly db: Kysely<ImagesDatabase>;
+  readonly blobs: BlobStore;
+  readonly space: Space;
+  readonly blobMutex: Mutex;
+  readonly tickets: Tickets;
+  readonly uploads: Uploads;
+  readonly limits: UploadLimits;
+  readonly clock: Clock;
+  /** Where browsers and cells reach this service, without a slash at the end. */
+  readonly publicUrl: string;
+  readonly onCommit: () => void;
+}
+
+export interface CreateInput {
+  readonly name: string;
+  readonly description?: string;
+  readonly tags?: readonly string[];
+  readonly bytes?: number;
+  readonly sha256?: string;
+}
+export interface ListInput {
+  readonly limit?: number;
+  readonly cursor?: string;
+  readonly state?: State;
+  readonly search?: string;
+}
+
+export type Records = ReturnType<typeof createRecords>;
+
+const Created = Type.Object({ id: Type.String() });
+
+export const createRecords = (options: RecordsOptions) => {
+  const { db, blobs, space, tickets, uploads, limits, clock, publicUrl, onCommit } = options;
+
+  const causeOf = (context: RequestContext) => ({
+    now: clock.now(),
+    actor: context.actor.name,
+    requestId: context.requestId,
+  });
+  const get = async (kind: Kind, id: string): Promise<FileRow> => {
+    const row = await findFile(db, kind, id);
+    if (!row) throw new NanoError(`${kind}-not-found`, `There is no ${kind} ${id}`, { details: { id } });
+    return row;
+  };
+  const ticketFor = (row: FileRow): UploadTicket => ({
+    url: `${publicUrl}/upload/${row.id}`,
+    ticket: tickets.forUpload({
+      kind: row.kind,
+      id: row.id,
+      attempt: row.attempt,
+      expiresAt: Number(row.ticket_until),
+    }),
+    expiresAt: timestamp(Number(row.ticket_until)),
+  });
+
+  return {
+    get,
+
+    async list(kind: Kind, { limit = contractLimits.page.default, cursor, state, search }: ListInput) {
+      const after = cursor === undefined ? undefined : readCursor(cursor);
+      const { rows, total, more } = await listFiles(db, kind, { limit, after, state, search });
+      const last = rows.at(-1);
+      return { rows, total, ...(more && last ? { next: writeCursor(last.name) } : {}) };
+    },
+
+    async create(kind: Kind, input: CreateInput, context: RequestContext) {
+      const { bytes } = input;
+      if (bytes !== undefined && bytes > limits.maxBytes)
+        throw new NanoError("image-too-large", `The file has ${bytes} bytes; ${limits.maxBytes} are allowed`, {
+          details: { bytes, maxBytes: limits.maxBytes },
+        });
+      if (bytes !== undefined) await space.check(bytes);
+      const cause = causeOf(context);
+      const request = {
+        key: context.idempotencyKey,
+        actor: `${context.actor.kind}:${context.actor.id}`,
+        operation: `${kind}.create`,
+        input,
+        now: cause.now,
+      };
+      const answer = await once(db, request, async (trx) => {
+        const row = await createFile(
+          trx,
+          {
+            id: Bun.randomUUIDv7(),
+            kind,
+            name: input.name,
+            description: input.description ?? "",
+            tags: input.tags ?? [],
+            expectedBytes: bytes,
+            expectedSha256: input.sha256,
+            owner: context.actor.name,
+            ticketUntil: cause.now + ticketMs.upload,
+          },
+          cause,
+        );
+        // Only the id is kept for a repetition: a ticket is a secret, and made again from the record.
+        return { id: row.id };
+      }).catch((error) => {
+        if (!isUniqueViolation(error)) throw error;
+        throw new NanoError("name-taken", `There is a ${kind} with the name '${input.name}' already`, {
+          details: { name: input.name },
+        });
+      });
+      onCommit();
+      const row = await get(kind, decode(Created, answer, "Reading what an earlier request created").id);
+      return { row, upload: ticketFor(row) };
+    },
+
+    async renew(kind: Kind, id: string, context: RequestContext): Promise<UploadTicket> {
+      const row = await get(kind, id);
+      if (uploads.progressOf(id) !== undefined)
+        throw new NanoError("upload-in-progress", `The ${kind} '${row.name}' is being uploaded right now`);
+      const cause = causeOf(context);
+      const renewed = await renewAttempt(db, row, cause.now + ticketMs.upload, cause);
+      if (!renewed)
+        throw new NanoError("wrong-state", `The ${kind} '${row.name}' takes no upload in the state '${row.state}'`, {
+          details: { state: row.state, allowed: ["delete"] },
+        });
+      onCommit();
+      return ticketFor(renewed);
+    },
+
+    async remove(kind: Kind, id: string, context: RequestContext): Promise<void> {
+      await get(kind, id);
+      await uploads.cancel(id, new NanoError("cancelled", `The ${kind} was deleted during its upload`));
+      await options.blobMutex.run(async () => {
+        const deleted = await deleteFile(db, kind, id, causeOf(context));
+        if (!deleted) throw new NanoError(`${kind}-not-found`, `There is no ${kind} ${id}`, { details: { id } });
+        onCommit();
+        if (deleted.orphan && deleted.row.sha256 !== null) await blobs.remove(asSha256(deleted.row.sha256));
+      });
+    },
+
+    /** Where a cell fetches the bytes. */
+    async source(kind: Kind, id: string, context: RequestContext) {
+      const row = await get(kind, id);
+      if (row.state !== "ready" || row.sha256 === null)
+        throw new NanoError("image-not-ready", `The ${kind} '${row.name}' is ${row.state}`, {
+          details: { state: row.state },
+        });
+      const sha256 = asSha256(row.sha256);
+      const blob = await blobs.find(sha256);
+      if (blob?.bytes !== Number(row.bytes)) {
+        await markFailed(db, id, damagedFile(row.name, blob?.bytes).toBody(), causeOf(context), { lost: true });
+        onCommit();
+        throw new NanoError("image-not-ready", `The stored file of the ${kind} '${row.name}' is missing or damaged`);
+      }
+      const { ticket } = tickets.forBlob({ kind, id, sha256 });
+      return { row, sha256, url: `${publicUrl}/blob/${sha256}`, ticket };
+    },
+  };
+};
+
+/** Why a record that was ready is not any more. */
+export const damagedFile = (name: string, bytes: number | undefined) =>
+  new NanoError(
+    "image-damaged",
+    `The stored file of '${name}' ${bytes === undefined ? "is gone" : "has another size"}`,
+  );
+
+const writeCursor = (name: string) => Buffer.from(name).toString("base64url");
+const readCursor = (cursor: string): string => {
+  const name = Buffer.from(cursor, "base64url").toString();
+  if (writeCursor(name) !== cursor)
+    throw new NanoError("invalid-input", "Listing: the cursor is not one that a page answered", {
+      details: { fields: [{ path: "/cursor", message: "Not the `next` of a page" }] },
+    });
+  return name;
+};

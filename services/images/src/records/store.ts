@@ -1,0 +1,267 @@
+/**
+ * The records of disk images and media: one table, the only code that touches it. Both kinds live through the same states:
+ *
+ *     uploading ──► checking ──► ready
+ *         │ ▲           │          │
+ *         ▼ │ upload    ▼          ▼ (file lost on disk)
+ *          failed ◄─────┴──────────┘
+ *
+ * `attempt` counts upload tickets: only the newest is valid, and `begun` says that it was used. Every change is committed together
+ * with the event that tells of it.
+ */
+import { type ErrorBody, type EventName, type Sha256, timestamp } from "@nano/contract";
+import { enqueue, type IdempotencyTable, type OutboxTable, type Queryable } from "@nano/store";
+import { type Kysely, type Selectable, sql } from "kysely";
+import type { Facts } from "../formats/format.ts";
+
+export type Kind = "image" | "media";
+export type State = "uploading" | "checking" | "ready" | "failed";
+
+interface FileTable {
+  id: string;
+  kind: Kind;
+  name: string;
+  description: string;
+  /** JSON array. */
+  tags: string;
+  /** Name and tags in lower case, one a line: what `search` looks in. */
+  search: string;
+  state: State;
+  /** JSON {@link ErrorBody}: why it failed. */
+  error: string | null;
+  bytes: number;
+  expected_bytes: number | null;
+  expected_sha256: string | null;
+  /** Of the stored file; set when it is ready, and only then. */
+  sha256: string | null;
+  virtual_bytes: number | null;
+  volume_label: string | null;
+  owner: string;
+  attempt: number;
+  begun: number;
+  ticket_until: number;
+  created_at: number;
+  modified_at: number;
+  revision: number;
+}
+export type ImagesDatabase = { file: FileTable } & OutboxTable & IdempotencyTable;
+export type FileRow = Selectable<FileTable>;
+
+export interface NewFile {
+  readonly id: string;
+  readonly kind: Kind;
+  readonly name: string;
+  readonly description: string;
+  readonly tags: readonly string[];
+  readonly expectedBytes?: number | undefined;
+  readonly expectedSha256?: string | undefined;
+  readonly owner: string;
+  readonly ticketUntil: number;
+}
+
+const foldCase = (text: string) => text.toLocaleLowerCase("en");
+const escapeLike = (text: string) => text.replace(/[\\%_]/g, (c) => `\\${c}`);
+
+/** When and on whose request something changes. */
+export interface Cause {
+  /** Wall clock, milliseconds. */
+  readonly now: number;
+  readonly actor?: string;
+  readonly requestId?: string;
+}
+
+const tell = (db: Queryable<ImagesDatabase>, row: FileRow, what: "changed" | "deleted", cause: Cause) => {
+  const { now, ...who } = cause;
+  const name: EventName = `${row.kind}.${what}`;
+  const data = { name: row.name, ...(what === "deleted" ? {} : { state: row.state, bytes: row.bytes }) };
+  return enqueue(db, { name, id: row.id, at: timestamp(now), ...who, data });
+};
+
+export const createFile = async (db: Queryable<ImagesDatabase>, file: NewFile, cause: Cause): Promise<FileRow> => {
+  const row: FileRow = {
+    id: file.id,
+    kind: file.kind,
+    name: file.name,
+    description: file.description,
+    tags: JSON.stringify(file.tags),
+    search: foldCase([file.name, ...file.tags].join("\n")),
+    state: "uploading",
+    error: null,
+    bytes: 0,
+    expected_bytes: file.expectedBytes ?? null,
+    expected_sha256: file.expectedSha256 ?? null,
+    sha256: null,
+    virtual_bytes: null,
+    volume_label: null,
+    owner: file.owner,
+    attempt: 1,
+    begun: 0,
+    ticket_until: file.ticketUntil,
+    created_at: cause.now,
+    modified_at: cause.now,
+    revision: 1,
+  };
+  await db.insertInto("file").values(row).execute();
+  await tell(db, row, "changed", cause);
+  return row;
+};
+
+export const findFile = (db: Queryable<ImagesDatabase>, kind: Kind, id: string): Promise<FileRow | undefined> =>
+  db.selectFrom("file").selectAll().where("kind", "=", kind).where("id", "=", id).executeTakeFirst();
+
+export interface ListQuery {
+  readonly state?: State | undefined;
+  readonly search?: string | undefined;
+  readonly limit: number;
+  /** The name of the last one seen. */
+  readonly after?: string | undefined;
+}
+
+/** By name, which is unique within a kind: the order is total and a page begins where the last one ended. */
+export const listFiles = async (
+  db: Queryable<ImagesDatabase>,
+  kind: Kind,
+  { state, search, limit, after }: ListQuery,
+): Promise<{ rows: FileRow[]; total: number; more: boolean }> => {
+  let matching = db.selectFrom("file").where("kind", "=", kind);
+  if (state !== undefined) matching = matching.where("state", "=", state);
+  if (search !== undefined)
+    matching = matching.where(sql<boolean>`search like ${`%${escapeLike(foldCase(search))}%`} escape '\\'`);
+  const { total } = await matching.select((e) => e.fn.countAll().as("total")).executeTakeFirstOrThrow();
+  const page = after === undefined ? matching : matching.where("name", ">", after);
+  const rows = await page
+    .selectAll()
+    .orderBy("name")
+    .limit(limit + 1)
+    .execute();
+  return { rows: rows.slice(0, limit), total: Number(total), more: rows.length > limit };
+};
+
+type Change = Partial<Omit<FileRow, "id" | "kind" | "name" | "created_at" | "modified_at" | "revision">>;
+
+/**
+ * Changes a record if it is still there and in one of these states (and at this attempt), together with its event.
+ * @returns the changed record, or undefined when it was not: someone was faster
+ */
+const changeFile = (
+  db: Kysely<ImagesDatabase>,
+  where: { id: string; states: readonly State[]; attempt?: number },
+  change: Change,
+  cause: Cause,
+): Promise<FileRow | undefined> =>
+  db.transaction().execute(async (trx) => {
+    let update = trx
+      .updateTable("file")
+      .set(change)
+      .set((e) => ({ modified_at: cause.now, revision: e("revision", "+", 1) }))
+      .where("id", "=", where.id)
+      .where("state", "in", where.states);
+    if (where.attempt !== undefined) update = update.where("attempt", "=", where.attempt);
+    const row = await update.returningAll().executeTakeFirst();
+    if (row) await tell(trx, row, "changed", cause);
+    return row;
+  });
+
+/** A new ticket for what is not ready: the next attempt. */
+export const renewAttempt = (db: Kysely<ImagesDatabase>, row: FileRow, ticketUntil: number, cause: Cause) =>
+  changeFile(
+    db,
+    { id: row.id, states: ["uploading", "failed"], attempt: row.attempt },
+    { state: "uploading", error: null, bytes: 0, attempt: row.attempt + 1, begun: 0, ticket_until: ticketUntil },
+    cause,
+  );
+
+/** The first byte is there: the ticket is used up. Returns undefined if it was already, or is not the newest. */
+export const beginAttempt = (db: Kysely<ImagesDatabase>, kind: Kind, id: string, attempt: number, cause: Cause) =>
+  db
+    .updateTable("file")
+    .set((e) => ({ begun: 1, modified_at: cause.now, revision: e("revision", "+", 1) }))
+    .where("kind", "=", kind)
+    .where("id", "=", id)
+    .where("attempt", "=", attempt)
+    .where("state", "=", "uploading")
+    .where("begun", "=", 0)
+    .returningAll()
+    .executeTakeFirst();
+
+export const markChecking = (db: Kysely<ImagesDatabase>, id: string, bytes: number, cause: Cause) =>
+  changeFile(db, { id, states: ["uploading"] }, { state: "checking", bytes }, cause);
+
+export const markReady = (
+  db: Kysely<ImagesDatabase>,
+  id: string,
+  file: { sha256: Sha256; bytes: number; facts: Facts },
+  cause: Cause,
+) =>
+  changeFile(
+    db,
+    { id, states: ["checking"] },
+    {
+      state: "ready",
+      error: null,
+      bytes: file.bytes,
+      sha256: file.sha256,
+      virtual_bytes: file.facts.virtualBytes ?? null,
+      volume_label: file.facts.volumeLabel ?? null,
+    },
+    cause,
+  );
+
+/** From any state that is not an end; `lost` also ends a ready one whose file is gone. */
+export const markFailed = (
+  db: Kysely<ImagesDatabase>,
+  id: string,
+  error: ErrorBody,
+  cause: Cause,
+  options: { lost?: true; attempt?: number } = {},
+) =>
+  changeFile(
+    db,
+    {
+      id,
+      states: options.lost ? ["ready"] : ["uploading", "checking"],
+      ...(options.attempt === undefined ? {} : { attempt: options.attempt }),
+    },
+    { state: "failed", error: JSON.stringify(error), bytes: 0, sha256: null, virtual_bytes: null, volume_label: null },
+    cause,
+  );
+
+/** Deletes a record with its event. @returns what it was, and whether its bytes belong to nobody now. */
+export const deleteFile = (
+  db: Kysely<ImagesDatabase>,
+  kind: Kind,
+  id: string,
+  cause: Cause,
+): Promise<{ row: FileRow; orphan: boolean } | undefined> =>
+  db.transaction().execute(async (trx) => {
+    const row = await trx
+      .deleteFrom("file")
+      .where("kind", "=", kind)
+      .where("id", "=", id)
+      .returningAll()
+      .executeTakeFirst();
+    if (!row) return undefined;
+    await tell(trx, row, "deleted", cause);
+    return { row, orphan: row.sha256 !== null && !(await isReferred(trx, row.sha256)) };
+  });
+
+export const isReferred = async (db: Queryable<ImagesDatabase>, sha256: string): Promise<boolean> =>
+  (await db.selectFrom("file").select("id").where("sha256", "=", sha256).limit(1).executeTakeFirst()) !== undefined;
+
+/** What an earlier life of the service left in the middle, and what nobody began before the ticket expired. */
+export const listAbandoned = (db: Queryable<ImagesDatabase>, options: { now: number; earlierLife: boolean }) =>
+  db
+    .selectFrom("file")
+    .selectAll()
+    .where((e) =>
+      e.or([
+        e.and([e("state", "=", "uploading"), e("begun", "=", 0), e("ticket_until", "<=", options.now)]),
+        ...(options.earlierLife
+          ? [e("state", "=", "checking"), e.and([e("state", "=", "uploading"), e("begun", "=", 1)])]
+          : []),
+      ]),
+    )
+    .execute();
+
+export const listReady = (db: Queryable<ImagesDatabase>) =>
+  db.selectFrom("file").selectAll().where("state", "=", "ready").execute();

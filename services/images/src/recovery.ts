@@ -1,0 +1,66 @@
+/**
+ * Puts the database and the disk back in step: at the start, after whatever ended the life before, and every few minutes.
+ *
+ * | found                                   | then                                                             |
+ * |-----------------------------------------|------------------------------------------------------------------|
+ * | `.part` file (at the start)             | removed: nobody writes to it any more                            |
+ * | record being uploaded (at the start)    | `failed`, `upload-incomplete`                                    |
+ * | record whose ticket expired unused      | `failed`, `upload-incomplete`                                    |
+ * | blob that no record refers to           | removed when it is older than the grace time                     |
+ * | ready record whose blob is not there    | `failed`, `image-damaged`                                        |
+ */
+import { type Clock, type Log, NanoError } from "@nano/contract";
+import type { Kysely } from "kysely";
+import type { BlobStore } from "./blobs/blobs.ts";
+import { asSha256 } from "./blobs/sha256.ts";
+import type { Mutex } from "./mutex.ts";
+import { damagedFile } from "./records/records.ts";
+import { type ImagesDatabase, isReferred, listAbandoned, listReady, markFailed } from "./records/store.ts";
+
+export interface RecoveryOptions {
+  readonly db: Kysely<ImagesDatabase>;
+  readonly blobs: BlobStore;
+  readonly blobMutex: Mutex;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Milliseconds that a blob may lie there without a record. */
+  readonly graceMs: number;
+  readonly onCommit: () => void;
+}
+
+/** @param earlierLife nothing of this life runs yet: whatever looks under way is not */
+export const reconcile = async (options: RecoveryOptions, { earlierLife }: { earlierLife: boolean }): Promise<void> => {
+  const { db, blobs, clock, log, onCommit } = options;
+  const cause = { now: clock.now() };
+
+  if (earlierLife) {
+    const parts = await blobs.removeParts();
+    if (parts > 0) log.info("Removed half-received files", { count: parts });
+  }
+
+  for (const row of await listAbandoned(db, { now: cause.now, earlierLife })) {
+    const error = row.begun
+      ? new NanoError("upload-incomplete", "The images service ended during the upload")
+      : new NanoError("upload-incomplete", "Nobody sent the file before the ticket expired");
+    await markFailed(db, row.id, error.toBody(), cause, { attempt: row.attempt });
+    log.info("Gave up an upload", { kind: row.kind, id: row.id, reason: error.message });
+  }
+
+  for await (const blob of blobs.list()) {
+    if (clock.now() - blob.modifiedAt < options.graceMs) continue;
+    await options.blobMutex.run(async () => {
+      if (await isReferred(db, blob.sha256)) return;
+      await blobs.remove(blob.sha256);
+      log.info("Removed a file that no record refers to", { sha256: blob.sha256, bytes: blob.bytes });
+    });
+  }
+
+  for (const row of await listReady(db)) {
+    const blob = row.sha256 === null ? undefined : await blobs.find(asSha256(row.sha256));
+    if (blob?.bytes === Number(row.bytes)) continue;
+    const error = damagedFile(row.name, blob?.bytes);
+    await markFailed(db, row.id, error.toBody(), cause, { lost: true });
+    log.warn("A stored file is missing or damaged", { kind: row.kind, id: row.id, reason: error.message });
+  }
+  onCommit();
+};

@@ -1,0 +1,171 @@
+/** A whole images service of a test's own: real nats-server, real directory, real sockets; nothing of it stays. */
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Bus } from "@nano/bus";
+import { startTestBus, type TestBus } from "@nano/bus/testing";
+import { type Clock, type Log, type NanoError, systemClock } from "@nano/contract";
+import type { ImagesConfig, Limits } from "../config.ts";
+import { type ImagesService, start } from "../main.ts";
+
+export interface World extends AsyncDisposable {
+  readonly nats: TestBus;
+  readonly data: string;
+  /** Asks as the gateway does. */
+  readonly bus: Bus;
+  readonly url: string;
+  /** Everything that the service logged. */
+  readonly lines: string[];
+  readonly config: ImagesConfig;
+  readonly clock: TestClock;
+  restart(): Promise<void>;
+  stopService(): Promise<void>;
+  /** Files below the data directory that hold or held uploads. */
+  files(): Promise<string[]>;
+  create(kind: "image" | "media", input?: Partial<CreateInput>): Promise<Ticket>;
+  state(kind: "image" | "media", id: string): Promise<{ state: string; code: string | undefined; bytes: number }>;
+}
+interface CreateInput {
+  name: string;
+  tags: string[];
+  bytes: number;
+  sha256: string;
+}
+export interface Ticket {
+  readonly id: string;
+  readonly url: string;
+  readonly ticket: string;
+}
+
+/** The system's clock, and how much later it is than that. */
+export interface TestClock extends Clock {
+  ahead: number;
+}
+export const createTestClock = (): TestClock => {
+  const clock = { ahead: 0, now: () => systemClock.now() + clock.ahead, monotonic: () => systemClock.monotonic() };
+  return clock;
+};
+
+const recordingLog = (lines: string[]): Log => {
+  const at = (level: string) => (message: string, facts?: unknown) =>
+    void lines.push(`${level} ${message} ${Bun.inspect(facts)}`);
+  return { info: at("info"), warn: at("warn"), error: at("error") };
+};
+
+export const webUrl = "http://portal.test:5850";
+
+export const openWorld = async (
+  options: { limits?: Partial<Limits>; data?: string; stream?: boolean } = {},
+): Promise<World> => {
+  const nats = await startTestBus();
+  const scheduler = nats.bus("scheduler");
+  scheduler.keepEventStream();
+  const data = options.data ?? (await mkdtemp(join(tmpdir(), "nano-images-")));
+  const lines: string[] = [];
+  const clock = createTestClock();
+  const config: ImagesConfig = {
+    data,
+    host: "127.0.0.1",
+    port: 0,
+    webUrl,
+    natsUrl: nats.url,
+    natsCreds: nats.identities.credentials("images"),
+    limits: { reserveBytes: 0, ...options.limits },
+    log: recordingLog(lines),
+    clock,
+    checkReplies: true,
+  };
+  const bus = nats.bus("gateway");
+  let service: ImagesService | undefined = await start(config);
+  const stopService = async () => {
+    await service?.stop();
+    service = undefined;
+  };
+  await answering(bus);
+
+  let count = 0;
+  const world: World = {
+    nats,
+    data,
+    bus,
+    get url() {
+      return `http://127.0.0.1:${service?.port}`;
+    },
+    lines,
+    config,
+    clock,
+    stopService,
+    async restart() {
+      await stopService();
+      service = await start(config);
+      await answering(bus);
+    },
+    files: () => storedFiles(data),
+    async create(kind, input = {}) {
+      const wanted = { name: `${kind} ${++count}`, ...input } as Parameters<typeof bus.call<"image.create">>[1];
+      if (kind === "image") {
+        const { image, upload } = await bus.call("image.create", wanted);
+        return { id: image.id, url: upload.url, ticket: upload.ticket };
+      }
+      const { media, upload } = await bus.call("media.create", wanted);
+      return { id: media.id, url: upload.url, ticket: upload.ticket };
+    },
+    async state(kind, id) {
+      const record = await bus.call(`${kind}.get`, { id } as never);
+      return { state: record.state, code: record.error?.code, bytes: record.bytes };
+    },
+    async [Symbol.asyncDispose]() {
+      await stopService();
+      await nats.stop();
+      if (options.data === undefined) await rm(data, { recursive: true, force: true });
+    },
+  };
+  return world;
+};
+
+/** Waits until the service has joined the bus. */
+export const answering = async (bus: Bus): Promise<void> => {
+  for (let i = 0; i < 200; i++) {
+    try {
+      await bus.call("image.list", {}, { deadlineMs: 500 });
+      return;
+    } catch {
+      await Bun.sleep(20);
+    }
+  }
+  throw new Error("The images service does not answer on the bus");
+};
+
+export const storedFiles = async (data: string): Promise<string[]> =>
+  (await readdir(data, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile() && /uploads|blobs/.test(entry.parentPath.slice(data.length)))
+    .map((entry) => join(entry.parentPath.slice(data.length + 1), entry.name))
+    .sort();
+
+export const put = (
+  target: { url: string; ticket: string },
+  body: Uint8Array | ReadableStream<Uint8Array>,
+  init: RequestInit = {},
+) => fetch(target.url, { method: "PUT", headers: { authorization: `Bearer ${target.ticket}` }, body, ...init });
+
+/** The code of a refusal over HTTP. */
+export const codeOf = async (response: Response): Promise<string> => {
+  const problem: unknown = await response.json();
+  return typeof problem === "object" && problem !== null && "code" in problem ? String(problem.code) : "no code";
+};
+/** The code of a refusal over the bus. */
+export const refusal = (call: Promise<unknown>): Promise<string> =>
+  call.then(
+    () => "no refusal",
+    (error: NanoError) => error.code,
+  );
+export const sha256Of = (bytes: Uint8Array): string => new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+
+/** Asks again until it is so; how long that takes is nobody's business but the test's own limit. */
+export const until = async (what: string, condition: () => Promise<boolean> | boolean): Promise<void> => {
+  for (let i = 0; i < 1000; i++) {
+    if (await condition()) return;
+    await Bun.sleep(10);
+  }
+  throw new Error(`Waited in vain until ${what}`);
+};

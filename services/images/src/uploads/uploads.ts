@@ -1,0 +1,240 @@
+/**
+ * One upload from ticket to record. What may go wrong at each place, and what then is left: a record that says why, and nothing else.
+ *
+ *     ticket ─► claim ─► begin ─► reserve ─► receive ─► seal ─► inspect ─► publish + record
+ *       401      409    (ticket     507      400 413                415     one critical section with
+ *                        is used)            415 422                422     the deletion of blobs
+ *
+ * The claim is in memory: one process owns the store's directory. Everything else that matters is in the database before it is answered.
+ */
+import { type Clock, type ErrorBody, type Log, NanoError } from "@nano/contract";
+import { isDiskFull } from "@nano/store";
+import type { Kysely } from "kysely";
+import type { BlobStore, Part } from "../blobs/blobs.ts";
+import type { ByteSource, Format, FormatLimits } from "../formats/format.ts";
+import type { Mutex } from "../mutex.ts";
+import {
+  beginAttempt,
+  type FileRow,
+  findFile,
+  type ImagesDatabase,
+  isReferred,
+  type Kind,
+  markChecking,
+  markFailed,
+  markReady,
+} from "../records/store.ts";
+import type { UploadClaims } from "../tickets.ts";
+import { type Received, receive } from "./receive.ts";
+import type { Space } from "./space.ts";
+
+export interface UploadLimits extends FormatLimits {
+  /** Largest file, in bytes. */
+  readonly maxBytes: number;
+  /** Uploads at the same time. */
+  readonly maxUploads: number;
+}
+
+export interface UploadsOptions {
+  readonly db: Kysely<ImagesDatabase>;
+  readonly blobs: BlobStore;
+  readonly space: Space;
+  /** Held while a blob is published or removed together with its record. */
+  readonly blobMutex: Mutex;
+  readonly formats: Readonly<Record<Kind, Format>>;
+  readonly limits: UploadLimits;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** A change was committed: its event waits in the outbox. */
+  readonly onCommit: () => void;
+  /** How far an upload is; at most once a second for each. */
+  readonly onProgress: (row: FileRow, bytes: number, total: number | undefined) => void;
+}
+
+/** In bytes; both unknown when the request has no `Content-Length`. */
+export interface DeclaredSize {
+  /** The request's body is the file. */
+  readonly exactly?: number | undefined;
+  /** The request's body contains the file. */
+  readonly atMost?: number | undefined;
+}
+
+export interface Uploads {
+  /**
+   * Takes a file for the record that the ticket names.
+   * @param size what the request says about the file's size
+   * @returns the ready record
+   * @throws NanoError when it is refused; the record says so, too, if the ticket was valid and its upload not running already
+   */
+  accept(claims: UploadClaims, body: ReadableStream<Uint8Array> | null, size: DeclaredSize): Promise<FileRow>;
+  /** How many bytes have arrived, while it runs. */
+  progressOf(id: string): number | undefined;
+  /** Ends a running upload and waits until nothing of it is left. */
+  cancel(id: string, reason: NanoError): Promise<void>;
+  /** Ends all of them. */
+  stop(): Promise<void>;
+}
+
+interface Running {
+  readonly controller: AbortController;
+  readonly ended: Promise<void>;
+  bytes: number;
+}
+
+const progressMs = 1_000;
+
+export const createUploads = (options: UploadsOptions): Uploads => {
+  const { db, blobs, space, formats, limits, clock, log } = options;
+  const running = new Map<string, Running>();
+  let stopping = false;
+  const cause = () => ({ now: clock.now() });
+
+  const fail = async (row: FileRow, attempt: number, error: NanoError) => {
+    const body: ErrorBody = error.toBody();
+    const failed = await markFailed(db, row.id, body, cause(), { attempt });
+    if (failed) options.onCommit();
+    log.info("An upload failed", { kind: row.kind, id: row.id, code: error.code, reason: error.message });
+  };
+
+  const take = async (
+    row: FileRow,
+    claims: UploadClaims,
+    body: ReadableStream<Uint8Array> | null,
+    size: DeclaredSize,
+    own: Running,
+  ): Promise<FileRow> => {
+    const expectedBytes = row.expected_bytes ?? undefined;
+    let part: Part | undefined;
+    try {
+      const announced = await beginAttempt(db, row.kind, row.id, claims.attempt, cause());
+      if (!announced) throw new NanoError("ticket-invalid", "This ticket was used already, or a newer one exists");
+      if (body === null) throw new NanoError("image-format-invalid", "The file is empty");
+      const reservation = await space.reserve(size.exactly ?? expectedBytes ?? size.atMost);
+      try {
+        part = await blobs.begin(row.id);
+        let told = clock.monotonic();
+        const received = await receive(body, {
+          format: formats[row.kind],
+          limits,
+          part,
+          reservation,
+          expected: { bytes: expectedBytes, sha256: row.expected_sha256 ?? undefined },
+          signal: own.controller.signal,
+          onProgress: (bytes) => {
+            own.bytes = bytes;
+            if (clock.monotonic() - told < progressMs) return;
+            told = clock.monotonic();
+            options.onProgress(row, bytes, size.exactly ?? expectedBytes);
+          },
+        });
+        return await finish(row, part, received, own.controller.signal);
+      } finally {
+        reservation.release();
+      }
+    } finally {
+      await part?.discard();
+    }
+  };
+
+  const finish = async (row: FileRow, part: Part, received: Received, signal: AbortSignal): Promise<FileRow> => {
+    await markChecking(db, row.id, received.bytes, cause());
+    options.onCommit();
+    const file: ByteSource = await part.seal();
+    const facts = await formats[row.kind].inspect(file, limits);
+    return await options.blobMutex.run(async () => {
+      signal.throwIfAborted();
+      await part.publish(received.sha256);
+      const ready = await markReady(db, row.id, { ...received, facts }, cause()).catch(async (error) => {
+        await removeIfOrphan(received.sha256);
+        throw error;
+      });
+      if (!ready) {
+        await removeIfOrphan(received.sha256);
+        throw new NanoError("cancelled", "The record was deleted meanwhile");
+      }
+      options.onCommit();
+      return ready;
+    });
+  };
+
+  const removeIfOrphan = async (sha256: Received["sha256"]) => {
+    if (!(await isReferred(db, sha256))) await blobs.remove(sha256);
+  };
+
+  return {
+    async accept(claims, body, size) {
+      if (running.has(claims.id))
+        throw new NanoError("upload-in-progress", "Another request is uploading this file right now");
+      if (stopping || running.size >= limits.maxUploads)
+        throw new NanoError("overloaded", `${running.size} uploads are running already`);
+      const ended = Promise.withResolvers<void>();
+      const own: Running = { controller: new AbortController(), ended: ended.promise, bytes: 0 };
+      running.set(claims.id, own);
+      let row: FileRow | undefined;
+      try {
+        row = await findFile(db, claims.kind, claims.id);
+        if (!row) throw new NanoError(`${claims.kind}-not-found`, "The record of this upload was deleted");
+        if (row.state === "ready")
+          throw new NanoError("wrong-state", "The file is here already", {
+            details: { state: row.state, allowed: ["delete"] },
+          });
+        if (row.state !== "uploading" || row.attempt !== claims.attempt || row.begun)
+          throw new NanoError("ticket-invalid", "This ticket was used already, or a newer one exists");
+        checkDeclared(size.exactly, row, limits);
+        const ready = await take(row, claims, body, size, own);
+        log.info("Stored a file", { kind: row.kind, id: row.id, bytes: ready.bytes, sha256: ready.sha256 });
+        return ready;
+      } catch (thrown) {
+        const error = isDiskFull(thrown)
+          ? new NanoError("disk-full", "The service's own database has no room to record the upload", { cause: thrown })
+          : NanoError.from(thrown, "receiving an upload");
+        if (error.code === "internal") log.error("Failed over an upload", { id: claims.id, error: thrown });
+        if (row && !noFaultOfTheFile.has(error.code)) await fail(row, claims.attempt, error);
+        throw error;
+      } finally {
+        running.delete(claims.id);
+        ended.resolve();
+      }
+    },
+
+    progressOf: (id) => running.get(id)?.bytes,
+
+    async cancel(id, reason) {
+      const own = running.get(id);
+      own?.controller.abort(reason);
+      await own?.ended;
+    },
+
+    async stop() {
+      stopping = true;
+      const all = [...running.values()];
+      for (const { controller } of all)
+        controller.abort(new NanoError("upload-incomplete", "The images service was stopped during the upload"));
+      await Promise.all(all.map(({ ended }) => ended));
+    },
+  };
+};
+
+/** These refuse the request, and leave the record as it is. */
+const noFaultOfTheFile: ReadonlySet<string> = new Set([
+  "ticket-invalid",
+  "wrong-state",
+  "image-not-found",
+  "media-not-found",
+  "cancelled",
+]);
+
+/** What can be refused before a byte of the file was sent. */
+const checkDeclared = (declared: number | undefined, row: FileRow, { maxBytes }: UploadLimits) => {
+  if (declared === undefined) return;
+  if (declared === 0) throw new NanoError("image-format-invalid", "The file is empty");
+  if (declared > maxBytes)
+    throw new NanoError("image-too-large", `The file has ${declared} bytes; ${maxBytes} are allowed`, {
+      details: { bytes: declared, maxBytes },
+    });
+  const promised = row.expected_bytes;
+  if (promised === null || declared === promised) return;
+  throw new NanoError("invalid-input", `The request carries ${declared} bytes; ${promised} were promised`, {
+    details: { bytes: declared, expectedBytes: promised, fields: [] },
+  });
+};
