@@ -1,0 +1,45 @@
+/** What the gateway must be told. `start` takes the typed object; only the executable part reads an environment. */
+
+export interface GatewayConfig {
+  /** Directory of the gateway's own state; made if it is not there. */
+  readonly data: string;
+  /** Address and port to listen on; port 0 takes a free one. */
+  readonly host: string;
+  readonly port: number;
+  /** The bus, and the file with this service's JWT and seed. */
+  readonly natsUrl: string;
+  readonly natsCreds: string;
+  /** How cells reach the gateway; with port 0 the one it got. Its scheme decides whether the cookie is `Secure`. */
+  readonly gatewayUrl?: string;
+  /** The portal as a browser reaches it: consoles and cookies are accepted from there. */
+  readonly webUrl: string;
+}
+
+export class ConfigError extends Error {}
+
+/** @throws {ConfigError} naming the variable and what it should be. */
+export const configFromEnv = (env: Readonly<Record<string, string | undefined>>): GatewayConfig => {
+  const required = (name: string): string => {
+    const value = env[name]?.trim();
+    if (!value) throw new ConfigError(`${name} is not set`);
+    return value;
+  };
+  const port = Number(env.NANO_REST_PORT ?? "5870");
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new ConfigError(`NANO_REST_PORT is "${env.NANO_REST_PORT}", but a port is a whole number from 0 to 65535`);
+  const url = (name: string): string => {
+    const value = required(name);
+    if (!/^https?:\/\//.test(value) || !URL.canParse(value))
+      throw new ConfigError(`${name} is "${value}", but it should be an http or https URL`);
+    return value.replace(/\/+$/, "");
+  };
+  return {
+    data: required("NANO_DATA"),
+    host: env.NANO_HOST?.trim() || "127.0.0.1",
+    port,
+    natsUrl: env.NANO_NATS_URL?.trim() || "nats://127.0.0.1:4222",
+    natsCreds: required("NANO_NATS_CREDS"),
+    ...(env.NANO_GATEWAY_URL ? { gatewayUrl: url("NANO_GATEWAY_URL") } : {}),
+    webUrl: env.NANO_WEB_URL ? url("NANO_WEB_URL") : "http://127.0.0.1:5850",
+  };
+};

@@ -1,0 +1,236 @@
+/**
+ * Consoles: a browser's WebSocket and a cell's, joined here.
+ *
+ * ```
+ * person ── console.create ──▶ ticket (30 s, one use) ── /console/socket ──▶ ┐
+ *                                                                            ├─ bytes, both ways, until either ends
+ * cell ◀── cell.console.open(url, another ticket) ── dials /console/cell ──▶ ┘
+ * ```
+ *
+ * The cell dials out, so it needs no open port; and a ticket names the instance, so no guessing of ports or addresses leads to another one's
+ * screen. The ticket of the browser's side is bound to the person who asked: at its use we ask the scheduler again as that person, so what
+ * was deleted, moved or forbidden meanwhile counts.
+ */
+import type { Bus } from "@nano/bus";
+import { type Actor, type CellId, type Clock, type InstanceId, type Log, NanoError } from "@nano/contract";
+import type { ServerWebSocket } from "bun";
+import type { RandomBytes } from "../people/secrets.ts";
+import { asCellOffline, cellShowing } from "./access.ts";
+import { createFlow, type Flow } from "./flow.ts";
+import { createTickets, type Tickets } from "./tickets.ts";
+
+/** What one console.create allows. */
+export interface Grant {
+  readonly actor: Actor;
+  readonly instance: InstanceId;
+}
+
+export interface ConsoleLimits {
+  readonly total: number;
+  readonly perInstance: number;
+  readonly perPerson: number;
+  /** Milliseconds a ticket is good for. */
+  readonly ticketMs: number;
+  /** Milliseconds a cell has to dial in. */
+  readonly dialMs: number;
+}
+export const consoleLimits: ConsoleLimits = {
+  total: 512,
+  perInstance: 16,
+  perPerson: 64,
+  ticketMs: 30_000,
+  dialMs: 5_000,
+};
+const maxOutstandingTickets = 4_096;
+/** What a side that ended had still sent gets this long to reach the other. */
+const lingerMs = 5_000;
+
+export interface ConsoleContext {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: RandomBytes;
+  readonly limits: ConsoleLimits;
+  /** Where cells dial in: `ws://…/console/cell`. */
+  cellUrl(): string;
+}
+
+export type Side = "browser" | "cell";
+export interface SocketData {
+  readonly side: Side;
+  readonly console: Console;
+}
+type Socket = ServerWebSocket<SocketData>;
+
+export interface Console {
+  readonly grant: Grant;
+  readonly requestId: string;
+  /** Set at the ticket's use, before the upgrade. */
+  readonly cell: CellId;
+  readonly startedAt: number;
+  readonly sockets: { browser?: Socket; cell?: Socket };
+  /** Bytes on their way to each side. */
+  readonly flows: Readonly<Record<Side, Flow>>;
+  dialTimer?: Timer;
+  ending: boolean;
+}
+
+const otherSide = { browser: "cell", cell: "browser" } as const;
+
+export class Consoles {
+  readonly #context: ConsoleContext;
+  readonly #open = new Set<Console>();
+  readonly tickets: Tickets<Grant>;
+  readonly #cellTickets: Tickets<Console>;
+
+  constructor(context: ConsoleContext) {
+    this.#context = context;
+    const { clock, random, limits } = context;
+    const shared = { clock, random, maxOutstanding: maxOutstandingTickets };
+    this.tickets = createTickets({ ...shared, lifeMs: limits.ticketMs });
+    this.#cellTickets = createTickets({ ...shared, lifeMs: limits.dialMs });
+  }
+
+  get count(): number {
+    return this.#open.size;
+  }
+
+  /** Makes room for a console. @throws NanoError as `cellShowing`, `overloaded` */
+  async prepare(grant: Grant, requestId: string): Promise<Console> {
+    const cell = await cellShowing(this.#context.bus, grant.instance, grant.actor, requestId);
+    const { limits, clock } = this.#context;
+    const open = [...this.#open];
+    if (
+      open.length >= limits.total ||
+      open.filter(({ grant: { instance } }) => instance === grant.instance).length >= limits.perInstance ||
+      open.filter(({ grant: { actor } }) => actor.id === grant.actor.id).length >= limits.perPerson
+    )
+      throw new NanoError("overloaded", "Opening a console: too many are open", { remedy: "Close some first." });
+    const sockets: Console["sockets"] = {};
+    const made: Console = {
+      grant,
+      requestId,
+      cell,
+      startedAt: clock.monotonic(),
+      sockets,
+      flows: {
+        // Only a cell is asked to pause: it is ours. What a person types never comes to a mebibyte.
+        browser: createFlow((what) => sockets.cell?.send(what)),
+        cell: createFlow(() => {}),
+      },
+      ending: false,
+    };
+    this.#open.add(made);
+    return made;
+  }
+
+  /** The upgrade did not come about. */
+  abandon(console: Console): void {
+    this.#open.delete(console);
+  }
+
+  /** The console a dialling cell's ticket is for, once. */
+  redeemCell(ticket: string): Console | undefined {
+    const console = this.#cellTickets.redeem(ticket);
+    return console && !console.ending && this.#open.has(console) ? console : undefined;
+  }
+
+  opened(socket: Socket): void {
+    const { side, console } = socket.data;
+    if (console.ending) {
+      socket.close(1001, "The other side is gone");
+      return;
+    }
+    console.sockets[side] = socket;
+    console.flows[side].attach(socket);
+    if (side === "browser") void this.#dial(console);
+    else {
+      clearTimeout(console.dialTimer);
+      this.#context.log.info("A console opened", {
+        instance: console.grant.instance,
+        person: console.grant.actor.name,
+        cell: console.cell,
+        requestId: console.requestId,
+      });
+    }
+  }
+
+  async #dial(console: Console): Promise<void> {
+    const { bus, limits } = this.#context;
+    const ticket = this.#cellTickets.issue(console);
+    if (ticket === undefined) return this.#end(console, 1013, "Too many consoles are being opened");
+    console.dialTimer = setTimeout(() => this.#end(console, 1013, "The cell did not connect in time"), limits.dialMs);
+    const input = { id: console.grant.instance, url: this.#context.cellUrl(), ticket };
+    const context = { requestId: console.requestId, deadlineMs: limits.dialMs };
+    try {
+      await bus.callCell(console.cell, "cell.console.open", input, context).catch(asCellOffline);
+    } catch (thrown) {
+      if (console.ending) return;
+      this.#context.log.warn("A cell could not open a console", {
+        instance: console.grant.instance,
+        cell: console.cell,
+        requestId: console.requestId,
+        error: thrown,
+      });
+      const code = thrown instanceof NanoError ? thrown.code : "internal";
+      this.#end(console, 1011, `The console could not be opened: ${code}`);
+    }
+  }
+
+  received(socket: Socket, message: string | Uint8Array): void {
+    const { side, console } = socket.data;
+    if (typeof message === "string") {
+      if (message === "pause" || message === "resume") console.flows[side].hold(message === "pause");
+      else this.#end(console, 1003, "Only binary messages");
+    } else if (!console.flows[otherSide[side]].push(message))
+      this.#end(console, 1013, "The other side reads too slowly");
+  }
+
+  drained(socket: Socket): void {
+    const { side, console } = socket.data;
+    if (!console.flows[side].drain()) this.#end(console, 1011, "The connection broke");
+    else if (console.ending && console.flows[side].queued === 0) socket.close(1000, "The other side ended");
+  }
+
+  /** One side is gone: the other gets what was still on its way to it, and goes too. */
+  closed(socket: Socket): void {
+    const { side, console } = socket.data;
+    delete console.sockets[side];
+    const other = console.sockets[otherSide[side]];
+    this.#forget(console);
+    if (!other) return;
+    const flow = console.flows[otherSide[side]];
+    flow.hold(false);
+    if (flow.queued === 0) other.close(1000, "The other side ended");
+    else setTimeout(() => other.close(1000, "The other side ended"), lingerMs).unref();
+  }
+
+  /** Ends those that match, both sides at once. */
+  endWhere(which: (grant: Grant) => boolean, reason: string): void {
+    for (const console of [...this.#open]) if (which(console.grant)) this.#end(console, 1001, reason);
+  }
+
+  stop(): void {
+    this.endWhere(() => true, "The gateway is stopping");
+  }
+
+  #end(console: Console, code: number, reason: string): void {
+    this.#forget(console);
+    console.sockets.browser?.close(code, reason);
+    console.sockets.cell?.close(code, reason);
+  }
+
+  #forget(console: Console): void {
+    console.ending = true;
+    clearTimeout(console.dialTimer);
+    if (!this.#open.delete(console)) return;
+    this.#context.log.info("A console closed", {
+      instance: console.grant.instance,
+      person: console.grant.actor.name,
+      requestId: console.requestId,
+      seconds: Math.round((this.#context.clock.monotonic() - console.startedAt) / 1_000),
+      bytesDown: console.flows.browser.bytes,
+      bytesUp: console.flows.cell.bytes,
+    });
+  }
+}

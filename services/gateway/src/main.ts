@@ -1,0 +1,148 @@
+/**
+ * The gateway: REST and Swagger, people, consoles, the event stream. See README.md.
+ */
+import { randomBytes } from "node:crypto";
+import { chmod, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { connectBus, createLog } from "@nano/bus";
+import { type Clock, type Log, systemClock, timestamp } from "@nano/contract";
+import { openDatabase, startOutbox } from "@nano/store";
+import packageJson from "../package.json" with { type: "json" };
+import { configFromEnv, type GatewayConfig } from "./config.ts";
+import { type ConsoleLimits, Consoles, consoleLimits } from "./console/consoles.ts";
+import { cellPath, createConsoleDoor } from "./console/door.ts";
+import { consoleHandlers } from "./console/handlers.ts";
+import { createEvents } from "./events/stream.ts";
+import { openHttp } from "./http.ts";
+import { originsOf } from "./origins.ts";
+import { createPasswords } from "./people/passwords.ts";
+import { recognize, sessionIdleMs } from "./people/recognize.ts";
+import { cryptoRandom, type RandomBytes } from "./people/secrets.ts";
+import { type PeopleContext, sessionHandlers } from "./people/sessions.ts";
+import { deleteEndedSessions, migrations, type PeopleTables } from "./people/store.ts";
+import { tokenHandlers } from "./people/tokens.ts";
+import { identify } from "./rest/caller.ts";
+
+export { configFromEnv, type GatewayConfig } from "./config.ts";
+
+/** What tests replace. */
+export interface GatewayParts {
+  readonly log?: Log;
+  readonly clock?: Clock;
+  readonly random?: RandomBytes;
+  readonly consoleLimits?: ConsoleLimits;
+  readonly heartbeatMs?: number;
+}
+
+export interface Gateway {
+  /** The port it got. */
+  readonly port: number;
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+const sweepMs = 10 * 60_000;
+const stopMs = 10_000;
+
+/** 32 bytes that stay the same over restarts, readable by this service alone. */
+const ensureKey = async (path: string): Promise<Uint8Array> => {
+  const file = Bun.file(path);
+  if (await file.exists()) return file.bytes();
+  const key = randomBytes(32);
+  await Bun.write(path, key, { mode: 0o600 });
+  return key;
+};
+
+/** @throws DatabaseError when its database is damaged or newer than this program; whatever `Bun.serve` says of a port in use */
+export const start = async (config: GatewayConfig, parts: GatewayParts = {}): Promise<Gateway> => {
+  const { clock = systemClock, random = cryptoRandom, log = createLog("gateway") } = parts;
+  const limits = parts.consoleLimits ?? consoleLimits;
+  await mkdir(config.data, { recursive: true, mode: 0o700 });
+  await chmod(config.data, 0o700);
+  const db = await openDatabase<PeopleTables>({ url: `sqlite:${join(config.data, "gateway.db")}`, migrations, log });
+  const key = await ensureKey(join(config.data, "secrets.key"));
+  const credentials = await Bun.file(config.natsCreds).bytes();
+  const bus = connectBus({ url: config.natsUrl, credentials, name: "gateway", version: packageJson.version, log });
+  const outbox = startOutbox({ db, emit: (event, id) => bus.emit(event, id), log });
+
+  let listening = config.gatewayUrl ?? "";
+  const consoles = new Consoles({
+    bus,
+    clock,
+    log,
+    random,
+    limits,
+    cellUrl: () => `${listening.replace(/^http/, "ws")}${cellPath}`,
+  });
+  const people: PeopleContext = {
+    db,
+    clock,
+    random,
+    passwords: createPasswords(),
+    key,
+    committed: outbox.kick,
+    // Tickets die with the session they were asked for in; which of a person's sessions that was, nobody needs to know.
+    onLogout: (userId) => consoles.tickets.revoke(({ actor }) => actor.id === userId),
+  };
+  const whoHas = (secret: string) => recognize(db, clock, secret);
+  const identifyCaller = (request: Request) => identify(request, whoHas);
+  bus.serve("gateway", {
+    ...sessionHandlers(people),
+    ...tokenHandlers(people),
+    ...consoleHandlers({ bus, clock, consoles, limits }),
+  });
+
+  const events = createEvents({
+    bus,
+    identify: identifyCaller,
+    ...(parts.heartbeatMs === undefined ? {} : { heartbeatMs: parts.heartbeatMs }),
+  });
+  const origins = new Set(originsOf([config.webUrl, ...(config.gatewayUrl ? [config.gatewayUrl] : [])]));
+  const server = openHttp({
+    host: config.host,
+    port: config.port,
+    version: packageJson.version,
+    log,
+    webUrl: config.webUrl,
+    secure: config.gatewayUrl?.startsWith("https:") ?? false,
+    rest: { bus, recognize: whoHas, origins },
+    events: events.open,
+    console: createConsoleDoor({ clock, consoles, origins, identify: identifyCaller }),
+  });
+  const port = server.port ?? config.port;
+  const host = config.host.includes(":") ? `[${config.host}]` : config.host;
+  if (listening === "") {
+    listening = `http://${host}:${port}`;
+    for (const origin of originsOf([listening])) origins.add(origin);
+  }
+  const sweep = setInterval(() => {
+    const now = clock.now();
+    deleteEndedSessions(db, timestamp(now), timestamp(now - sessionIdleMs)).catch((error: unknown) =>
+      log.error("Could not forget ended sessions", { error }),
+    );
+  }, sweepMs);
+  log.info("The gateway listens", { url: listening, port });
+
+  return {
+    port,
+    url: `http://${host}:${port}`,
+    async stop() {
+      clearInterval(sweep);
+      events.stop();
+      consoles.stop();
+      await Promise.race([server.stop(), Bun.sleep(stopMs)]);
+      await server.stop(true);
+      await outbox.stop();
+      await bus.close();
+      await db.destroy();
+      log.info("The gateway stopped");
+    },
+  };
+};
+
+if (import.meta.main) {
+  const gateway = await start(configFromEnv(process.env));
+  const stop = () => void gateway.stop().then(() => process.exit(0));
+  process.once("SIGTERM", stop);
+  process.once("SIGINT", stop);
+}

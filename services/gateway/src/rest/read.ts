@@ -1,0 +1,140 @@
+/** From a request to an operation's input: path, query and body, each bounded, each field from one place only. */
+import {
+  decode,
+  type FieldProblem,
+  fromStrings,
+  headerNames,
+  NanoError,
+  type Operation,
+  parseObject,
+  type RestBinding,
+} from "@nano/contract";
+
+export const maxBodyBytes = 64 * 1024;
+const bodyDeadlineMs = 10_000;
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+const tooLarge = () => new NanoError("payload-too-large", `The body is larger than ${maxBodyBytes / 1024} KiB`);
+
+/** Rejects after `bodyDeadlineMs`: a body that trickles in keeps nobody busy. */
+const inTime = async <T>(work: Promise<T>): Promise<T> => {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new NanoError("malformed-request", `The body did not arrive within ${bodyDeadlineMs / 1000} s`)),
+    bodyDeadlineMs,
+  );
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+const readStream = async (stream: ReadableStream<Uint8Array>): Promise<Uint8Array> => {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of stream) {
+    bytes += part.byteLength;
+    if (bytes > maxBodyBytes) throw tooLarge();
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+};
+
+const isJson = (contentType: string | null): boolean =>
+  /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(contentType ?? "");
+
+/** @throws NanoError `payload-too-large`, `unsupported-media-type`, `malformed-request` */
+export const readJson = async (request: Request): Promise<Record<string, unknown>> => {
+  const length = request.headers.get("content-length");
+  if (length !== null && Number(length) > maxBodyBytes) throw tooLarge();
+  const body = request.body;
+  const bytes =
+    body === null
+      ? new Uint8Array()
+      : await inTime(length === null ? readStream(body) : request.arrayBuffer().then((data) => new Uint8Array(data)));
+  if (bytes.byteLength === 0) return {};
+  if (bytes.byteLength > maxBodyBytes) throw tooLarge();
+  if (!isJson(request.headers.get("content-type")))
+    throw new NanoError("unsupported-media-type", "The body is not application/json in UTF-8");
+  if (request.headers.has("content-encoding"))
+    throw new NanoError("unsupported-media-type", "The body is compressed", { remedy: "Send it as it is." });
+  let text: string;
+  try {
+    text = utf8.decode(bytes);
+  } catch {
+    throw new NanoError("malformed-request", "The body is not UTF-8");
+  }
+  return parseObject(text, "Reading the body");
+};
+
+const noSuchField = (fields: readonly string[], doing: string): never => {
+  const problems: FieldProblem[] = fields.map((field) => ({ path: `/${field}`, message: "There is no such field" }));
+  throw new NanoError("invalid-input", `${doing}: ${fields[0]}: There is no such field`, {
+    details: { fields: problems },
+  });
+};
+
+/** @throws NanoError `malformed-request` when a parameter comes twice */
+const readQuery = (url: string): Record<string, unknown> => {
+  const mark = url.indexOf("?");
+  if (mark < 0) return {};
+  const entries = [...new URLSearchParams(url.slice(mark + 1))];
+  const names = entries.map(([name]) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new NanoError("malformed-request", "A query parameter was given twice");
+  return Object.fromEntries(entries);
+};
+
+/** Only with a query may one ask for a dry run of a POST: the body stays what it would be in earnest. */
+const queryOfChange = "dryRun";
+
+/**
+ * The operation's input.
+ * @param own what the door fills in itself
+ * @param hidden fields that are the door's business: a client may not send them
+ * @throws NanoError as `readJson`, and `invalid-input`
+ */
+export const readInput = async (
+  operation: Operation,
+  binding: RestBinding,
+  request: Request,
+  params: Readonly<Record<string, string>>,
+  own: Readonly<Record<string, unknown>> = {},
+  hidden: readonly string[] = [],
+): Promise<Record<string, unknown>> => {
+  const doing = operation.summary;
+  const inQuery = binding.method === "GET" || binding.method === "DELETE";
+  const query = readQuery(request.url);
+  const body = inQuery ? {} : await readJson(request);
+  const given = inQuery ? query : body;
+  const clashing = Object.keys(given).filter((field) => Object.hasOwn(params, field) || hidden.includes(field));
+  const misplaced = inQuery
+    ? []
+    : Object.keys(query).filter((field) => field !== queryOfChange || !(field in (operation.input.properties ?? {})));
+  if (clashing.length + misplaced.length > 0) noSuchField([...clashing, ...misplaced], doing);
+  const fromText = fromStrings(operation.input, { ...query, ...params });
+  const converted = typeof fromText === "object" && fromText !== null ? fromText : {};
+  return decode(operation.input, { ...body, ...converted, ...own }, doing) as Record<string, unknown>;
+};
+
+const printable = /^[\x21-\x7e]{1,128}$/;
+const traceparentShape = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** The client's request id if it is a plain one, else a new one. */
+export const requestIdOf = (request: Request): string => {
+  const given = request.headers.get(headerNames.requestId);
+  return given !== null && /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : Bun.randomUUIDv7();
+};
+
+/** @throws NanoError `malformed-request` for a key no owner would take */
+export const tracingOf = (request: Request): { idempotencyKey?: string; traceparent?: string } => {
+  const key = request.headers.get(headerNames.idempotencyKey);
+  if (key !== null && !printable.test(key))
+    throw new NanoError("malformed-request", "The Idempotency-Key must be 1 to 128 printable ASCII characters");
+  const trace = request.headers.get(headerNames.traceparent);
+  return {
+    ...(key === null ? {} : { idempotencyKey: key }),
+    ...(trace !== null && traceparentShape.test(trace) ? { traceparent: trace } : {}),
+  };
+};
