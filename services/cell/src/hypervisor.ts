@@ -1,0 +1,101 @@
+/**
+ * What a cell needs of whatever runs its instances. Two implementations: `libvirt/`, the real one, and `sim/`, in memory.
+ * Epochs, the order of commands and the bus are not its business: see instances/ and cell.ts.
+ */
+import type {
+  Bytes,
+  CellLoad,
+  Disk,
+  GiB,
+  Heartbeat,
+  InstanceId,
+  InstanceSpec,
+  MediaId,
+  Observed,
+  Resources,
+  Sha256,
+} from "@nano/contract";
+
+/** The latest of what is known about the host; it may be some seconds old. */
+export interface HostFacts {
+  readonly virtualization: Heartbeat["virtualization"];
+  readonly capacity: Resources;
+  readonly load: CellLoad;
+  readonly versions: { readonly libvirt?: string; readonly hypervisor?: string };
+  /** How instances reach the network: `bridge br0`, `user`. */
+  readonly network: string;
+  /** What the host cannot do now, in words. */
+  readonly problems: readonly string[];
+}
+
+export interface BootMedia {
+  readonly id: MediaId;
+  readonly name: string;
+  readonly sha256: Sha256;
+}
+
+export interface DiskRequest {
+  readonly id: InstanceId;
+  readonly disk: Disk["name"];
+  readonly sizeGiB: GiB;
+  /** Of the fetched image it lies over; a blank disk without it. */
+  readonly base?: Sha256;
+}
+
+export interface FetchRequest {
+  readonly sha256: Sha256;
+  readonly bytes: Bytes;
+  readonly format: "qcow2" | "iso";
+  readonly url: string;
+  /** Bearer token for the URL. */
+  readonly ticket: string;
+}
+
+export interface FetchProgress {
+  readonly ready: boolean;
+  readonly bytesDone: Bytes;
+  readonly bytesTotal: Bytes;
+}
+
+/** A byte connection to an instance's VNC server (RFB, RFC 6143). */
+export interface Display {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** All methods reject with `NanoError`, with the codes the cell's operations declare. */
+export interface Hypervisor {
+  /** Begins connecting, in the background, for as long as it takes. */
+  start(): Promise<void>;
+  /** Lets go; instances run on. */
+  stop(): Promise<void>;
+  facts(): HostFacts;
+
+  list(): Promise<Observed[]>;
+  find(id: InstanceId): Promise<Observed | undefined>;
+  /** Told when an instance may have changed, whoever changed it; `undefined`: anything may have, list again. */
+  onChange(listener: (id: InstanceId | undefined) => void): () => void;
+
+  define(spec: InstanceSpec): Promise<void>;
+  /** Ends it if it runs. Does nothing when there is none. */
+  undefine(id: InstanceId): Promise<void>;
+  /** Does nothing when it runs. */
+  boot(id: InstanceId, media: BootMedia | undefined): Promise<void>;
+  /** `force` pulls the plug, otherwise the power button is pressed. Does nothing when it is off. */
+  shutdown(id: InstanceId, force: boolean): Promise<void>;
+  /** @throws NanoError `wrong-state` when it does not run */
+  reboot(id: InstanceId, force: boolean): Promise<void>;
+
+  createDisk(request: DiskRequest): Promise<void>;
+  deleteDisk(id: InstanceId, disk: Disk["name"]): Promise<void>;
+  /** Starts the one transfer if there is none, and tells how far it is. A transfer's failure is told once. */
+  fetchVolume(request: FetchRequest): Promise<FetchProgress>;
+
+  /** A PNG of its screen. */
+  screen(id: InstanceId): Promise<Uint8Array>;
+  serial(id: InstanceId): Promise<{ text: string; truncated: boolean }>;
+  /** Where its VNC server listens now. Not to be kept: ask again for each connection. */
+  display(id: InstanceId): Promise<Display>;
+  /** What its VNC server asks for. */
+  displayPassword(id: InstanceId): Promise<string>;
+}

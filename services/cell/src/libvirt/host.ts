@@ -1,0 +1,99 @@
+/** What the host is and can do. Asked once after each connect; all of it through libvirt, except what only the machine itself can say. */
+import { access, constants, readFile } from "node:fs/promises";
+import type { Connection } from "@nano/libvirt";
+import { readXml } from "../xml/read.ts";
+import { childrenOf, type Element, find } from "../xml/tree.ts";
+
+export interface HostPreferences {
+  /** `auto` uses KVM only where it surely works. */
+  readonly virtualization: "auto" | "kvm" | "emulated";
+  /** `auto`: the bridge `br0` where this machine has one, QEMU's own network otherwise. */
+  readonly network: "auto" | "user" | { readonly bridge: string };
+  /** Whether libvirt runs on the machine we run on. */
+  readonly local: boolean;
+}
+
+export interface HostAbilities {
+  readonly virtualization: "kvm" | "emulated";
+  readonly bridge: string | undefined;
+  readonly cores: number;
+  readonly memoryMiB: number;
+  readonly libvirt: string;
+  readonly hypervisor: string;
+  readonly problems: readonly string[];
+}
+
+const defaultBridge = "br0";
+
+const domainTypes = (capabilities: Element): string[] =>
+  childrenOf(capabilities, "guest").flatMap((guest) =>
+    childrenOf(guest, "arch")
+      .filter((arch) => arch.attributes.name === "x86_64")
+      .flatMap((arch) => childrenOf(arch, "domain").map((domain) => domain.attributes.type ?? "")),
+  );
+
+/** Whether the processor says that it can virtualize: `vmx` (Intel) or `svm` (AMD). */
+const hasFlag = (cpuinfo: string): boolean => /^flags\s*:.*\b(vmx|svm)\b/m.test(cpuinfo);
+const hasFeature = (capabilities: Element): boolean => {
+  const cpu = find(capabilities, "host", "cpu");
+  return (
+    cpu !== undefined && childrenOf(cpu, "feature").some(({ attributes }) => /^(vmx|svm)$/.test(attributes.name ?? ""))
+  );
+};
+
+/**
+ * There are machines where `/dev/kvm` opens, libvirt lists `kvm`, and every guest hangs for ever: they lack the processor's flag. So all three
+ * must hold, and the device is not even touched without the flag.
+ */
+const kvmWorks = async (capabilities: Element, local: boolean): Promise<boolean> => {
+  if (!domainTypes(capabilities).includes("kvm")) return false;
+  if (!local) return hasFeature(capabilities);
+  if (!hasFlag(await readFile("/proc/cpuinfo", "utf8"))) return false;
+  return access("/dev/kvm", constants.R_OK | constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+};
+
+const isBridge = (name: string): Promise<boolean> =>
+  access(`/sys/class/net/${name}/bridge`).then(
+    () => true,
+    () => false,
+  );
+
+const bridgeOf = async ({ network, local }: HostPreferences, problems: string[]): Promise<string | undefined> => {
+  if (network === "user") return undefined;
+  if (network === "auto") return local && (await isBridge(defaultBridge)) ? defaultBridge : undefined;
+  if (local && !(await isBridge(network.bridge))) {
+    problems.push(`There is no bridge ${network.bridge}: instances reach the network through QEMU instead`);
+    return undefined;
+  }
+  return network.bridge;
+};
+
+export const probeHost = async (connection: Connection, preferences: HostPreferences): Promise<HostAbilities> => {
+  const problems: string[] = [];
+  const [capabilitiesXml, node, libvirt, qemu] = await Promise.all([
+    connection.getCapabilities(),
+    connection.nodeGetInfo(),
+    connection.getLibVersion(),
+    connection.getVersion(),
+  ]);
+  const capabilities = readXml(capabilitiesXml);
+  const types = domainTypes(capabilities);
+  if (types.length === 0) problems.push("libvirt knows no emulator for x86_64: install qemu-system-x86");
+  const kvm =
+    preferences.virtualization === "auto"
+      ? await kvmWorks(capabilities, preferences.local)
+      : preferences.virtualization === "kvm";
+  if (kvm && !types.includes("kvm")) problems.push("KVM is configured, but libvirt does not offer it");
+  return {
+    virtualization: kvm ? "kvm" : "emulated",
+    bridge: await bridgeOf(preferences, problems),
+    cores: node.cpus,
+    memoryMiB: Math.floor(node.memory / 1024),
+    libvirt,
+    hypervisor: `QEMU ${qemu}`,
+    problems,
+  };
+};

@@ -1,0 +1,103 @@
+/** Against a real libvirtd and a real QEMU. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { InstanceId } from "@nano/contract";
+import { isPng } from "../image/png.ts";
+import { type LabHost, oneGiB, specOf, startLabHost, until } from "../testing.ts";
+import type { LibvirtHypervisor } from "./hypervisor.ts";
+
+let host: LabHost;
+let hypervisor: LibvirtHypervisor;
+beforeAll(async () => {
+  host = await startLabHost();
+  hypervisor = await host.open();
+}, 60_000);
+afterAll(() => host[Symbol.asyncDispose]());
+
+const stateOf = async (id: InstanceId): Promise<string | undefined> => (await hypervisor.find(id))?.state;
+
+describe("the host", () => {
+  test("says what it is, how much there is and how busy it is", async () => {
+    const facts = hypervisor.facts();
+    expect(facts.problems).toEqual([]);
+    // The lab hides KVM; the machine may have it.
+    expect(facts.virtualization).toBe("emulated");
+    expect(facts.network).toBe("user");
+    expect(facts.versions.libvirt).toMatch(/^\d+\.\d+\.\d+$/);
+    expect(facts.versions.hypervisor).toMatch(/^QEMU \d+/);
+    expect(facts.capacity.cores).toBeGreaterThan(0);
+    expect(facts.capacity.memoryMiB).toBeGreaterThan(100);
+    expect(facts.capacity.storageGiB).toBeGreaterThan(0);
+    expect(facts.load.memoryUsedMiB).toBeGreaterThan(0);
+    expect(facts.load.memoryUsedMiB).toBeLessThan(facts.capacity.memoryMiB);
+    expect(facts.load.cpuPercent).toBeWithin(0, 100.1);
+  });
+});
+
+describe("an instance's life", () => {
+  test("define, start, look, stop, undefine; each step twice", async () => {
+    const spec = specOf({ description: `</description><devices>"'&]]>\n` });
+    await hypervisor.createDisk({ id: spec.id, disk: "system", sizeGiB: oneGiB });
+    await hypervisor.createDisk({ id: spec.id, disk: "system", sizeGiB: oneGiB });
+    const full = { ...spec, disks: [{ name: "system", sizeGiB: oneGiB }] };
+    await hypervisor.define(full);
+    await hypervisor.define(full);
+    expect(await hypervisor.find(spec.id)).toEqual({
+      id: spec.id,
+      epoch: 1,
+      state: "stopped",
+      addresses: [],
+      spec: full,
+    });
+    await hypervisor.boot(spec.id, undefined);
+    await hypervisor.boot(spec.id, undefined);
+    const running = await hypervisor.find(spec.id);
+    expect(running?.state).toBe("running");
+    expect(running?.startedAt).toMatch(/^\d{4}-/);
+    expect((await hypervisor.list()).map(({ id }) => id)).toContain(spec.id);
+    expect(isPng(await hypervisor.screen(spec.id))).toBe(true);
+    expect(await hypervisor.displayPassword(spec.id)).toMatch(/^[A-Za-z0-9]{8}$/);
+    expect(await hypervisor.display(spec.id)).toMatchObject({ host: "127.0.0.1", port: expect.any(Number) });
+    await hypervisor.reboot(spec.id, true);
+    expect(await stateOf(spec.id)).toBe("running");
+    expect(hypervisor.deleteDisk(spec.id, "system")).rejects.toMatchObject({ code: "hypervisor-failed" });
+    // A system that does not listen to its power button keeps stopping until it is forced.
+    await hypervisor.shutdown(spec.id, false);
+    expect(await stateOf(spec.id)).toBe("stopping");
+    await hypervisor.shutdown(spec.id, true);
+    await hypervisor.shutdown(spec.id, true);
+    expect(await hypervisor.find(spec.id)).toMatchObject({ state: "stopped", addresses: [] });
+    expect(hypervisor.screen(spec.id)).rejects.toMatchObject({ code: "no-screen" });
+    expect(hypervisor.displayPassword(spec.id)).rejects.toMatchObject({ code: "no-screen" });
+    expect(hypervisor.reboot(spec.id, false)).rejects.toMatchObject({ code: "wrong-state" });
+    await hypervisor.undefine(spec.id);
+    await hypervisor.undefine(spec.id);
+    await hypervisor.deleteDisk(spec.id, "system");
+    await hypervisor.deleteDisk(spec.id, "system");
+    expect(await hypervisor.find(spec.id)).toBeUndefined();
+    expect(hypervisor.boot(spec.id, undefined)).rejects.toMatchObject({ code: "instance-not-found" });
+  }, 60_000);
+
+  test("undefine ends a running one, and takes its serial log along", async () => {
+    const spec = specOf();
+    await hypervisor.define(spec);
+    await hypervisor.boot(spec.id, undefined);
+    expect(await hypervisor.serial(spec.id)).toEqual({ text: "", truncated: false });
+    await hypervisor.undefine(spec.id);
+    expect(await hypervisor.find(spec.id)).toBeUndefined();
+    expect((await Array.fromAsync(new Bun.Glob(`${spec.id}*`).scan(`${host.lab.storage}/pool`))).length).toBe(0);
+  }, 60_000);
+
+  test("changes are told as they happen, whoever made them", async () => {
+    const spec = specOf();
+    const told: (InstanceId | undefined)[] = [];
+    const stop = hypervisor.onChange((id) => told.push(id));
+    await hypervisor.define(spec);
+    await until(() => told.includes(spec.id));
+    await hypervisor.boot(spec.id, undefined);
+    told.length = 0;
+    await hypervisor.shutdown(spec.id, true);
+    await until(() => told.includes(spec.id));
+    stop();
+    await hypervisor.undefine(spec.id);
+  }, 60_000);
+});

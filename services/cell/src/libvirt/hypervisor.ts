@@ -1,0 +1,221 @@
+/**
+ * The real hypervisor: libvirt and QEMU, on this machine or another one.
+ *
+ * Nothing about instances is kept here that libvirt does not know. The connection repairs itself; each time it is back, the pool, the host's
+ * abilities and half-done starts are looked at again, and everyone is told that anything may have changed. While libvirt is away, `facts` says so and
+ * calls fail at once.
+ */
+import { randomInt } from "node:crypto";
+import type { Clock, Disk, InstanceId, InstanceSpec, Log, Observed } from "@nano/contract";
+import { Connection } from "@nano/libvirt";
+import type {
+  BootMedia,
+  DiskRequest,
+  Display,
+  FetchProgress,
+  FetchRequest,
+  HostFacts,
+  Hypervisor,
+} from "../hypervisor.ts";
+import { gib, mib } from "../units.ts";
+import { Fetcher } from "../volumes/fetcher.ts";
+import { AddressBook } from "./addresses.ts";
+import { Disks } from "./disks.ts";
+import type { DomainHost } from "./domain-xml.ts";
+import { libvirtSilent } from "./failure.ts";
+import { type HostAbilities, type HostPreferences, probeHost } from "./host.ts";
+import { Instances } from "./instances.ts";
+import { LoadMeter } from "./load.ts";
+import type { DiskTrouble } from "./state.ts";
+import { Storage } from "./storage.ts";
+import { connectOptions, type LibvirtTarget } from "./uri.ts";
+import { fileNames, volumeStore } from "./volume-store.ts";
+import { findDisplay, readDisplayPassword, readSerial, takeScreen, watchDomains } from "./watch.ts";
+
+export interface LibvirtConfig extends LibvirtTarget {
+  /** Name of the storage pool in libvirt, and its directory if it has to be made. */
+  readonly pool: string;
+  readonly storage: string;
+  readonly virtualization: HostPreferences["virtualization"];
+  readonly network: HostPreferences["network"];
+}
+
+const sampleIntervalMs = 1_000;
+const openRetryMs = 2_000;
+const passwordLetters = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789";
+
+/** 8 characters are all VNC looks at (RFC 6143, 7.2.2). */
+const newPassword = (): string =>
+  Array.from({ length: 8 }, () => passwordLetters[randomInt(passwordLetters.length)]).join("");
+
+export class LibvirtHypervisor implements Hypervisor {
+  readonly #log: Log;
+  readonly #preferences: HostPreferences;
+  readonly #connection: Connection;
+  readonly #storage: Storage;
+  readonly #instances: Instances;
+  readonly #disks: Disks;
+  readonly #fetcher: Fetcher;
+  readonly #load: LoadMeter;
+  readonly #addresses: AddressBook;
+  readonly #listeners = new Set<(id: InstanceId | undefined) => void>();
+  readonly #trouble = new Map<InstanceId, DiskTrouble>();
+  #abilities: HostAbilities | undefined;
+  /** Why the host could not be opened, though libvirt answers. */
+  #problem: string | undefined;
+  #open = false;
+  #opening: Promise<void> | undefined;
+  #retry: Timer | undefined;
+  #sampling = false;
+  #sampler: Timer | undefined;
+
+  /** @throws TypeError when the configuration makes no sense */
+  constructor(config: LibvirtConfig, { clock, log }: { readonly clock: Clock; readonly log: Log }) {
+    const { local, ...options } = connectOptions(config);
+    this.#log = log;
+    this.#preferences = { virtualization: config.virtualization, network: config.network, local };
+    this.#connection = new Connection({ ...options, background: true });
+    const connection = this.#connection;
+    this.#storage = new Storage({ connection, pool: config.pool, path: config.storage, log });
+    this.#load = new LoadMeter(connection, this.#storage, clock);
+    this.#addresses = new AddressBook(connection);
+    this.#disks = new Disks(connection, this.#storage);
+    this.#fetcher = new Fetcher(volumeStore(connection, this.#storage), fileNames, log);
+    this.#instances = new Instances({
+      connection,
+      storage: this.#storage,
+      clock,
+      host: () => this.#domainHost(),
+      newPassword,
+      diskTrouble: (id) => this.#trouble.get(id),
+      addresses: (id) => this.#addresses.of(id),
+    });
+  }
+
+  async start(): Promise<void> {
+    await watchDomains(this.#connection, {
+      changed: (id) => this.#tell(id),
+      started: (id) => this.#quietly("noting a start", this.#instances.started(id)),
+      restarted: (id) => this.#quietly("noting a restart", this.#instances.restarted(id)),
+      ended: (id) => {
+        this.#trouble.delete(id);
+        this.#addresses.forget(id);
+      },
+      diskTrouble: (id, noSpace) => this.#trouble.set(id, noSpace ? "no-space" : "other"),
+      agent: (id, connected) => this.#addresses.agent(id, connected),
+    });
+    this.#connection.onState((state, error) => {
+      if (state === "connected") this.#openHost();
+      if (state !== "disconnected" || !this.#open) return;
+      this.#open = false;
+      this.#log.warn("Lost libvirt; reconnecting", { error });
+    });
+    await this.#connection.start();
+    this.#sampler = setInterval(() => void this.#sample(), sampleIntervalMs);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#sampler);
+    clearTimeout(this.#retry);
+    await this.#fetcher.stop();
+    this.#connection.close();
+    await this.#opening;
+  }
+
+  facts(): HostFacts {
+    const abilities = this.#abilities;
+    const silent = this.#connection.state !== "connected";
+    const problems = [
+      ...(silent ? [libvirtSilent] : this.#problem === undefined ? [] : [this.#problem]),
+      ...(abilities?.problems ?? []),
+    ];
+    return {
+      virtualization: abilities?.virtualization ?? "emulated",
+      capacity: {
+        cores: abilities?.cores ?? 0,
+        memoryMiB: mib(abilities?.memoryMiB ?? 0),
+        storageGiB: abilities ? this.#load.storageGiB : gib(0),
+      },
+      load: this.#load.load,
+      versions: abilities ? { libvirt: abilities.libvirt, hypervisor: abilities.hypervisor } : {},
+      network: abilities?.bridge === undefined ? "user" : `bridge ${abilities.bridge}`,
+      problems,
+    };
+  }
+
+  onChange(listener: (id: InstanceId | undefined) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  list = (): Promise<Observed[]> => this.#instances.list();
+  find = (id: InstanceId): Promise<Observed | undefined> => this.#instances.find(id);
+  define = (spec: InstanceSpec): Promise<void> => this.#instances.define(spec);
+  undefine = (id: InstanceId): Promise<void> => this.#instances.undefine(id);
+  boot = (id: InstanceId, media: BootMedia | undefined): Promise<void> => this.#instances.boot(id, media);
+  shutdown = (id: InstanceId, force: boolean): Promise<void> => this.#instances.shutdown(id, force);
+  reboot = (id: InstanceId, force: boolean): Promise<void> => this.#instances.reboot(id, force);
+  createDisk = (request: DiskRequest): Promise<void> => this.#disks.create(request);
+  deleteDisk = (id: InstanceId, disk: Disk["name"]): Promise<void> => this.#disks.delete(id, disk);
+  fetchVolume = (request: FetchRequest): Promise<FetchProgress> => this.#fetcher.fetch(request);
+  screen = (id: InstanceId): Promise<Uint8Array> => takeScreen(this.#instances, id);
+  serial = (id: InstanceId): Promise<{ text: string; truncated: boolean }> =>
+    readSerial(this.#instances, this.#storage, id);
+  display = (id: InstanceId): Promise<Display> => findDisplay(this.#instances, id);
+  displayPassword = (id: InstanceId): Promise<string> => readDisplayPassword(this.#instances, id);
+
+  #domainHost(): DomainHost {
+    const { virtualization = "emulated", bridge } = this.#abilities ?? {};
+    const host = { virtualization, poolPath: this.#storage.path };
+    return bridge === undefined ? host : { ...host, bridge };
+  }
+
+  /** Looks at everything anew, once at a time, until it succeeds or the connection is gone again. */
+  #openHost(): void {
+    clearTimeout(this.#retry);
+    this.#opening ??= this.#lookAtHost()
+      .catch((error) => {
+        if (this.#connection.state !== "connected") return;
+        this.#problem = error instanceof Error ? error.message : String(error);
+        this.#log.error("libvirt answers, but the host cannot be used; trying again", { error });
+        this.#retry = setTimeout(() => this.#openHost(), openRetryMs);
+      })
+      .finally(() => {
+        this.#opening = undefined;
+      });
+  }
+
+  async #lookAtHost(): Promise<void> {
+    await this.#storage.ensure();
+    this.#abilities = await probeHost(this.#connection, this.#preferences);
+    await this.#fetcher.tidy();
+    await this.#addresses.lookAgain(await this.#instances.recover());
+    await this.#load.sample();
+    this.#problem = undefined;
+    this.#open = true;
+    const { virtualization, libvirt, hypervisor, cores, memoryMiB } = this.#abilities;
+    this.#log.info("The host is open", { virtualization, libvirt, hypervisor, cores, memoryMiB });
+    this.#tell(undefined);
+  }
+
+  async #sample(): Promise<void> {
+    if (!this.#open || this.#sampling) return;
+    this.#sampling = true;
+    try {
+      await this.#load.sample();
+      await this.#addresses.sample();
+    } catch (error) {
+      if (this.#open) this.#log.warn("Could not measure the host", { error });
+    } finally {
+      this.#sampling = false;
+    }
+  }
+
+  #tell(id: InstanceId | undefined): void {
+    for (const listener of this.#listeners) listener(id);
+  }
+
+  #quietly(doing: string, work: Promise<void>): void {
+    work.catch((error) => this.#log.warn(`Failed ${doing}`, { error }));
+  }
+}

@@ -1,0 +1,241 @@
+/**
+ * Instances as libvirt domains: their life, and how they are seen.
+ *
+ * A start is three steps: define with this run's record (and media), start, define without it. Between the first and the last a killed cell
+ * leaves a definition that would boot from the media again; `recover` finds such definitions by the record in them and puts them right.
+ */
+import {
+  allowedActions,
+  type Clock,
+  type InstanceId,
+  type InstanceSpec,
+  NanoError,
+  type Observed,
+  timestamp,
+} from "@nano/contract";
+import { Affect, type Connection, type Domain, DomainShutdown, DomainUndefine, LibvirtError } from "@nano/libvirt";
+import type { BootMedia } from "../hypervisor.ts";
+import { write } from "../xml/write.ts";
+import { type DomainHost, domainXml } from "./domain-xml.ts";
+import { orNone, translated } from "./failure.ts";
+import { bareRunElement, instanceKey, type Run, readRun, readSpec, runKey } from "./metadata.ts";
+import { domainName, fetchedVolume, isSerialVolume, markerOf } from "./names.ts";
+import { type DiskTrouble, mapState } from "./state.ts";
+import type { Storage } from "./storage.ts";
+
+export interface InstancesOptions {
+  readonly connection: Connection;
+  readonly storage: Storage;
+  readonly clock: Clock;
+  /** What of the host goes into definitions. */
+  host(): DomainHost;
+  /** 8 characters. */
+  newPassword(): string;
+  /** Why QEMU paused it over a disk, if an event said so. */
+  diskTrouble(id: InstanceId): DiskTrouble | undefined;
+  /** What its guest agent or the host's tables say. */
+  addresses(id: InstanceId): readonly string[];
+}
+
+/** Ends a domain's definition whatever hangs on it. */
+const undefineAll = DomainUndefine.managedSave | DomainUndefine.snapshotsMetadata | DomainUndefine.checkpointsMetadata;
+const powerButton = DomainShutdown.acpiPowerButton;
+
+export class Instances {
+  readonly #options: InstancesOptions;
+
+  constructor(options: InstancesOptions) {
+    this.#options = options;
+  }
+
+  /** All domains that carry our record. Strangers on the same libvirt are not looked at. */
+  list(): Promise<Observed[]> {
+    return translated("listing instances", async () => {
+      const domains = (await this.#options.connection.listAllDomains()).filter(({ name }) =>
+        name.startsWith(domainName("")),
+      );
+      const observed = await Promise.all(domains.map((domain) => orNone(this.#observe(domain))));
+      return observed.filter((each) => each !== undefined);
+    });
+  }
+
+  find(id: InstanceId): Promise<Observed | undefined> {
+    return translated(`looking at instance ${id}`, async () => {
+      const domain = await this.#domain(id);
+      return domain && (await orNone(this.#observe(domain)));
+    });
+  }
+
+  define(spec: InstanceSpec): Promise<void> {
+    return translated(`defining instance ${spec.id}`, async () => {
+      const domain = await this.#options.connection.defineDomain(this.#xml(spec));
+      await domain.setAutostart(spec.autostart);
+    });
+  }
+
+  undefine(id: InstanceId): Promise<void> {
+    return translated(`removing instance ${id}`, async () => {
+      const domain = await this.#domain(id);
+      if (domain) {
+        await ignoring("OPERATION_INVALID", domain.destroy());
+        await orNone(domain.undefine(undefineAll));
+      }
+      await this.#options.storage.refresh();
+      for (const name of await this.#options.storage.names())
+        if (isSerialVolume(id, name)) await this.#options.storage.remove(name);
+    });
+  }
+
+  boot(id: InstanceId, media: BootMedia | undefined): Promise<void> {
+    return translated(`starting instance ${id}`, async () => {
+      const { domain, spec } = await this.#known(id);
+      if (await domain.isActive()) return;
+      if (media && !(await this.#options.storage.volume(markerOf(fetchedVolume(media.sha256, "iso")))))
+        throw new NanoError("hypervisor-failed", `This cell has not fetched the media ${media.sha256}`, {
+          remedy: "Fetch it first with cell.volume.fetch.",
+        });
+      const run: Run = { startedAt: this.#now(), ...(media ? { media } : {}) };
+      await this.#options.connection.defineDomain(this.#xml(spec, run));
+      try {
+        await domain.create();
+      } finally {
+        await this.#options.connection.defineDomain(this.#xml(spec));
+      }
+    });
+  }
+
+  shutdown(id: InstanceId, force: boolean): Promise<void> {
+    return translated(`stopping instance ${id}`, async () => {
+      const { domain } = await this.#known(id);
+      if (force) {
+        await ignoring("OPERATION_INVALID", domain.destroy());
+        return;
+      }
+      if (!(await domain.isActive())) return;
+      await domain.shutdown(powerButton);
+      await this.#changeRun(domain, (run) => ({ ...run, stoppingSince: run.stoppingSince ?? this.#now() }));
+    });
+  }
+
+  reboot(id: InstanceId, force: boolean): Promise<void> {
+    return translated(`restarting instance ${id}`, async () => {
+      const { domain } = await this.#known(id);
+      if (!(await domain.isActive()))
+        throw new NanoError("wrong-state", `Instance ${id} is not running`, {
+          details: { state: "stopped", allowed: allowedActions("stopped") },
+        });
+      if (!force) {
+        await domain.reboot(powerButton);
+        return;
+      }
+      await domain.reset();
+      if ((await domain.getState()).state === "paused") await domain.resume();
+      await this.#changeRun(domain, ({ stoppingSince: _, ...run }) => run);
+    });
+  }
+
+  /** After the guest restarted itself, an earlier press of the power button has been answered: with a restart. */
+  async restarted(id: InstanceId): Promise<void> {
+    const domain = await this.#domain(id);
+    if (domain) await this.#changeRun(domain, ({ stoppingSince: _, ...run }) => run);
+  }
+
+  /** A run that libvirt began by itself (autostart) has no record yet. */
+  async started(id: InstanceId): Promise<void> {
+    const domain = await this.#domain(id);
+    if (domain) await this.#changeRun(domain, (run) => ({ startedAt: this.#now(), ...run }));
+  }
+
+  /** Puts right what a killed cell left in the middle of a start. Resolves to the instances there are. */
+  async recover(): Promise<InstanceId[]> {
+    const all = await this.list();
+    for (const { id, spec } of all) {
+      const domain = await this.#domain(id);
+      if (domain && (await domain.getMetadata(runKey.uri, Affect.config)) !== undefined)
+        await this.#options.connection.defineDomain(this.#xml(spec));
+    }
+    return all.map(({ id }) => id);
+  }
+
+  /** @throws NanoError `instance-not-found` */
+  async known(id: InstanceId): Promise<Domain> {
+    return (await this.#known(id)).domain;
+  }
+
+  async #known(id: InstanceId): Promise<{ domain: Domain; spec: InstanceSpec }> {
+    const domain = await this.#domain(id);
+    const spec = domain && readSpec(await definitionMetadata(domain));
+    if (!spec)
+      throw new NanoError("instance-not-found", `This cell has no instance ${id}`, { details: { instance: id } });
+    return { domain, spec };
+  }
+
+  #domain(id: InstanceId): Promise<Domain | undefined> {
+    return orNone(this.#options.connection.domainByUuid(id));
+  }
+
+  async #observe(domain: Domain): Promise<Observed | undefined> {
+    const [libvirtState, specText, runText] = await Promise.all([
+      domain.getState(),
+      definitionMetadata(domain),
+      domain.getMetadata(runKey.uri, Affect.current),
+    ]);
+    const spec = readSpec(specText);
+    if (spec?.id !== domain.uuid) return undefined;
+    const { id, epoch } = spec;
+    const recorded = readRun(runText);
+    const { state, stateReason } = mapState(libvirtState, recorded, this.#options.diskTrouble(id));
+    // Of an instance that is off, the record is of a run that never came about.
+    const run: Run = state === "stopped" || state === "crashed" ? {} : recorded;
+    return {
+      id,
+      epoch,
+      state,
+      ...(stateReason === undefined ? {} : { stateReason }),
+      ...(run.media ? { media: { id: run.media.id, name: run.media.name } } : {}),
+      ...(run.startedAt === undefined ? {} : { startedAt: run.startedAt }),
+      addresses: state === "stopped" || state === "crashed" ? [] : [...this.#options.addresses(id)],
+      spec,
+    };
+  }
+
+  /** Changes the record of the run under way; when the run has ended meanwhile there is nothing to record. */
+  async #changeRun(domain: Domain, change: (run: Run) => Run): Promise<void> {
+    await ignoring(
+      "OPERATION_INVALID",
+      (async () => {
+        const before = readRun(await domain.getMetadata(runKey.uri, Affect.live));
+        const after = change(before);
+        if (JSON.stringify(after) === JSON.stringify(before)) return;
+        await domain.setMetadata(runKey, write(bareRunElement(after)), Affect.live);
+      })(),
+    );
+  }
+
+  #xml(spec: InstanceSpec, run?: Run): string {
+    const request = { spec, host: this.#options.host(), password: this.#options.newPassword() };
+    return domainXml(run ? { ...request, run } : request);
+  }
+
+  #now(): string {
+    return timestamp(this.#options.clock.now());
+  }
+}
+
+/** The record in the definition; of a running domain without one (someone undefined it outside Nano), that of the run. */
+const definitionMetadata = async (domain: Domain): Promise<string | undefined> => {
+  try {
+    return await domain.getMetadata(instanceKey.uri, Affect.config);
+  } catch (error) {
+    if (!LibvirtError.is(error, "OPERATION_INVALID")) throw error;
+    return domain.getMetadata(instanceKey.uri, Affect.current);
+  }
+};
+
+const ignoring = async (code: string, work: Promise<void>): Promise<void> => {
+  try {
+    await work;
+  } catch (error) {
+    if (!LibvirtError.is(error, code, "NO_DOMAIN")) throw error;
+  }
+};

@@ -1,0 +1,74 @@
+/**
+ * Nano's record of an instance lies in its libvirt domain, so a cell needs no database: whoever asks libvirt knows everything.
+ *
+ * Two elements of `<metadata>`, each with a namespace of its own:
+ * - `instance`: the specification with its epoch, in the definition. It lives as long as the domain.
+ * - `run`: what is true of this one run (media, start time, whether the power button was pressed). It is only in the running domain, so libvirt
+ *   forgets it by itself when the run ends, however it ends.
+ *
+ * Both hold JSON as text. A record that cannot be read makes the domain a stranger, never an error for the others.
+ */
+import { Closed, fits, InstanceSpec, Label, MediaIdSchema, Sha256Schema, type Static, Type } from "@nano/contract";
+import type { MetadataKey } from "@nano/libvirt";
+import { readXml } from "../xml/read.ts";
+import { type Element, element, textOf } from "../xml/tree.ts";
+
+export const instanceKey: MetadataKey = { uri: "urn:nano:instance:1", prefix: "nano" };
+export const runKey: MetadataKey = { uri: "urn:nano:run:1", prefix: "nanorun" };
+
+const Run = Closed({
+  startedAt: Type.Optional(Type.String({ maxLength: 32 })),
+  /** When the power button was pressed. */
+  stoppingSince: Type.Optional(Type.String({ maxLength: 32 })),
+  media: Type.Optional(Closed({ id: MediaIdSchema, name: Label, sha256: Sha256Schema })),
+});
+export type Run = Static<typeof Run>;
+
+/** JSON in which every character is one XML can carry. */
+const toText = (value: InstanceSpec | Run): string =>
+  JSON.stringify(value).replace(
+    /[\u007f-\u009f\ufffe\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+
+const fromText = (text: string): unknown => {
+  try {
+    const value: unknown = JSON.parse(text);
+    return value;
+  } catch {
+    return undefined;
+  }
+};
+
+const readText = (xml: string | undefined): unknown => {
+  if (xml === undefined) return undefined;
+  try {
+    return fromText(textOf(readXml(xml)));
+  } catch {
+    return undefined;
+  }
+};
+
+export const instanceElement = (spec: InstanceSpec): Element =>
+  element(
+    `${instanceKey.prefix}:instance`,
+    { [`xmlns:${instanceKey.prefix}`]: instanceKey.uri, epoch: spec.epoch },
+    toText(spec),
+  );
+
+export const runElement = (run: Run): Element =>
+  element(`${runKey.prefix}:run`, { [`xmlns:${runKey.prefix}`]: runKey.uri }, toText(run));
+
+/** As `domain.setMetadata` wants it: libvirt adds the namespace. */
+export const bareRunElement = (run: Run): Element => element("run", {}, toText(run));
+
+/** @param xml what `domain.getMetadata` gave */
+export const readSpec = (xml: string | undefined): InstanceSpec | undefined => {
+  const value = readText(xml);
+  return fits(InstanceSpec, value) ? value : undefined;
+};
+
+export const readRun = (xml: string | undefined): Run => {
+  const value = readText(xml);
+  return fits(Run, value) ? value : {};
+};

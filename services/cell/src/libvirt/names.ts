@@ -1,0 +1,23 @@
+/** What things are called in libvirt. All names are ours: nothing a person typed becomes a path. */
+import type { InstanceId, Sha256 } from "@nano/contract";
+
+/** The instance's id, not its name: names change, and belong to people. The name is the domain's title. */
+export const domainName = (id: InstanceId | ""): string => `nano-${id}`;
+
+export const diskVolume = (id: InstanceId, disk: string): string => `${id}-${disk}.qcow2`;
+export const serialVolume = (id: InstanceId): string => `${id}-serial.log`;
+/** Whatever belongs to the serial log, what virtlogd rotated away included. */
+export const isSerialVolume = (id: InstanceId, name: string): boolean => name.startsWith(serialVolume(id));
+
+export type FileFormat = "qcow2" | "iso";
+/** A fetched file, named by what it holds. */
+export const fetchedVolume = (sha256: Sha256, format: FileFormat): string =>
+  format === "qcow2" ? `base-${sha256}.qcow2` : `media-${sha256}.iso`;
+/** Exists once the fetched file is whole and verified. */
+export const markerOf = (fetched: string): string => `${fetched}.ok`;
+export const isFetchedVolume = (name: string): boolean =>
+  /^(base-[0-9a-f]{64}\.qcow2|media-[0-9a-f]{64}\.iso)$/.test(name);
+export const isMarker = (name: string): boolean => name.endsWith(".ok") && isFetchedVolume(name.slice(0, -3));
+
+/** Where a volume of a directory pool lies. */
+export const pathIn = (poolPath: string, volume: string): string => `${poolPath}/${volume}`;

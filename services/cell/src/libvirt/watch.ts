@@ -1,0 +1,104 @@
+/** What libvirt tells without being asked, and what an instance shows: its screen, its serial port, its VNC server. */
+import { fits, type InstanceId, InstanceIdSchema, NanoError } from "@nano/contract";
+import { type Connection, type Domain, DomainXml } from "@nano/libvirt";
+import type { Display } from "../hypervisor.ts";
+import { decodePpm, encodePng, isPng } from "../image/png.ts";
+import { readXml } from "../xml/read.ts";
+import { type Element, find } from "../xml/tree.ts";
+import { orNone, translated } from "./failure.ts";
+import type { Instances } from "./instances.ts";
+import { serialVolume } from "./names.ts";
+import type { Storage } from "./storage.ts";
+
+/** How much of the serial log is shown. */
+const serialTail = 64 * 1024;
+
+export const noScreen = (id: InstanceId): NanoError =>
+  new NanoError("no-screen", `Instance ${id} shows no screen: it is not running`, { details: { instance: id } });
+
+const running = async (instances: Instances, id: InstanceId): Promise<Domain> => {
+  const domain = await instances.known(id);
+  if (!(await domain.isActive())) throw noScreen(id);
+  return domain;
+};
+
+export const takeScreen = (instances: Instances, id: InstanceId): Promise<Uint8Array> =>
+  translated(`taking a picture of instance ${id}`, async () => {
+    const { bytes } = await (await running(instances, id)).screenshot();
+    return isPng(bytes) ? bytes : encodePng(decodePpm(bytes));
+  });
+
+/** The end of the serial log, read back from the storage pool. What the guest wrote is passed on as it is: whoever shows it must escape it. */
+export const readSerial = (
+  instances: Instances,
+  storage: Storage,
+  id: InstanceId,
+): Promise<{ text: string; truncated: boolean }> =>
+  translated(`reading the serial log of instance ${id}`, async () => {
+    await instances.known(id);
+    // libvirt learns of the file, and of its size, only by looking again.
+    await storage.refresh();
+    const volume = await storage.volume(serialVolume(id));
+    const size = volume && (await orNone(volume.getInfo()))?.capacity;
+    if (!volume || !size) return { text: "", truncated: false };
+    const offset = Math.max(0, size - serialTail);
+    let tail = Buffer.alloc(0);
+    for await (const chunk of await volume.download({ offset, length: size - offset }))
+      tail = Buffer.concat([tail, chunk]);
+    return { text: tail.toString("utf8"), truncated: offset > 0 };
+  });
+
+const graphicsOf = async (domain: Domain, flags: number): Promise<Element | undefined> =>
+  find(readXml(await domain.getXMLDesc(flags)), "devices", "graphics");
+
+export const findDisplay = (instances: Instances, id: InstanceId): Promise<Display> =>
+  translated(`finding the display of instance ${id}`, async () => {
+    const graphics = await graphicsOf(await running(instances, id), 0);
+    const port = Number(graphics?.attributes.port);
+    if (graphics?.attributes.type !== "vnc" || !(port > 0)) throw noScreen(id);
+    const listen = graphics.attributes.listen ?? "127.0.0.1";
+    return { host: listen === "0.0.0.0" ? "127.0.0.1" : listen, port };
+  });
+
+export const readDisplayPassword = (instances: Instances, id: InstanceId): Promise<string> =>
+  translated(`reading the display password of instance ${id}`, async () => {
+    const graphics = await graphicsOf(await running(instances, id), DomainXml.secure);
+    const password = graphics?.attributes.passwd;
+    if (password === undefined) throw noScreen(id);
+    return password;
+  });
+
+export interface EventListeners {
+  changed(id: InstanceId): void;
+  /** The guest's own system restarted it. */
+  restarted(id: InstanceId): void;
+  /** libvirt started it, by us or by itself. */
+  started(id: InstanceId): void;
+  ended(id: InstanceId): void;
+  diskTrouble(id: InstanceId, noSpace: boolean): void;
+  agent(id: InstanceId, connected: boolean): void;
+}
+
+/** Registers for everything that can change an instance's state, across reconnections. Strangers' domains are sorted out by their missing record. */
+export const watchDomains = async (connection: Connection, listeners: EventListeners): Promise<void> => {
+  const tell = ({ uuid }: Domain, ...what: ((id: InstanceId) => void)[]): void => {
+    if (!fits(InstanceIdSchema, uuid)) return;
+    for (const each of what) each(uuid);
+    listeners.changed(uuid);
+  };
+  await Promise.all([
+    connection.onDomainEvent("lifecycle", ({ domain, event }) => {
+      if (event === "started") tell(domain, listeners.started);
+      else if (event === "stopped") tell(domain, listeners.ended);
+      else tell(domain);
+    }),
+    connection.onDomainEvent("reboot", ({ domain }) => tell(domain, listeners.restarted)),
+    connection.onDomainEvent("ioError", ({ domain, reason }) =>
+      tell(domain, (id) => listeners.diskTrouble(id, reason === "enospc")),
+    ),
+    connection.onDomainEvent("trayChange", ({ domain }) => tell(domain)),
+    connection.onDomainEvent("agentLifecycle", ({ domain, state }) =>
+      tell(domain, (id) => listeners.agent(id, state === "connected")),
+    ),
+  ]);
+};

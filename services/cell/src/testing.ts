@@ -1,0 +1,75 @@
+/** What the tests of this package share: a hypervisor on a libvirtd of its own, and the instances they make. */
+import { rm } from "node:fs/promises";
+import { type InstanceId, type InstanceSpec, type Log, type PoolName, silentLog, systemClock } from "@nano/contract";
+import { type LabLibvirtd, startLibvirtd } from "@nano/lab";
+import { type LibvirtConfig, LibvirtHypervisor } from "./libvirt/hypervisor.ts";
+import { gib, mib } from "./units.ts";
+
+export const labConfig = (lab: LabLibvirtd): LibvirtConfig => ({
+  uri: "qemu:///system",
+  socket: lab.socket,
+  pool: "nano",
+  storage: `${lab.storage}/pool`,
+  virtualization: "auto",
+  network: "user",
+});
+
+export interface LabHost extends AsyncDisposable {
+  readonly lab: LabLibvirtd;
+  /** A hypervisor on it, open; closed with the host. */
+  open(log?: Log): Promise<LibvirtHypervisor>;
+}
+
+/** Waits for something that must come true; the test runner's own limit is the only clock. */
+export const until = async <T>(look: () => T | undefined | false | Promise<T | undefined | false>): Promise<T> => {
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    await Bun.sleep(20);
+  }
+};
+
+export const startLabHost = async (): Promise<LabHost> => {
+  const lab = await startLibvirtd();
+  const opened: LibvirtHypervisor[] = [];
+  return {
+    lab,
+    open: async (log = silentLog) => {
+      const hypervisor = new LibvirtHypervisor(labConfig(lab), { clock: systemClock, log });
+      opened.push(hypervisor);
+      const isOpen = new Promise<void>((resolve) => {
+        hypervisor.onChange((id) => id === undefined && resolve());
+      });
+      await hypervisor.start();
+      await isOpen;
+      return hypervisor;
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const hypervisor of opened) await hypervisor.stop();
+      await lab.stop();
+      await rm(lab.dir, { recursive: true, force: true });
+    },
+  };
+};
+
+/** A specification of an instance that has no disks unless told: it starts in no time and stays in its BIOS. */
+export const specOf = (more: Partial<InstanceSpec> = {}): InstanceSpec => {
+  const id = crypto.randomUUID() as InstanceId;
+  return {
+    id,
+    epoch: 1,
+    name: `test-${id.slice(0, 8)}`,
+    description: "",
+    pool: "default" as PoolName,
+    cores: 1,
+    memoryMiB: mib(32),
+    disks: [],
+    mac: `52:54:00:${id.slice(0, 2)}:${id.slice(2, 4)}:${id.slice(4, 6)}`,
+    autostart: false,
+    owner: "admin",
+    createdAt: "2026-11-23T09:20:00.000Z",
+    ...more,
+  };
+};
+
+export const oneGiB = gib(1);
