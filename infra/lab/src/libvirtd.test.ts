@@ -1,7 +1,9 @@
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { claimPortBlock, type LabLibvirtd, startLibvirtd } from "./index.ts";
+
+setDefaultTimeout(60_000);
 
 const started: LabLibvirtd[] = [];
 const start = async (): Promise<LabLibvirtd> => {
@@ -65,7 +67,7 @@ test("two hosts side by side share nothing, and leave nothing behind", async () 
   expect(existsSync(a.dir)).toBe(false);
   expect(await processesWith(a.dir)).toEqual([]);
   expect(await processesWith(b.dir)).toEqual([]);
-}, 60_000);
+});
 
 test("instances outlive a killed daemon", async () => {
   const lab = await start();
@@ -81,7 +83,7 @@ test("instances outlive a killed daemon", async () => {
   expect(await virsh(lab, "list", "--name")).toBe("survivor");
   await lab.restart();
   expect(await virsh(lab, "list", "--name")).toBe("survivor");
-}, 60_000);
+});
 
 test("a host does not outlive the process that started it", async () => {
   const script = `
@@ -95,7 +97,7 @@ test("a host does not outlive the process that started it", async () => {
   while (existsSync(`/proc/${pid}`)) await Bun.sleep(20);
   expect(await processesWith(dir)).toEqual([]);
   await Bun.$`rm -rf ${dir}`;
-}, 60_000);
+});
 
 test("blocks of ports are exclusive until they are released", () => {
   const always0 = () => 0;

@@ -85,9 +85,12 @@ export async function startLibvirtd(options: LabLibvirtdOptions = {}): Promise<L
   );
   let daemon: { wrapper: Bun.Subprocess; pid: number } | undefined;
   let stopped: Promise<void> | undefined;
+  /** A daemon that is on its way out: the next one waits for it. */
+  let ending: Promise<unknown> = Promise.resolve();
 
   const start = async (): Promise<void> => {
     if (stopped) throw new Error(`the lab host in ${dir} is stopped`);
+    await ending;
     if (daemon) return;
     rmSync(socket, { force: true });
     const log = openSync(join(logs, "libvirtd.out"), "a");
@@ -122,7 +125,10 @@ export async function startLibvirtd(options: LabLibvirtdOptions = {}): Promise<L
     if (!running) return;
     process.kill(running.pid, signal);
     thaw();
-    await running.wrapper.exited;
+    ending = running.wrapper.exited.then(() => {
+      daemon = undefined;
+    });
+    await ending;
   };
 
   // nsenter stops itself when its child is stopped, and wakes the child when it is woken.

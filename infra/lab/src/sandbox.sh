@@ -10,12 +10,18 @@ dir=$1
 
 mount -t proc proc /proc
 mount --bind "$dir/run" /run
+mkdir -p /run/lock
 for each in lib cache log; do
   mount --bind "$dir/$each" "/var/$each/libvirt"
 done
 mount --bind "$dir/etc" /etc/libvirt
-# A kernel can offer /dev/kvm and then hang its guests: the lab never lets anyone try.
-if [ -e /dev/kvm ]; then mount --bind /dev/null /dev/kvm; fi
+# A kernel can offer /dev/kvm and then hang its guests: the lab never lets anyone try. A file that cannot be written is
+# what libvirt takes for "no KVM"; anything else makes it probe QEMU again at each start (4 s).
+if [ -e /dev/kvm ]; then
+  : >"$dir/no-kvm"
+  mount --bind "$dir/no-kvm" /dev/kvm
+  mount -o remount,bind,ro /dev/kvm
+fi
 
 echo ready
 # bash's own SIGCHLD handler waits for every child, adopted ones too, while `read` blocks.

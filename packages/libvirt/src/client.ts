@@ -68,6 +68,9 @@ export class RpcClient {
 
   /** Makes the transport; says nothing to the daemon yet. */
   static async connect(dialer: Dialer, options: ClientOptions = {}): Promise<RpcClient> {
+    if (options.signal?.aborted) {
+      throw new LibvirtError("ABORTED", "aborted before it was sent", { cause: options.signal.reason });
+    }
     const client = new RpcClient(options);
     const frames = new FrameReader((message) => client.#receive(message));
     const timeout = options.connectTimeout ?? 10_000;
@@ -84,7 +87,7 @@ export class RpcClient {
         closed: (cause) =>
           client.#fail(new LibvirtError("CONNECTION_LOST", `the connection to ${dialer.target} ended`, { cause })),
       },
-      { timeout, signal: options.signal },
+      { timeout },
     );
     client.#transport = transport;
     if (client.#end) throw client.#end;

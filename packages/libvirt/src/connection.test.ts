@@ -1,9 +1,11 @@
 /** The connection against a real daemon, with libvirt's built-in `test:///default` driver: no instance is started. */
 
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { type LabLibvirtd, startLibvirtd } from "@nano/lab";
 import { type Connection, type ConnectionState, connect, LibvirtError } from "./index.ts";
+
+setDefaultTimeout(60_000);
 
 let lab: LabLibvirtd;
 let connection: Connection;
@@ -154,7 +156,7 @@ describe("when the daemon goes away", () => {
       "<domain type='test'><name>after</name><memory>1024</memory><os><type>hvm</type></os></domain>",
     );
     expect(await started.promise).toBe("after");
-  }, 30_000);
+  });
 
   test("it may also be absent at first", async () => {
     await using own = await startLibvirtd();
@@ -190,7 +192,7 @@ describe("when the daemon goes away", () => {
     own.thaw();
     await watchful.ready();
     expect(await watchful.getType()).toBe("TEST");
-  }, 30_000);
+  });
 
   test("close is for good", async () => {
     const brief = await connect({ socket: lab.socket, uri: "test:///default" });

@@ -1,6 +1,6 @@
 /** Everything that needs real instances and real disks: libvirtd, QEMU (emulated), files. */
 
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { type LabLibvirtd, startLibvirtd } from "@nano/lab";
 import {
@@ -17,6 +17,8 @@ import {
   type Volume,
 } from "./index.ts";
 
+setDefaultTimeout(60_000);
+
 let lab: LabLibvirtd;
 let connection: Connection;
 let pool: StoragePool;
@@ -29,7 +31,7 @@ beforeAll(async () => {
   await pool.build();
   await pool.create();
   await connection.getCapabilities();
-}, 60_000);
+});
 afterAll(async () => {
   connection?.close();
   await lab?.stop();
@@ -76,7 +78,8 @@ describe("a domain", () => {
     const seen: string[] = [];
     const gone = Promise.withResolvers<void>();
     const stop = await connection.onDomainEvent("lifecycle", ({ domain, event, detail }) => {
-      if (domain.name !== "life") return;
+      // Pulling the plug makes QEMU report a shutdown too, unless it is gone before libvirt reads it.
+      if (domain.name !== "life" || event === "shutdown") return;
       seen.push(`${event}/${detail}`);
       if (event === "undefined") gone.resolve();
     });
@@ -85,7 +88,7 @@ describe("a domain", () => {
     expect(domain.id).toBeUndefined();
 
     await domain.create(DomainStart.paused);
-    expect(await domain.getState()).toEqual({ state: "paused", reason: "starting-up" });
+    expect(await domain.getState()).toEqual({ state: "paused", reason: "user" });
     await domain.resume();
     expect(await domain.getState()).toMatchObject({ state: "running" });
     expect(await codeOf(domain.create())).toBe("OPERATION_INVALID");
@@ -106,14 +109,14 @@ describe("a domain", () => {
       "undefined/removed",
     ]);
     expect(await codeOf(domain.getState())).toBe("NO_DOMAIN");
-  }, 30_000);
+  });
 
   test("keeps metadata, autostart and its secrets", async () => {
     const domain = await connection.defineDomain(domainXml("keeper"));
     const key = { uri: "https://example.org/record", prefix: "rec" };
     expect(await domain.getMetadata(key.uri)).toBeUndefined();
     await domain.setMetadata(key, "<record epoch='7'>ü &amp; more</record>", Affect.config);
-    expect(await domain.getMetadata(key.uri)).toContain("epoch='7'>ü &amp; more</record>");
+    expect(await domain.getMetadata(key.uri)).toBe('<record epoch="7">ü &amp; more</record>');
     expect(await domain.getXMLDesc(DomainXml.inactive)).toContain("<rec:record");
     await domain.setMetadata(key, null, Affect.config);
     expect(await domain.getMetadata(key.uri)).toBeUndefined();
@@ -147,7 +150,7 @@ describe("a domain", () => {
       expect(await rebooted.promise).toBe("talker");
       stop();
     });
-  }, 30_000);
+  });
 
   test("shows its screen", async () => {
     await withDomain("screen", async (domain) => {
@@ -159,7 +162,7 @@ describe("a domain", () => {
     const off = await connection.defineDomain(domainXml("screen-off"));
     expect(await codeOf(off.screenshot())).toBe("OPERATION_INVALID");
     await off.undefine();
-  }, 30_000);
+  });
 
   test("takes another medium, and says that its tray moved", async () => {
     const media = await Promise.all(["a.iso", "b.iso"].map((name) => pool.createVolume(volumeXml(name, 65_536))));
@@ -185,7 +188,7 @@ describe("a domain", () => {
     stop();
     expect(moves).toContain("ide0-0-0 open");
     expect(moves).toContain("ide0-0-0 close");
-  }, 30_000);
+  });
 
   test("changes its disks while it runs", async () => {
     const volume = await pool.createVolume(volumeXml("grow.qcow2", 1 << 20, "qcow2"));
@@ -205,7 +208,7 @@ describe("a domain", () => {
       });
     });
     await volume.delete();
-  }, 30_000);
+  });
 });
 
 /**
@@ -256,7 +259,7 @@ test("a console carries bytes both ways, to a program that was uploaded", async 
     },
     disk,
   );
-}, 60_000);
+});
 
 describe("a volume", () => {
   const MiB = 1 << 20;
@@ -294,7 +297,7 @@ describe("a volume", () => {
       );
       await volume.delete();
     }
-  }, 60_000);
+  });
 
   test("can be written and read in part", async () => {
     const volume = await pool.createVolume(volumeXml("part.raw", 10));
@@ -329,7 +332,7 @@ describe("a volume", () => {
     for (const each of [overlay, copy, volume]) await each.delete();
     expect(await codeOf(pool.volumeByName("base.qcow2"))).toBe("NO_STORAGE_VOL");
     expect(await codeOf(volume.getInfo())).toBe("NO_STORAGE_VOL");
-  }, 30_000);
+  });
 
   describe("when a transfer fails", () => {
     let volume: Volume;
@@ -337,14 +340,15 @@ describe("a volume", () => {
       volume = await pool.createVolume(volumeXml("fails.raw", 64 * MiB));
     });
     const endless = async function* (): AsyncGenerator<Uint8Array> {
-      for (;;) yield new Uint8Array(256 * 1024);
+      // Endless enough: more than any of these tests lets pass, less than would fill a disk.
+      for (let i = 0; i < 4096; i++) yield new Uint8Array(256 * 1024);
     };
 
     test("more than the announced length is the daemon's error, in the middle of the stream", async () => {
       const code = await codeOf(volume.upload(endless(), { length: 3 * MiB }));
       expect(code).toMatch(/SYSTEM_ERROR|OPERATION_INVALID|INTERNAL_ERROR|RPC/);
       expect(connection.state).toBe("connected");
-    }, 30_000);
+    });
 
     test("the source's own error comes back, and its cleanup runs", async () => {
       let cleaned = false;
@@ -397,8 +401,7 @@ describe("a volume", () => {
       expect(await codeOf(volume.upload(source()))).toBe("CONNECTION_LOST");
       await lab.start();
       await connection.ready();
-      await (await connection.poolByName("disks")).create();
-    }, 30_000);
+    });
   });
 });
 
@@ -416,4 +419,4 @@ test("a killed and restarted daemon: the instance runs on, events resume", async
     expect(await suspended.promise).toBe("survivor");
     stop();
   });
-}, 60_000);
+});

@@ -8,7 +8,7 @@
  */
 
 import { createHash, timingSafeEqual } from "node:crypto";
-import { Client, type ClientChannel } from "ssh2";
+import { Client, type ClientChannel, type ConnectConfig } from "ssh2";
 import { LibvirtError } from "../errors.ts";
 import type { Dialer, Transport, TransportListener } from "./transport.ts";
 
@@ -30,8 +30,6 @@ export interface SshOptions {
   socket?: string;
 }
 
-type DialOptions = { timeout: number; signal?: AbortSignal | undefined };
-
 export function sshDialer(options: SshOptions): Dialer {
   return new SshDialer(options);
 }
@@ -46,8 +44,7 @@ class SshDialer implements Dialer {
     this.target = `${options.username}@${options.host}:${options.port ?? 22}`;
   }
 
-  async dial(listener: TransportListener, options: DialOptions): Promise<Transport> {
-    options.signal?.throwIfAborted();
+  async dial(listener: TransportListener, options: { timeout: number }): Promise<Transport> {
     this.#client ??= this.#connect(options.timeout);
     const client = await this.#client;
     const path = this.#options.socket ?? "/run/libvirt/libvirt-sock";
@@ -87,7 +84,7 @@ class SshDialer implements Dialer {
       forget();
       reject(refused ?? new LibvirtError("CONNECT_FAILED", `${this.target} closed the SSH connection`));
     });
-    client.connect({
+    const settings: ConnectConfig = {
       host,
       port,
       username,
@@ -106,7 +103,13 @@ class SshDialer implements Dialer {
       ...(privateKey === undefined ? {} : { privateKey }),
       ...(passphrase === undefined ? {} : { passphrase }),
       ...(password === undefined ? {} : { password }),
-    });
+    };
+    try {
+      client.connect(settings);
+    } catch (cause) {
+      forget();
+      reject(new LibvirtError("SSH_AUTH_FAILED", `the private key for ${this.target} cannot be used`, { cause }));
+    }
     return promise;
   }
 }

@@ -23,7 +23,7 @@ export interface TransportListener {
 export interface Dialer {
   /** Where it leads, for messages: a path, or `user@host:port`. Never a secret. */
   readonly target: string;
-  dial(listener: TransportListener, options: { timeout: number; signal?: AbortSignal | undefined }): Promise<Transport>;
+  dial(listener: TransportListener, options: { timeout: number }): Promise<Transport>;
   /** Ends what all transports share (an SSH connection). */
   close(): void;
 }

@@ -4,7 +4,7 @@ import type { Dialer, Transport, TransportListener } from "./transport.ts";
 
 /** A dialer for the unix socket at `path`, by default the one of a system's libvirtd. */
 export function unixDialer(path = "/run/libvirt/libvirt-sock"): Dialer {
-  return { target: path, dial: (listener, options) => UnixTransport.connect(path, listener, options), close: () => {} };
+  return { target: path, dial: (listener) => UnixTransport.connect(path, listener), close: () => {} };
 }
 
 /**
@@ -21,12 +21,7 @@ class UnixTransport implements Transport {
     this.#listener = listener;
   }
 
-  static async connect(
-    path: string,
-    listener: TransportListener,
-    options: { timeout: number; signal?: AbortSignal | undefined },
-  ): Promise<Transport> {
-    options.signal?.throwIfAborted();
+  static async connect(path: string, listener: TransportListener): Promise<Transport> {
     const transport = new UnixTransport(listener);
     try {
       transport.#socket = await Bun.connect({
