@@ -33,7 +33,8 @@ export const ensureEventStream = async (
   const manager = await connection.jetstreamManager({ checkAPI: false });
   const config = {
     name: eventStream,
-    subjects: ["nano.v1.event.>"],
+    // Not `nano.v1.event.>`: that would take the request `nano.v1.event.list` for an event, and answer it.
+    subjects: ["nano.v1.event.*.*.*"],
     retention: RetentionPolicy.Limits,
     storage: StorageType.File,
     max_age: nanos(options.maxAgeHours * 3_600_000),
