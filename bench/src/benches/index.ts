@@ -1,0 +1,6 @@
+/** All benches, in the order in which they run and are printed. */
+import type { Bench } from "../bench.ts";
+import { clone } from "./clone.ts";
+import { libvirtCall } from "./libvirt-call.ts";
+
+export const benches: readonly Bench[] = [libvirtCall, clone];
