@@ -19,7 +19,11 @@ export function libvirtdConf(host: { hostUuid: string; socketDir: string }): str
 }
 
 /** qemu.conf: nothing that needs another daemon (virtlogd), a security module, or an owner other than us. */
-export function qemuConf(ports: Pick<PortBlock, "display" | "websocket" | "migration">): string {
+export function qemuConf(
+  ports: Pick<PortBlock, "display" | "websocket" | "migration">,
+  /** Whether the sandbox has a private tree of the cpu controller (cgroup v1): see sandbox.sh. */
+  cpuGroups: boolean,
+): string {
   return settings({
     user: "root",
     group: "root",
@@ -29,7 +33,7 @@ export function qemuConf(ports: Pick<PortBlock, "display" | "websocket" | "migra
     stdio_handler: "file",
     // A private /dev for each instance costs 100 ms a start and needs device nodes that containers lack.
     namespaces: [],
-    cgroup_controllers: [],
+    cgroup_controllers: cpuGroups ? ["cpu"] : [],
     remote_display_port_min: ports.display[0],
     remote_display_port_max: ports.display[1],
     remote_websocket_port_min: ports.websocket[0],

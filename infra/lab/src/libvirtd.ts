@@ -10,7 +10,7 @@
  * that is killed leaves no process behind.
  */
 
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -74,7 +74,7 @@ export async function startLibvirtd(options: LabLibvirtdOptions = {}): Promise<L
   }
   const ports = claimPortBlock();
   writeFileSync(join(dir, "etc/libvirtd.conf"), libvirtdConf({ hostUuid, socketDir }));
-  writeFileSync(join(dir, "etc/qemu.conf"), qemuConf(ports));
+  writeFileSync(join(dir, "etc/qemu.conf"), qemuConf(ports, existsSync("/sys/fs/cgroup/cpu/cpu.shares")));
 
   const sandbox = Bun.spawn(
     [
@@ -141,7 +141,7 @@ export async function startLibvirtd(options: LabLibvirtdOptions = {}): Promise<L
   const stop = (): Promise<void> => {
     stopped ??= (async () => {
       thaw();
-      // Closing the pipe ends PID 1 of the namespace, and the kernel ends the rest with it.
+      // Closing the pipe makes PID 1 of the namespace end the rest, and remove the files.
       await sandbox.stdin.end();
       await sandbox.exited;
       await daemon?.wrapper.exited;

@@ -9,6 +9,7 @@
 
 import { decode } from "./codec.ts";
 import { LibvirtError } from "./errors.ts";
+import { Keepalive, type KeepaliveOptions } from "./keepalive.ts";
 import { encodeFrame, FrameReader, type Message, MessageStatus, MessageType } from "./protocol/frame.ts";
 import { type ArgsOf, type ProcedureName, procedures, type ReturnOf, remoteError } from "./protocol/index.ts";
 import { type EventMessage, type Procedure, Program } from "./protocol/procedure.ts";
@@ -20,13 +21,6 @@ export interface CallOptions {
   timeout?: number;
   /** Gives up waiting (`ABORTED`). libvirt cannot take a call back. */
   signal?: AbortSignal;
-}
-
-export interface KeepaliveOptions {
-  /** Milliseconds of silence before we ask; 0 switches it off. */
-  interval: number;
-  /** How many questions may go without any sign of life before the connection is given up. */
-  count: number;
 }
 
 export interface ClientOptions {
@@ -43,7 +37,6 @@ interface PendingCall {
   settle(error: LibvirtError | undefined, payload?: Uint8Array): void;
 }
 
-const KeepaliveProcedure = { ping: 1, pong: 2 } as const;
 const SERIAL_MAX = 0xffff_ffff;
 
 export class RpcClient {
@@ -52,18 +45,17 @@ export class RpcClient {
   readonly #events = new Map<number, (payload: Uint8Array) => void>();
   readonly #closed = Promise.withResolvers<LibvirtError>();
   readonly #callTimeout: number;
-  readonly #keepalive: KeepaliveOptions;
+  readonly #keepalive: Keepalive;
   #transport: Transport | undefined;
   #end: LibvirtError | undefined;
   #serial = 0;
-  #heard = 0;
-  #unanswered = 0;
-  #keepaliveTimer: Timer | undefined;
-  #paused = false;
 
   private constructor(options: ClientOptions) {
     this.#callTimeout = options.callTimeout ?? 30_000;
-    this.#keepalive = options.keepalive ?? { interval: 5_000, count: 5 };
+    this.#keepalive = new Keepalive(options.keepalive, {
+      send: (frame) => void this.#transport?.write(frame),
+      dead: (reason) => this.#fail(reason),
+    });
   }
 
   /** Makes the transport; says nothing to the daemon yet. */
@@ -77,7 +69,7 @@ export class RpcClient {
     const transport = await dialer.dial(
       {
         data: (chunk) => {
-          client.#heard++;
+          client.#keepalive.heard();
           try {
             frames.push(chunk);
           } catch (error) {
@@ -91,7 +83,7 @@ export class RpcClient {
     );
     client.#transport = transport;
     if (client.#end) throw client.#end;
-    client.#startKeepalive();
+    client.#keepalive.start();
     return client;
   }
 
@@ -130,8 +122,8 @@ export class RpcClient {
     options: CallOptions = {},
   ): Promise<{ result: ReturnOf<N>; stream: RpcStream }> {
     const procedure = procedures[name] as unknown as Procedure<ArgsOf<N>, ReturnOf<N>>;
+    if (this.#end || !this.#transport) throw this.#reason(name);
     const { serial, result } = this.invoke(name, procedure, args, options);
-    if (!this.#transport) throw this.#reason(name);
     // Made before the answer: the first data may come in the same chunk as the answer does.
     const stream = new RpcStream(name, this.#throttled(this.#transport), {
       program: procedure.program.number,
@@ -238,7 +230,7 @@ export class RpcClient {
     if (this.#end) return;
     const { header, payload } = message;
     if (header.program === Program.keepalive.number) {
-      if (header.procedure === KeepaliveProcedure.ping) this.#sendKeepalive(KeepaliveProcedure.pong);
+      this.#keepalive.receive(header.procedure);
       return;
     }
     if (header.program !== Program.remote.number && header.program !== Program.qemu.number) {
@@ -271,7 +263,7 @@ export class RpcClient {
   #fail(reason: LibvirtError): void {
     if (this.#end) return;
     this.#end = reason;
-    clearInterval(this.#keepaliveTimer);
+    this.#keepalive.stop();
     this.#transport?.close();
     for (const call of [...this.#calls.values()]) call.settle(this.#reason(call.name));
     for (const stream of [...this.#streams.values()]) stream.fail(this.#reason(stream.name));
@@ -288,7 +280,7 @@ export class RpcClient {
   /** Silence is not a sign of death while it is we who do not listen. */
   #throttled(transport: Transport): Transport {
     const listen = (on: boolean): void => {
-      this.#paused = !on;
+      this.#keepalive.listening = on;
       if (on) transport.resume();
       else transport.pause();
     };
@@ -305,40 +297,6 @@ export class RpcClient {
       this.#serial = this.#serial === SERIAL_MAX ? 1 : this.#serial + 1;
     } while (this.#calls.has(this.#serial) || this.#streams.has(this.#serial));
     return this.#serial;
-  }
-
-  #startKeepalive(): void {
-    const { interval, count } = this.#keepalive;
-    if (interval <= 0) return;
-    let heardBefore = this.#heard;
-    this.#keepaliveTimer = setInterval(() => {
-      if (this.#heard !== heardBefore || this.#paused) {
-        heardBefore = this.#heard;
-        this.#unanswered = 0;
-        return;
-      }
-      if (this.#unanswered >= count) {
-        const silence = interval * (count + 1);
-        this.#fail(new LibvirtError("CONNECTION_LOST", `the daemon gave no sign of life for ${silence} ms`));
-        return;
-      }
-      this.#unanswered++;
-      this.#sendKeepalive(KeepaliveProcedure.ping);
-    }, interval);
-    this.#keepaliveTimer.unref();
-  }
-
-  #sendKeepalive(procedure: number): void {
-    void this.#transport?.write(
-      encodeFrame({
-        program: Program.keepalive.number,
-        version: Program.keepalive.version,
-        procedure,
-        type: MessageType.message,
-        serial: 0,
-        status: MessageStatus.ok,
-      }),
-    );
   }
 }
 

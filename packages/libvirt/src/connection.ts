@@ -1,7 +1,8 @@
-import type { CallOptions, KeepaliveOptions, RpcClient } from "./client.ts";
+import type { CallOptions, RpcClient } from "./client.ts";
 import { Domain } from "./domain.ts";
 import type { DomainEventKind, DomainEvents } from "./event-kinds.ts";
 import { DomainEventHub } from "./events.ts";
+import type { KeepaliveOptions } from "./keepalive.ts";
 import { type ConnectionState, Link, type ReconnectOptions, type StateListener } from "./link.ts";
 import { Network } from "./network.ts";
 import { type ArgsOf, type ParamValue, type ProcedureName, paramsToRecord, type ReturnOf } from "./protocol/index.ts";

@@ -1,11 +1,12 @@
 /** libvirt's RPC protocol in TypeScript. Start at {@link connect}. */
 
-export type { CallOptions, KeepaliveOptions } from "./client.ts";
+export type { CallOptions } from "./client.ts";
 export { Connection, type ConnectOptions, connect } from "./connection.ts";
 export { Domain, type MetadataKey } from "./domain.ts";
 export { type ClientErrorCode, LibvirtError } from "./errors.ts";
 export type { DomainEventKind, DomainEvents } from "./event-kinds.ts";
 export * from "./flags.ts";
+export type { KeepaliveOptions } from "./keepalive.ts";
 export type { ConnectionState, ReconnectOptions, StateListener } from "./link.ts";
 export { Network } from "./network.ts";
 export {

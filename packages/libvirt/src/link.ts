@@ -39,6 +39,8 @@ export class Link {
   readonly #options: LinkOptions;
   readonly #stop = new AbortController();
   readonly #stateListeners = new Set<StateListener>();
+  /** Clients that carry one stream each. */
+  readonly #lanes = new Set<RpcClient>();
   readonly #onConnected: (client: RpcClient) => Promise<void>;
   #client: RpcClient | undefined;
   #state: ConnectionState = "disconnected";
@@ -104,11 +106,19 @@ export class Link {
   ): Promise<{ stream: RpcStream; result: ReturnOf<N>; release: () => void }> {
     if (!this.#client) throw this.#unavailable(name);
     const client = await this.#openClient(options.signal);
-    try {
-      const { stream, result } = await client.openStream(name, args, options);
-      return { stream, result, release: () => client.close() };
-    } catch (error) {
+    const release = (): void => {
+      this.#lanes.delete(client);
       client.close();
+    };
+    if (this.#stop.signal.aborted) {
+      release();
+      throw this.#unavailable(name);
+    }
+    this.#lanes.add(client);
+    try {
+      return { ...(await client.openStream(name, args, options)), release };
+    } catch (error) {
+      release();
       throw error;
     }
   }
@@ -123,6 +133,7 @@ export class Link {
     this.#stop.abort();
     this.#client?.close();
     this.#client = undefined;
+    for (const lane of this.#lanes) lane.close();
     this.#dialer.close();
     this.#enter("closed");
   }
