@@ -1,0 +1,61 @@
+/**
+ * The shell script at the root of the checkout, on machines that lack something. A mount namespace makes the lack: a tool
+ * with /dev/null mounted over it is not there for anybody inside, and everybody else keeps it.
+ */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { checkout } from "./config.ts";
+
+const script = join(checkout, "nanoctl");
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "nano-bootstrap-"));
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+async function output(argv: readonly string[], cwd = "/"): Promise<{ code: number; out: string; err: string }> {
+  const child = Bun.spawn([...argv], { cwd, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  return { code, out, err };
+}
+
+const inside = (mounts: string, command: string) =>
+  output(["unshare", "--mount", "--propagation", "private", "sh", "-euc", `${mounts}\nexec ${command}`]);
+const without = (tool: string) => `mount --bind /dev/null "$(readlink -f "$(command -v ${tool})")"`;
+
+test("help needs nothing, and works through a link and from another directory", async () => {
+  const link = join(directory, "nanoctl");
+  await symlink(script, link);
+  const { code, out } = await output([link, "help"]);
+  expect(code).toBe(0);
+  expect(out).toContain("nanoctl up");
+  expect(out.split("\n").every((line) => line.length <= 100)).toBe(true);
+});
+
+test("an unknown command and an unknown purpose are refused", async () => {
+  expect(await output([script, "strat"])).toMatchObject({ code: 1, err: expect.stringContaining('"strat"') });
+  expect((await output([script, "install", "--for", "fun"])).code).toBe(1);
+});
+
+test("without root it says what is missing, what installs it, and does nothing", async () => {
+  const asNobody = `setpriv --reuid 65534 --regid 65534 --clear-groups`;
+  const { code, err } = await inside(without("nats-server"), `${asNobody} ${script} up`);
+  expect(code).toBe(1);
+  expect(err).toContain("nats-server");
+  expect(err).toContain("apt-get install --no-install-recommends nats-server");
+  // Only what is missing: the list is no repetition of the manual.
+  expect(err).not.toContain("qemu-system-x86");
+});
+
+test("on a system it does not know it installs nothing, root or not", async () => {
+  const release = join(directory, "os-release");
+  await writeFile(release, "ID=plan9\nVERSION_ID=4\n");
+  const disguise = `mount --bind ${release} "$(readlink -f /etc/os-release)"`;
+  const { code, err } = await inside(`${disguise}\n${without("nats-server")}`, `${script} up`);
+  expect(code).toBe(1);
+  expect(err).toContain("only on Debian 12 and 13");
+  expect(err).toContain("nats-server");
+  expect(err).not.toContain("Installing");
+});

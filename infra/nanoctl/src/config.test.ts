@@ -1,0 +1,49 @@
+import { expect, test } from "bun:test";
+import { readSettings, SettingError, serviceEnvironment } from "./config.ts";
+
+test("with no environment at all everything is on loopback and in the checkout", () => {
+  const settings = readSettings({});
+  expect(settings.urls).toEqual({
+    nats: "nats://127.0.0.1:4222",
+    web: "http://127.0.0.1:5850",
+    images: "http://127.0.0.1:5860",
+    gateway: "http://127.0.0.1:5870",
+  });
+  expect(settings.data).toEndWith("/data");
+});
+
+test("a wildcard is listened on but not connected to", () => {
+  const settings = readSettings({ NANO_HOST: "0.0.0.0", NANO_WEB_PORT: "80" });
+  expect(settings.host).toBe("0.0.0.0");
+  expect(settings.urls.web).toBe("http://127.0.0.1:80");
+  expect(readSettings({ NANO_HOST: "::1" }).urls.web).toBe("http://[::1]:5850");
+});
+
+test("a value that is none is refused by name", () => {
+  for (const port of ["0", "65536", "http", "-1", "1.5"]) {
+    expect(() => readSettings({ NANO_REST_PORT: port })).toThrow(SettingError);
+    expect(() => readSettings({ NANO_REST_PORT: port })).toThrow("NANO_REST_PORT");
+  }
+  for (const domain of ["Nano", "a.b", "a b", "-a", "*"]) {
+    expect(() => readSettings({ NANO_DOMAIN: domain })).toThrow("NANO_DOMAIN");
+  }
+});
+
+test("a service is told what it needs and nothing that lies about in the shell", () => {
+  const settings = readSettings({ NANO_DATA: "/srv/zone" });
+  const outer = { PATH: "/bin", HOME: "/root", AWS_SECRET_ACCESS_KEY: "x", NANO_OTHER: "y" };
+  const scheduler = serviceEnvironment(settings, "scheduler", outer);
+  expect(scheduler).not.toHaveProperty("AWS_SECRET_ACCESS_KEY");
+  expect(scheduler).not.toHaveProperty("NANO_OTHER");
+  expect(scheduler.NANO_DATA).toBe("/srv/zone/scheduler");
+  expect(scheduler.NANO_NATS_CREDS).toBe("/srv/zone/nats/scheduler.creds");
+});
+
+test("the account's keys are the scheduler's business alone, and a cell brings no credentials", () => {
+  const settings = readSettings({});
+  for (const name of ["images", "gateway", "web", "cell"] as const) {
+    expect(serviceEnvironment(settings, name, {})).not.toHaveProperty("NANO_NATS_DIR");
+  }
+  expect(serviceEnvironment(settings, "scheduler", {})).toHaveProperty("NANO_NATS_DIR");
+  expect(serviceEnvironment(settings, "cell", {})).not.toHaveProperty("NANO_NATS_CREDS");
+});
