@@ -152,6 +152,13 @@ describe("a domain", () => {
     });
   });
 
+  test("gets another share of the processor while it runs", async () => {
+    await withDomain("shares", async (domain) => {
+      await domain.setSchedulerParameters([param.ullong("cpu_shares", 2048)], Affect.live);
+      expect(await domain.getXMLDesc()).toContain("<shares>2048</shares>");
+    });
+  });
+
   test("shows its screen", async () => {
     await withDomain("screen", async (domain) => {
       const { mime, bytes } = await domain.screenshot();
@@ -383,6 +390,19 @@ describe("a volume", () => {
       expect(process.memoryUsage().rss - before).toBeLessThan(48 * MiB);
       await reader.cancel();
       expect(await connection.getType()).toBe("QEMU");
+    });
+
+    test("closing the connection ends it", async () => {
+      const brief = await connect({ socket: lab.socket });
+      const same = await brief.volumeByPath(await volume.getPath());
+      const reader = (await same.download()).getReader();
+      await reader.read();
+      brief.close();
+      const rest = async (): Promise<void> => {
+        while (!(await reader.read()).done);
+      };
+      expect(await codeOf(rest())).toBe("CLOSED");
+      expect(await codeOf(same.upload(endless()))).toBe("CLOSED");
     });
 
     test("a missing volume is an error of the call", async () => {
