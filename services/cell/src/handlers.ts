@@ -1,0 +1,81 @@
+/** The cell's operations (packages/contract, operations/on-cell.ts). */
+import type { Handlers } from "@nano/bus";
+import { type InstanceId, NanoError, type Observed } from "@nano/contract";
+import type { Consoles } from "./console/consoles.ts";
+import type { Hypervisor } from "./hypervisor.ts";
+import { Epochs } from "./instances/epochs.ts";
+import { Turns } from "./instances/turns.ts";
+
+export interface HandlerContext {
+  readonly hypervisor: Hypervisor;
+  readonly consoles: Consoles;
+}
+
+export const cellHandlers = ({ hypervisor, consoles }: HandlerContext): Handlers<"cell"> => {
+  const epochs = new Epochs();
+  const turns = new Turns();
+
+  /** Runs a command in its turn, unless it is older than what is known. */
+  const command = <T>({ id, epoch }: { id: InstanceId; epoch: number }, work: () => Promise<T>): Promise<T> =>
+    turns.take(id, async () => {
+      epochs.check(id, epoch, (await hypervisor.find(id))?.epoch);
+      return work();
+    });
+
+  const observed = async (id: InstanceId): Promise<Observed> => {
+    const found = await hypervisor.find(id);
+    if (!found)
+      throw new NanoError("instance-not-found", `This cell has no instance ${id}`, { details: { instance: id } });
+    return found;
+  };
+
+  return {
+    "cell.volume.fetch": (input) => hypervisor.fetchVolume(input),
+    "cell.disk.create": ({ id, epoch, disk, sizeGiB, base }) =>
+      command({ id, epoch }, async () => {
+        await hypervisor.createDisk({ id, disk, sizeGiB, ...(base === undefined ? {} : { base }) });
+        return {};
+      }),
+    "cell.disk.delete": ({ id, epoch, disk }) =>
+      command({ id, epoch }, async () => {
+        await hypervisor.deleteDisk(id, disk);
+        return {};
+      }),
+    "cell.instance.define": (spec) =>
+      command(spec, async () => {
+        await hypervisor.define(spec);
+        return observed(spec.id);
+      }),
+    "cell.instance.undefine": (input) =>
+      command(input, async () => {
+        await hypervisor.undefine(input.id);
+        return {};
+      }),
+    "cell.instance.start": ({ id, epoch, media }) =>
+      command({ id, epoch }, async () => {
+        await hypervisor.boot(id, media);
+        return observed(id);
+      }),
+    "cell.instance.stop": ({ id, epoch, force }) =>
+      command({ id, epoch }, async () => {
+        await hypervisor.shutdown(id, force);
+        return observed(id);
+      }),
+    "cell.instance.reboot": ({ id, epoch, force }) =>
+      command({ id, epoch }, async () => {
+        await hypervisor.reboot(id, force);
+        return observed(id);
+      }),
+    "cell.instance.list": async () => ({ items: await hypervisor.list() }),
+    "cell.instance.screen": async ({ id }) => ({
+      contentType: "image/png",
+      base64: Buffer.from(await hypervisor.screen(id)).toString("base64"),
+    }),
+    "cell.instance.serial": ({ id }) => hypervisor.serial(id),
+    "cell.console.open": async ({ id, url, ticket }) => {
+      await consoles.open(id, url, ticket);
+      return {};
+    },
+    "cell.console.access": async ({ id }) => ({ password: await hypervisor.displayPassword(id) }),
+  };
+};

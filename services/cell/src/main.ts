@@ -1,0 +1,27 @@
+/** The cell service: one hypervisor host. */
+import { systemClock } from "@nano/contract";
+import { type Cell, startCell } from "./cell.ts";
+import { type CellConfig, configFromEnv } from "./config.ts";
+import { LibvirtHypervisor } from "./libvirt/hypervisor.ts";
+
+export type { Cell } from "./cell.ts";
+export { type CellConfig, configFromEnv } from "./config.ts";
+export { type CellIdentity, ensureIdentity } from "./join/identity.ts";
+export { type SimulatedConfig, startSimulatedCells } from "./sim/start.ts";
+
+/** Starts a cell of the real kind. Resolves at once: libvirt and the bus may come later. */
+export const start = (config: CellConfig): Promise<Cell> => {
+  const { libvirt, ...options } = config;
+  return startCell({ ...options, hypervisor: new LibvirtHypervisor(libvirt, { clock: systemClock, log: config.log }) });
+};
+
+if (import.meta.main) {
+  const config = configFromEnv(process.env);
+  const cell = await start(config);
+  const stop = async (): Promise<void> => {
+    await cell.stop();
+    process.exit(0);
+  };
+  process.once("SIGTERM", stop);
+  process.once("SIGINT", stop);
+}

@@ -1,0 +1,128 @@
+/**
+ * What the cell says without being asked: a heartbeat every second, the inventory on joining and every 10 s, an instance when it changes.
+ *
+ * One worker sends inventories and instances, one after the other, and reads each from the hypervisor just before: what has the higher sequence was read
+ * later, so the scheduler may believe the highest. When the hypervisor does not answer, no inventory is sent at all: an empty one would say that
+ * everything is gone.
+ */
+import type { Report } from "@nano/bus";
+import {
+  type CellId,
+  type Heartbeat,
+  heartbeatIntervalMs,
+  type InstanceId,
+  inventoryIntervalMs,
+  type Log,
+  type ReportName,
+} from "@nano/contract";
+import type { Hypervisor } from "../hypervisor.ts";
+
+export interface ReporterOptions {
+  readonly cell: CellId;
+  readonly hypervisor: Hypervisor;
+  /** Sends over the bus of the moment; dropped when there is none. */
+  send<R extends ReportName>(name: R, report: Report<R>): void;
+  /** What of a heartbeat is not the hypervisor's to say. */
+  describe(): Pick<Heartbeat, "name" | "address" | "fingerprint"> & { readonly nano: string };
+  readonly log: Log;
+}
+
+export class Reporter {
+  readonly #options: ReporterOptions;
+  readonly #boot = crypto.randomUUID();
+  readonly #changed = new Set<InstanceId>();
+  /** What was last said of each instance, to say nothing twice. */
+  readonly #said = new Map<InstanceId, string>();
+  #sequence = 0;
+  #inventoryWanted = false;
+  #working: Promise<void> | undefined;
+  #timers: Timer[] = [];
+  #stopWatching: () => void = () => {};
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#stopWatching = this.#options.hypervisor.onChange((id) => {
+      if (id === undefined) this.#inventoryWanted = true;
+      else this.#changed.add(id);
+      this.#work();
+    });
+    this.#timers = [
+      setInterval(() => this.#heartbeat(), heartbeatIntervalMs),
+      setInterval(() => this.#wantInventory(), inventoryIntervalMs),
+    ];
+  }
+
+  /** To be called when the bus is (again) there. */
+  joined(): void {
+    this.#heartbeat();
+    this.#wantInventory();
+  }
+
+  /** Says that the cell is leaving on purpose. */
+  async stop(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#stopWatching();
+    await this.#working;
+    this.#options.send("leaving", this.#origin());
+  }
+
+  #origin(): { cell: CellId; boot: string; sequence: number } {
+    return { cell: this.#options.cell, boot: this.#boot, sequence: this.#sequence++ };
+  }
+
+  #heartbeat(): void {
+    const { nano, ...about } = this.#options.describe();
+    const { versions, problems, ...facts } = this.#options.hypervisor.facts();
+    const own = { ...about, ...facts, versions: { nano, ...versions }, problems: [...problems] };
+    this.#options.send("heartbeat", { ...this.#origin(), ...own });
+  }
+
+  #wantInventory(): void {
+    this.#inventoryWanted = true;
+    this.#work();
+  }
+
+  #work(): void {
+    this.#working ??= this.#drain().finally(() => {
+      this.#working = undefined;
+    });
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#inventoryWanted || this.#changed.size > 0) {
+      try {
+        if (this.#inventoryWanted) await this.#sendInventory();
+        else await this.#sendChanged();
+      } catch (error) {
+        // Told by heartbeats as a problem; the next inventory makes up for it.
+        this.#options.log.warn("Could not look at the instances", { error });
+        return;
+      }
+    }
+  }
+
+  async #sendInventory(): Promise<void> {
+    this.#inventoryWanted = false;
+    this.#changed.clear();
+    const instances = await this.#options.hypervisor.list();
+    this.#said.clear();
+    for (const each of instances) this.#said.set(each.id, JSON.stringify(each));
+    this.#options.send("inventory", { ...this.#origin(), instances });
+  }
+
+  async #sendChanged(): Promise<void> {
+    const [id] = this.#changed;
+    if (id === undefined) return;
+    this.#changed.delete(id);
+    const observed = await this.#options.hypervisor.find(id);
+    const before = this.#said.get(id);
+    const now = observed && JSON.stringify(observed);
+    if (now === before) return;
+    if (now === undefined) this.#said.delete(id);
+    else this.#said.set(id, now);
+    this.#options.send("instance", { ...this.#origin(), id, ...(observed ? { observed } : {}) });
+  }
+}

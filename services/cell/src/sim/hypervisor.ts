@@ -1,0 +1,244 @@
+/**
+ * A host that is only pretended: instances, disks and fetched files are entries of maps, time is a timeline's. It keeps the same promises as the
+ * real one (idempotence, errors, events), so that what is above it cannot tell the difference, and one process can be thousands of cells.
+ */
+import {
+  allowedActions,
+  type Disk,
+  type InstanceId,
+  type InstanceSpec,
+  NanoError,
+  type Observed,
+  type Resources,
+  timestamp,
+} from "@nano/contract";
+import type {
+  BootMedia,
+  DiskRequest,
+  Display,
+  FetchProgress,
+  FetchRequest,
+  HostFacts,
+  Hypervisor,
+} from "../hypervisor.ts";
+import { encodePng } from "../image/png.ts";
+import { bytes, gib, mib } from "../units.ts";
+import { realTimeline, type Timeline } from "./timeline.ts";
+
+export interface SimulatedHost {
+  readonly capacity: Resources;
+  /** Uniform in [0, 1): how busy this host happens to be. */
+  readonly rng?: () => number;
+  readonly timeline?: Timeline;
+  /** How long its instances take to follow the power button, in milliseconds. */
+  readonly shutdownMs?: number;
+  /** How fast files arrive, in bytes per second. */
+  readonly fetchBytesPerSecond?: number;
+}
+
+interface Simulated {
+  spec: InstanceSpec;
+  state: "stopped" | "running" | "stopping";
+  media: BootMedia | undefined;
+  startedAt: string | undefined;
+  /** How much of its cores it uses, 0 to 1. */
+  readonly appetite: number;
+  /** Grows at every start, so that an old run's power button does not end a new one. */
+  run: number;
+}
+
+/** Of a host with nothing on it. */
+const idle = { cpuPercent: 2, memoryMiB: 512, storageGiB: 4 };
+
+const hash = (text: string): number => Number(Bun.hash.wyhash(text) & 0xffffffn);
+
+export class SimulatedHypervisor implements Hypervisor {
+  readonly #host: Required<SimulatedHost>;
+  readonly #instances = new Map<InstanceId, Simulated>();
+  readonly #disks = new Map<string, DiskRequest>();
+  readonly #fetches = new Map<string, { readonly startedAt: number }>();
+  readonly #listeners = new Set<(id: InstanceId | undefined) => void>();
+
+  constructor(host: SimulatedHost) {
+    this.#host = {
+      rng: Math.random,
+      timeline: realTimeline,
+      shutdownMs: 1_500,
+      fetchBytesPerSecond: 400e6,
+      ...host,
+    };
+  }
+
+  async start(): Promise<void> {}
+  async stop(): Promise<void> {}
+
+  facts(): HostFacts {
+    const { capacity, rng } = this.#host;
+    const running = [...this.#instances.values()].filter(({ state }) => state !== "stopped");
+    const cores = running.reduce((sum, { spec, appetite }) => sum + spec.cores * appetite, 0);
+    const memory = running.reduce((sum, { spec }) => sum + spec.memoryMiB, idle.memoryMiB);
+    const storage = [...this.#disks.values()].reduce((sum, { sizeGiB }) => sum + sizeGiB, idle.storageGiB);
+    const cpu = idle.cpuPercent + (100 * cores) / capacity.cores + rng();
+    return {
+      virtualization: "simulated",
+      capacity,
+      load: {
+        cpuPercent: Math.round(10 * Math.min(100, cpu)) / 10,
+        memoryUsedMiB: mib(Math.min(capacity.memoryMiB, memory)),
+        storageUsedGiB: gib(Math.min(capacity.storageGiB, storage)),
+      },
+      versions: { hypervisor: "simulated" },
+      network: "none",
+      problems: [],
+    };
+  }
+
+  list = async (): Promise<Observed[]> => [...this.#instances.values()].map(observe);
+
+  find = async (id: InstanceId): Promise<Observed | undefined> => {
+    const found = this.#instances.get(id);
+    return found && observe(found);
+  };
+
+  onChange(listener: (id: InstanceId | undefined) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async define(spec: InstanceSpec): Promise<void> {
+    const existing = this.#instances.get(spec.id);
+    if (existing) existing.spec = spec;
+    else
+      this.#instances.set(spec.id, {
+        spec,
+        state: "stopped",
+        media: undefined,
+        startedAt: undefined,
+        appetite: 0.05 + 0.4 * this.#host.rng(),
+        run: 0,
+      });
+    this.#tell(spec.id);
+  }
+
+  async undefine(id: InstanceId): Promise<void> {
+    if (this.#instances.delete(id)) this.#tell(id);
+  }
+
+  async boot(id: InstanceId, media: BootMedia | undefined): Promise<void> {
+    const instance = this.#known(id);
+    if (instance.state !== "stopped") return;
+    for (const { name } of instance.spec.disks)
+      if (!this.#disks.has(`${id} ${name}`))
+        throw new NanoError("hypervisor-failed", `Failed starting instance ${id}: its disk ${name} does not exist`);
+    instance.run++;
+    instance.state = "running";
+    instance.media = media;
+    instance.startedAt = timestamp(this.#host.timeline.now());
+    this.#tell(id);
+  }
+
+  async shutdown(id: InstanceId, force: boolean): Promise<void> {
+    const instance = this.#known(id);
+    if (instance.state === "stopped") return;
+    if (force) return this.#end(instance);
+    if (instance.state === "stopping") return;
+    instance.state = "stopping";
+    this.#tell(id);
+    const { run } = instance;
+    this.#host.timeline.after(this.#host.shutdownMs, () => {
+      if (instance.run === run && instance.state === "stopping") this.#end(instance);
+    });
+  }
+
+  async reboot(id: InstanceId, _force: boolean): Promise<void> {
+    const instance = this.#known(id);
+    if (instance.state === "stopped")
+      throw new NanoError("wrong-state", `Instance ${id} is not running`, {
+        details: { state: "stopped", allowed: allowedActions("stopped") },
+      });
+    instance.state = "running";
+    this.#tell(id);
+  }
+
+  async createDisk(request: DiskRequest): Promise<void> {
+    const key = `${request.id} ${request.disk}`;
+    if (request.base !== undefined && !this.#fetches.has(request.base))
+      throw new NanoError("image-not-found", `This cell has not fetched the image ${request.base}`);
+    const existing = this.#disks.get(key);
+    if (existing && (existing.sizeGiB !== request.sizeGiB || existing.base !== request.base))
+      throw new NanoError("hypervisor-failed", `Disk ${key} exists and is another than asked for`);
+    this.#disks.set(key, request);
+  }
+
+  async deleteDisk(id: InstanceId, disk: Disk["name"]): Promise<void> {
+    this.#disks.delete(`${id} ${disk}`);
+  }
+
+  async fetchVolume({ sha256, bytes: total }: FetchRequest): Promise<FetchProgress> {
+    const now = this.#host.timeline.now();
+    const fetch = this.#fetches.get(sha256) ?? { startedAt: now };
+    this.#fetches.set(sha256, fetch);
+    const done = Math.min(total, Math.floor(((now - fetch.startedAt) / 1_000) * this.#host.fetchBytesPerSecond));
+    return { ready: done >= total, bytesDone: bytes(done), bytesTotal: total };
+  }
+
+  /** A picture in the instance's own colour. */
+  async screen(id: InstanceId): Promise<Uint8Array> {
+    if (this.#known(id).state === "stopped") throw noScreen(id);
+    const [width, height] = [320, 200];
+    const rgb = new Uint8Array(width * height * 3);
+    const colour = hash(id);
+    for (let i = 0; i < rgb.length; i += 3) {
+      const shade = 1 - Math.floor(i / 3 / width) / height / 2;
+      rgb.set([(colour >> 16) * shade, ((colour >> 8) & 255) * shade, (colour & 255) * shade], i);
+    }
+    return encodePng({ width, height, rgb });
+  }
+
+  async serial(id: InstanceId): Promise<{ text: string; truncated: boolean }> {
+    const { startedAt } = this.#known(id);
+    return { text: startedAt === undefined ? "" : `Simulated instance, started ${startedAt}\n`, truncated: false };
+  }
+
+  /** There is no VNC server behind a picture. */
+  async display(id: InstanceId): Promise<Display> {
+    this.#known(id);
+    throw noScreen(id);
+  }
+
+  async displayPassword(id: InstanceId): Promise<string> {
+    this.#known(id);
+    throw noScreen(id);
+  }
+
+  #known(id: InstanceId): Simulated {
+    const found = this.#instances.get(id);
+    if (!found)
+      throw new NanoError("instance-not-found", `This cell has no instance ${id}`, { details: { instance: id } });
+    return found;
+  }
+
+  #end(instance: Simulated): void {
+    instance.state = "stopped";
+    instance.media = undefined;
+    instance.startedAt = undefined;
+    this.#tell(instance.spec.id);
+  }
+
+  #tell(id: InstanceId): void {
+    for (const listener of this.#listeners) listener(id);
+  }
+}
+
+const observe = ({ spec, state, media, startedAt }: Simulated): Observed => ({
+  id: spec.id,
+  epoch: spec.epoch,
+  state,
+  ...(media ? { media: { id: media.id, name: media.name } } : {}),
+  ...(startedAt === undefined ? {} : { startedAt }),
+  addresses: [],
+  spec,
+});
+
+const noScreen = (id: InstanceId): NanoError =>
+  new NanoError("no-screen", `Instance ${id} is simulated: it has no console`, { details: { instance: id } });
