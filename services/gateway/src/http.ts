@@ -58,7 +58,8 @@ export const openHttp = <Data>(options: HttpOptions<Data>): Server<Data> => {
       throw new NanoError("unknown-operation", "There is nothing at this address");
     });
 
-  const app = new Elysia({ strictPath: true });
+  // Elysia looks for the path after the eleventh character unless told that a host name may be short ("http://n1/…").
+  const app = new Elysia({ strictPath: true, handler: { standardHostname: false } });
   app.use(swaggerDocument(options.version));
   app.onError(({ request, error, code }) =>
     code === "NOT_FOUND"

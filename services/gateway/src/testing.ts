@@ -29,6 +29,8 @@ export interface World extends AsyncDisposable {
   ): Promise<Response>;
   /** Creates the administrator; gives the session's secret. */
   setUp(): Promise<string>;
+  /** Stops the gateway and starts it again, on the same port with the same data. */
+  restart(): Promise<void>;
 }
 
 export const admin = { name: "admin", password: "correct horse battery" } as const;
@@ -40,17 +42,12 @@ export const startWorld = async (
   const directory = await mkdtemp(join(tmpdir(), "nano-gateway-"));
   const data = join(directory, "gateway");
   const webUrl = "http://portal.test:5850";
-  const gateway = await start(
-    {
-      data,
-      host: "127.0.0.1",
-      port: 0,
-      natsUrl: bus.url,
-      natsCreds: bus.identities.credentials("gateway"),
-      webUrl,
-    },
-    { log: options.log ?? silentLog, ...options.parts },
-  );
+  const startGateway = (port: number) =>
+    start(
+      { data, host: "127.0.0.1", port, natsUrl: bus.url, natsCreds: bus.identities.credentials("gateway"), webUrl },
+      { log: options.log ?? silentLog, ...options.parts },
+    );
+  let gateway = await startGateway(0);
   if (options.owners ?? true) {
     const scheduler = bus.bus("scheduler");
     scheduler.keepEventStream();
@@ -76,7 +73,9 @@ export const startWorld = async (
     });
   return {
     bus,
-    gateway,
+    get gateway() {
+      return gateway;
+    },
     data,
     webUrl,
     request,
@@ -86,6 +85,11 @@ export const startWorld = async (
       if (typeof made === "object" && made !== null && "session" in made) session = String(made.session);
       if (session === "") throw new Error(`No administrator: ${JSON.stringify(made)}`);
       return session;
+    },
+    async restart() {
+      const { port } = gateway;
+      await gateway.stop();
+      gateway = await startGateway(port);
     },
     async [Symbol.asyncDispose]() {
       await gateway.stop();

@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { commonErrors, errorDefinitions, operationNames, operationOf, operationSubject } from "@nano/contract";
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { startWorld, type World } from "../testing.ts";
+
+let world: World;
+// biome-ignore lint/suspicious/noExplicitAny: a document of somebody else's format, read to look around in it
+let document: any;
+beforeAll(async () => {
+  world = await startWorld({ owners: false });
+  document = await (await world.request("/swagger/json")).json();
+});
+afterAll(async () => {
+  await world[Symbol.asyncDispose]();
+});
+
+test("the document is valid OpenAPI 3.0", async () => {
+  expect(document.openapi).toStartWith("3.0");
+  const validator = new Validator();
+  const { valid, errors } = await validator.validate(structuredClone(document));
+  expect(errors).toBeUndefined();
+  expect(valid).toBe(true);
+});
+
+test("every reference leads somewhere, and every schema has words for its fields' limits only", () => {
+  const text = JSON.stringify(document);
+  for (const [, name] of text.matchAll(/"#\/components\/schemas\/(\w+)"/g))
+    expect(Object.keys(document.components.schemas)).toContain(name ?? "");
+  expect(text).not.toContain('"patternProperties"');
+  expect(text).not.toContain('"const"');
+});
+
+test.each(operationNames.filter((name) => operationOf(name).rest))("%s is in it", (name) => {
+  const operation = operationOf(name);
+  const { rest } = operation;
+  if (!rest) return;
+  const entry = document.paths[rest.path][rest.method.toLowerCase()];
+  expect(entry).toMatchObject({
+    operationId: name,
+    summary: operation.summary,
+    "x-nats-subject": operationSubject(name as Parameters<typeof operationSubject>[0]),
+    "x-permission": operation.requires,
+  });
+  expect(document.tags.map((tag: { name: string }) => tag.name)).toContain(entry.tags[0]);
+  for (const code of [...operation.errors, ...commonErrors]) {
+    if (code === "forbidden" && operation.requires === "public") continue;
+    const response = entry.responses[String(errorDefinitions[code].status)];
+    expect(response.description).toContain(`\`${code}\``);
+    expect(response.content["application/problem+json"].schema.$ref).toBe("#/components/schemas/Problem");
+  }
+  expect(entry.security).toEqual(operation.requires === "public" ? [] : [{ bearer: [] }, { session: [] }]);
+  const success = entry.responses[String(rest.status)];
+  if (rest.status !== 204 && !rest.binary)
+    expect(success.content["application/json"].example).toEqual(operation.example.output);
+});
+
+test("the page is wholly ours: nothing from elsewhere, no inline script", async () => {
+  const page = await world.request("/swagger");
+  const html = await page.text();
+  expect(html).not.toMatch(/https?:\/\//);
+  expect(html).not.toMatch(/<script(?![^>]*\bsrc=)/);
+  expect(html).not.toMatch(/\son\w+=/);
+  const policy = page.headers.get("content-security-policy") ?? "";
+  expect(policy).toContain("script-src 'self';");
+  expect(policy).toContain("frame-ancestors 'none'");
+  for (const [, address] of html.matchAll(/(?:src|href)="([^"]+)"/g)) {
+    const asset = await world.request(address ?? "");
+    expect(asset.status).toBe(200);
+    expect((await asset.arrayBuffer()).byteLength).toBeGreaterThan(100);
+  }
+});
