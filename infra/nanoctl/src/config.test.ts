@@ -31,10 +31,16 @@ test("a value that is none is refused by name", () => {
 
 test("a service is told what it needs and nothing that lies about in the shell", () => {
   const settings = readSettings({ NANO_DATA: "/srv/zone" });
-  const outer = { PATH: "/bin", HOME: "/root", AWS_SECRET_ACCESS_KEY: "x", NANO_OTHER: "y" };
+  const outer = {
+    PATH: "/bin",
+    HOME: "/root",
+    AWS_SECRET_ACCESS_KEY: "x",
+    NANO_CELL_NETWORK: "user",
+    NANO_DATA: "/elsewhere",
+  };
   const scheduler = serviceEnvironment(settings, "scheduler", outer);
   expect(scheduler).not.toHaveProperty("AWS_SECRET_ACCESS_KEY");
-  expect(scheduler).not.toHaveProperty("NANO_OTHER");
+  expect(scheduler.NANO_CELL_NETWORK).toBe("user");
   expect(scheduler.NANO_DATA).toBe("/srv/zone/scheduler");
   expect(scheduler.NANO_NATS_CREDS).toBe("/srv/zone/nats/scheduler.creds");
 });
@@ -42,8 +48,10 @@ test("a service is told what it needs and nothing that lies about in the shell",
 test("the account's keys are the scheduler's business alone, and a cell brings no credentials", () => {
   const settings = readSettings({});
   for (const name of ["images", "gateway", "web", "cell"] as const) {
-    expect(serviceEnvironment(settings, name, {})).not.toHaveProperty("NANO_NATS_DIR");
+    expect(serviceEnvironment(settings, name, { NANO_NATS_DIR: "/srv/zone/nats" })).not.toHaveProperty("NANO_NATS_DIR");
   }
   expect(serviceEnvironment(settings, "scheduler", {})).toHaveProperty("NANO_NATS_DIR");
-  expect(serviceEnvironment(settings, "cell", {})).not.toHaveProperty("NANO_NATS_CREDS");
+  expect(serviceEnvironment(settings, "cell", { NANO_NATS_CREDS: "/srv/zone/nats/operator.creds" })).not.toHaveProperty(
+    "NANO_NATS_CREDS",
+  );
 });

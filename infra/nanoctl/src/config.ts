@@ -148,7 +148,8 @@ export function paths(settings: Pick<Settings, "data">) {
 
 /**
  * The whole environment of one service: what it must know and nothing else, so that a secret in the shell that typed
- * `nanoctl up` does not travel into every process of the zone.
+ * `nanoctl up` does not travel into every process of the zone. Variables of Nano's that only one service knows (a cell's
+ * `NANO_CELL_NETWORK`, say) pass through as they are.
  */
 export function serviceEnvironment(
   settings: Settings,
@@ -161,6 +162,7 @@ export function serviceEnvironment(
     HOME: outer.HOME ?? "/",
     LANG: "C.UTF-8",
     ...(outer.TMPDIR ? { TMPDIR: outer.TMPDIR } : {}),
+    ...passedThrough(outer),
     NANO_DATA: place.dataOf(service),
     NANO_DOMAIN: settings.domain,
     NANO_ZONE: settings.zone,
@@ -185,4 +187,15 @@ export function serviceEnvironment(
     NANO_CELL_NAME: settings.cell.name,
     NANO_LOG: settings.log,
   };
+}
+
+/** Whose key this is, a service never learns from the shell. */
+const decidedHere = ["NANO_NATS_CREDS", "NANO_NATS_DIR"];
+
+function passedThrough(outer: Environment): Record<string, string> {
+  const own: Record<string, string> = {};
+  for (const [name, value] of Object.entries(outer)) {
+    if (name.startsWith("NANO_") && value !== undefined && !decidedHere.includes(name)) own[name] = value;
+  }
+  return own;
 }

@@ -1,7 +1,10 @@
 /** Whether a running zone does its work, asked as a person would: over the bus with the operator's credentials, and by HTTP. */
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { type Bus, connectBus } from "@nano/bus";
-import { type Cell, operatorActor, silentLog } from "@nano/contract";
+import { ensureIdentity } from "@nano/cell/join/identity";
+import { type Cell, NanoError, operatorActor, silentLog } from "@nano/contract";
 import { paths, type ServiceName, type Settings, serviceNames } from "./config.ts";
 import { words } from "./problem.ts";
 
@@ -28,17 +31,16 @@ const probes: Readonly<Record<ServiceName, Probe>> = {
   },
 };
 
-/** This machine's cell, if the scheduler knows it: by the name it announces. */
+/** This machine's cell, if it has an identity and the scheduler knows it. */
 export async function findOwnCell(settings: Settings, bus: Bus): Promise<Cell | undefined> {
-  let cursor: string | undefined;
-  do {
-    const page = await bus.call("cell.list", cursor === undefined ? {} : { cursor }, shortly);
-    const own = page.items.filter((cell) => cell.name === settings.cell.name);
-    const found = own.find((cell) => cell.online) ?? own[0];
-    if (found) return found;
-    cursor = page.next;
-  } while (cursor !== undefined);
-  return undefined;
+  const directory = paths(settings).dataOf("cell");
+  // Only the cell service makes the identity; until it has, there is nothing to find.
+  if (!existsSync(join(directory, "cell.nk"))) return undefined;
+  const { cell } = await ensureIdentity(directory);
+  return bus.call("cell.get", { id: cell }, shortly).catch((thrown: unknown) => {
+    if (thrown instanceof NanoError && thrown.code === "cell-not-found") return undefined;
+    throw thrown;
+  });
 }
 
 async function answersHttp(url: string): Promise<void> {

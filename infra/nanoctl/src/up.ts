@@ -5,6 +5,7 @@ import { paths, readSettings, type ServiceName, type Settings } from "./config.t
 import { asOperator, findOwnCell, operatorBus, untilHealthy } from "./health.ts";
 import { lastLines } from "./logs.ts";
 import { Problem } from "./problem.ts";
+import { addSimulatedCells } from "./simulated-pool.ts";
 import { askStatus, type Status } from "./supervise/control.ts";
 import { endLeftovers, spawnDaemon } from "./supervise/daemon.ts";
 import { makeDirectories, prepareLaunch, writeWhole } from "./supervise/launch.ts";
@@ -60,6 +61,10 @@ export async function bringUp(
       giveUpWhenHopeless(zone, began),
     );
     const note = await addOwnCellOnce(zone, bus);
+    if (status.simulatedCells > 0 && !running) {
+      const { pool, cells } = await addSimulatedCells(bus, status.simulatedCells, asOperator);
+      tell(`  ${"sim".padEnd(10)} ${cells} simulated cells in the pool ${pool}`);
+    }
     tell(announcement(status, running ? undefined : performance.now() - began, note));
   } finally {
     await bus.close();

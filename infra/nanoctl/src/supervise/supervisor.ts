@@ -144,7 +144,7 @@ function keepLibvirt(settings: Settings, log: Log): { stop(): void } {
 
 function beginSimulation(settings: Settings, launch: Launch): Promise<Life> {
   return beginProgram({
-    argv: [process.execPath, join("services", "cell", "src/sim.ts")],
+    argv: [process.execPath, "infra/nanoctl/src/simulation.ts"],
     environment: {
       ...serviceEnvironment(settings, "cell"),
       NANO_DATA: paths(settings).dataOf("sim"),
