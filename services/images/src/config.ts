@@ -1,5 +1,6 @@
 /** What the service must be told. `start` takes the typed object; only the executable part reads an environment. */
 import type { Clock, Log } from "@nano/contract";
+import type { UploadStage } from "./uploads/uploads.ts";
 
 export interface ImagesConfig {
   /** Directory of the service's own state: database, files, the key of its tickets. Made if it is not there. */
@@ -19,6 +20,8 @@ export interface ImagesConfig {
   readonly clock?: Clock;
   /** Validate what handlers answer against the contract. On in tests. */
   readonly checkReplies?: boolean;
+  /** Called when an upload has passed a stage: where tests end the process. */
+  readonly onStage?: (stage: UploadStage) => void;
 }
 
 export interface Limits {

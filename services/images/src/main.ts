@@ -89,6 +89,7 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
       clock,
       log,
       onCommit,
+      onStage: config.onStage,
       // Not worth a row in the outbox: the next one replaces it, and the last word is the committed state.
       onProgress: (row, bytes, total) => {
         if (!bus.connected) return;

@@ -96,13 +96,33 @@ export const openLocalBlobs = async ({ directory, reserveBytes }: LocalBlobOptio
   };
 };
 
+/** Written but not yet on the disk, at most about so much: the sync at the end of 50 GiB is short, and so is the one before it. */
+const syncEveryBytes = 256 * 2 ** 20;
+
 const localPart = (path: string, handle: FileHandle, pathOf: (sha256: Sha256) => string): Part => {
   let length = 0;
+  let synced = 0;
+  let syncing: Promise<void> | undefined;
+  let syncFailure: unknown;
   let open = true;
   const close = async () => {
     if (!open) return;
     open = false;
+    await syncing;
     await handle.close();
+  };
+  /** Beside the writing. The system tells of a failed write-back once, to whoever asks first: it is kept for `seal`. */
+  const syncBeside = () => {
+    if (syncing || length - synced < syncEveryBytes) return;
+    synced = length;
+    syncing = handle
+      .datasync()
+      .catch((error) => {
+        syncFailure = error;
+      })
+      .finally(() => {
+        syncing = undefined;
+      });
   };
 
   return {
@@ -114,6 +134,7 @@ const localPart = (path: string, handle: FileHandle, pathOf: (sha256: Sha256) =>
           length += bytesWritten;
           rest = after(rest, bytesWritten);
         }
+        syncBeside();
       } catch (error) {
         throw named(error, "storing the upload");
       }
@@ -121,6 +142,8 @@ const localPart = (path: string, handle: FileHandle, pathOf: (sha256: Sha256) =>
 
     async seal() {
       try {
+        await syncing;
+        if (syncFailure !== undefined) throw syncFailure;
         await handle.sync();
       } catch (error) {
         throw named(error, "storing the upload");

@@ -25,7 +25,7 @@ const limits = {
   headerSize: 16 * 1024,
 } as const;
 /** A form that has said so much without coming to its file is not one. */
-const maxPreambleBytes = 64 * 1024;
+const maxPreambleBytes = 1024 * 1024;
 
 const malformed = (cause: unknown) =>
   new NanoError("malformed-request", "The upload form could not be read", {
@@ -72,8 +72,9 @@ export const readForm = async (request: Request): Promise<UploadForm> => {
         const next = await Promise.race([reader.read(), stopped.promise]);
         if (next === "stopped") return;
         if (next.done) break;
-        read += next.value.length;
+        // The parser tells of the file a little after the piece that it begins in.
         if (!file && read > maxPreambleBytes) throw malformed(undefined);
+        read += next.value.length;
         if (parser.write(next.value)) continue;
         const drained = new Promise<"drained">((done) => parser.once("drain", () => done("drained")));
         if ((await Promise.race([drained, stopped.promise])) === "stopped") return;

@@ -48,6 +48,7 @@ export interface HttpServer {
 
 const drainBytes = 16 * 2 ** 20;
 const drainMs = 2_000;
+const stopMs = 1_000;
 
 const safety = {
   "x-content-type-options": "nosniff",
@@ -96,7 +97,10 @@ export const openHttp = (options: HttpOptions): HttpServer => {
 
   const put = async (request: Request, id: string, parts: HttpParts): Promise<Response> => {
     const claims = parts.tickets.readUpload(bearer(request), id);
-    const row = await parts.uploads.accept(claims, request.body, { exactly: contentLength(request) });
+    const row = await parts.uploads.accept(claims, request.body, {
+      exactly: contentLength(request),
+      onReceived: () => server.timeout(request, 0),
+    });
     return Response.json(parts.view(row));
   };
 
@@ -105,7 +109,10 @@ export const openHttp = (options: HttpOptions): HttpServer => {
     const next = origins.next(form.next);
     try {
       const claims = parts.tickets.readUpload(form.ticket, id);
-      const row = await parts.uploads.accept(claims, form.file ?? null, { atMost: contentLength(request) });
+      const row = await parts.uploads.accept(claims, form.file ?? null, {
+        atMost: contentLength(request),
+        onReceived: () => server.timeout(request, 0),
+      });
       return next ? Response.redirect(next.href, 303) : Response.json(parts.view(row));
     } catch (thrown) {
       await form.stop();
@@ -161,6 +168,8 @@ export const openHttp = (options: HttpOptions): HttpServer => {
   const server = Bun.serve({
     hostname: options.host,
     port: options.port,
+    // No pages with our source code in them for whoever makes us fail.
+    development: false,
     // The limit is the upload's own, told with its reason.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     idleTimeout: options.stallSeconds,
@@ -178,6 +187,10 @@ export const openHttp = (options: HttpOptions): HttpServer => {
 
   return {
     port: server.port ?? options.port,
-    stop: () => server.stop(true),
+    async stop() {
+      // Uploads have ended by now; a cell that fetches gets a moment, and resumes elsewhere by a range request.
+      await Promise.race([server.stop(), Bun.sleep(stopMs)]);
+      await server.stop(true);
+    },
   };
 };

@@ -35,6 +35,10 @@ export interface UploadLimits extends FormatLimits {
   readonly maxUploads: number;
 }
 
+/** The places between which an upload changes what is stored. Tests kill the process at each. */
+export const uploadStages = ["begun", "received", "checking", "sealed", "inspected", "published", "recorded"] as const;
+export type UploadStage = (typeof uploadStages)[number];
+
 export interface UploadsOptions {
   readonly db: Kysely<ImagesDatabase>;
   readonly blobs: BlobStore;
@@ -47,26 +51,28 @@ export interface UploadsOptions {
   readonly log: Log;
   /** A change was committed: its event waits in the outbox. */
   readonly onCommit: () => void;
+  /** Called when an upload has passed a stage. */
+  readonly onStage?: ((stage: UploadStage) => void) | undefined;
   /** How far an upload is; at most once a second for each. */
   readonly onProgress: (row: FileRow, bytes: number, total: number | undefined) => void;
 }
 
-/** In bytes; both unknown when the request has no `Content-Length`. */
-export interface DeclaredSize {
-  /** The request's body is the file. */
+export interface UploadRequest {
+  /** `Content-Length` in bytes, if it was given and the request's body is the file … */
   readonly exactly?: number | undefined;
-  /** The request's body contains the file. */
+  /** … or contains it. */
   readonly atMost?: number | undefined;
+  /** The last byte has come; what follows may take a while without a sign of life. */
+  readonly onReceived: () => void;
 }
 
 export interface Uploads {
   /**
    * Takes a file for the record that the ticket names.
-   * @param size what the request says about the file's size
    * @returns the ready record
    * @throws NanoError when it is refused; the record says so, too, if the ticket was valid and its upload not running already
    */
-  accept(claims: UploadClaims, body: ReadableStream<Uint8Array> | null, size: DeclaredSize): Promise<FileRow>;
+  accept(claims: UploadClaims, body: ReadableStream<Uint8Array> | null, request: UploadRequest): Promise<FileRow>;
   /** How many bytes have arrived, while it runs. */
   progressOf(id: string): number | undefined;
   /** Ends a running upload and waits until nothing of it is left. */
@@ -85,6 +91,7 @@ const progressMs = 1_000;
 
 export const createUploads = (options: UploadsOptions): Uploads => {
   const { db, blobs, space, formats, limits, clock, log } = options;
+  const passed = (stage: UploadStage) => options.onStage?.(stage);
   const running = new Map<string, Running>();
   let stopping = false;
   const cause = () => ({ now: clock.now() });
@@ -100,7 +107,7 @@ export const createUploads = (options: UploadsOptions): Uploads => {
     row: FileRow,
     claims: UploadClaims,
     body: ReadableStream<Uint8Array> | null,
-    size: DeclaredSize,
+    request: UploadRequest,
     own: Running,
   ): Promise<FileRow> => {
     const expectedBytes = row.expected_bytes ?? undefined;
@@ -108,8 +115,9 @@ export const createUploads = (options: UploadsOptions): Uploads => {
     try {
       const announced = await beginAttempt(db, row.kind, row.id, claims.attempt, cause());
       if (!announced) throw new NanoError("ticket-invalid", "This ticket was used already, or a newer one exists");
+      passed("begun");
       if (body === null) throw new NanoError("image-format-invalid", "The file is empty");
-      const reservation = await space.reserve(size.exactly ?? expectedBytes ?? size.atMost);
+      const reservation = await space.reserve(request.exactly ?? expectedBytes ?? request.atMost);
       try {
         part = await blobs.begin(row.id);
         let told = clock.monotonic();
@@ -124,9 +132,11 @@ export const createUploads = (options: UploadsOptions): Uploads => {
             own.bytes = bytes;
             if (clock.monotonic() - told < progressMs) return;
             told = clock.monotonic();
-            options.onProgress(row, bytes, size.exactly ?? expectedBytes);
+            options.onProgress(row, bytes, request.exactly ?? expectedBytes);
           },
         });
+        passed("received");
+        request.onReceived();
         return await finish(row, part, received, own.controller.signal);
       } finally {
         reservation.release();
@@ -139,11 +149,15 @@ export const createUploads = (options: UploadsOptions): Uploads => {
   const finish = async (row: FileRow, part: Part, received: Received, signal: AbortSignal): Promise<FileRow> => {
     await markChecking(db, row.id, received.bytes, cause());
     options.onCommit();
+    passed("checking");
     const file: ByteSource = await part.seal();
+    passed("sealed");
     const facts = await formats[row.kind].inspect(file, limits);
+    passed("inspected");
     return await options.blobMutex.run(async () => {
       signal.throwIfAborted();
       await part.publish(received.sha256);
+      passed("published");
       const ready = await markReady(db, row.id, { ...received, facts }, cause()).catch(async (error) => {
         await removeIfOrphan(received.sha256);
         throw error;
@@ -152,6 +166,7 @@ export const createUploads = (options: UploadsOptions): Uploads => {
         await removeIfOrphan(received.sha256);
         throw new NanoError("cancelled", "The record was deleted meanwhile");
       }
+      passed("recorded");
       options.onCommit();
       return ready;
     });
@@ -162,7 +177,7 @@ export const createUploads = (options: UploadsOptions): Uploads => {
   };
 
   return {
-    async accept(claims, body, size) {
+    async accept(claims, body, request) {
       if (running.has(claims.id))
         throw new NanoError("upload-in-progress", "Another request is uploading this file right now");
       if (stopping || running.size >= limits.maxUploads)
@@ -180,8 +195,8 @@ export const createUploads = (options: UploadsOptions): Uploads => {
           });
         if (row.state !== "uploading" || row.attempt !== claims.attempt || row.begun)
           throw new NanoError("ticket-invalid", "This ticket was used already, or a newer one exists");
-        checkDeclared(size.exactly, row, limits);
-        const ready = await take(row, claims, body, size, own);
+        checkDeclared(request.exactly, row, limits);
+        const ready = await take(row, claims, body, request, own);
         log.info("Stored a file", { kind: row.kind, id: row.id, bytes: ready.bytes, sha256: ready.sha256 });
         return ready;
       } catch (thrown) {
