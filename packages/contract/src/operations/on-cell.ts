@@ -208,7 +208,8 @@ export const onCellOperations = {
     ...shared,
     summary: "Dial the gateway and pipe an instance's VNC into that connection",
     description:
-      "The cell opens a WebSocket to `url` with the sub-protocols `binary` and `ticket.<ticket>`, checks that the VNC server is that domain's, and pipes until either side ends.",
+      "The cell opens a WebSocket to `url` with the sub-protocols `binary` and `ticket.<ticket>`, checks that the VNC server is that domain's, and pipes until either side ends. " +
+      "RFB is in binary messages; the text messages `pause` and `resume` ask the cell to stop reading the screen, and to go on.",
     input: Closed({
       id: InstanceIdSchema,
       url: Type.String({ maxLength: 2_048 }),

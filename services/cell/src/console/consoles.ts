@@ -2,7 +2,8 @@
  * Consoles: for each ticket the cell dials the gateway and pipes an instance's VNC into that WebSocket, until either side ends.
  *
  * Theory. Bytes flow both ways at their own speed, and neither side may make us hold more than a bounded amount of the other's.
- * From QEMU: reading its socket stops while the WebSocket has more than `highWater` unsent. From the gateway: a WebSocket cannot be told to
+ * From QEMU: reading its socket stops while the WebSocket has more than `highWater` unsent, or the gateway, whose own reader may be the slow one,
+ * has said `pause` in a text message and not yet `resume`. From the gateway: a WebSocket cannot be told to
  * wait, but what comes that way is somebody's keyboard and mouse, so more than `inputMax` of it unsent is no honest use and ends
  * the console. VNC ports are given out anew when an instance ends, so after connecting we look again whether the port is still this
  * instance's before a single byte is piped.
@@ -72,6 +73,7 @@ const dial = (url: string, ticket: string): Promise<WebSocket> =>
 const pipe = (display: Socket, gateway: WebSocket, stopping: AbortSignal): Promise<void> => {
   const { promise, resolve } = Promise.withResolvers<void>();
   let draining: Timer | undefined;
+  let held = false;
   const end = (code: number): void => {
     clearTimeout(draining);
     stopping.removeEventListener("abort", leave);
@@ -81,8 +83,9 @@ const pipe = (display: Socket, gateway: WebSocket, stopping: AbortSignal): Promi
   };
   const leave = (): void => end(closeGoingAway);
   const resumeWhenDrained = (): void => {
+    draining = undefined;
     if (gateway.bufferedAmount > highWater / 2) draining = setTimeout(resumeWhenDrained, drainMs);
-    else display.resume();
+    else if (!held) display.resume();
   };
   display.on("data", (chunk) => {
     gateway.send(chunk);
@@ -93,7 +96,13 @@ const pipe = (display: Socket, gateway: WebSocket, stopping: AbortSignal): Promi
   display.on("end", () => end(closeNormal));
   display.on("error", () => end(closeFailed));
   display.on("close", () => end(closeNormal));
+  const hold = (now: boolean): void => {
+    held = now;
+    if (held) display.pause();
+    else if (draining === undefined) display.resume();
+  };
   gateway.onmessage = ({ data }) => {
+    if (data === "pause" || data === "resume") return hold(data === "pause");
     if (!(data instanceof ArrayBuffer)) return end(closeFailed);
     display.write(Buffer.from(data));
     if (display.writableLength > inputMax) end(closeFailed);
