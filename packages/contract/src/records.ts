@@ -165,6 +165,9 @@ export const Task = Closed({
   steps: Type.Array(TaskStep),
   cancellable: Type.Boolean(),
   error: Type.Optional(ErrorRecord),
+  obstacle: Type.Optional(
+    Type.String({ description: "What keeps it from getting on just now, in words; it is tried again until it does" }),
+  ),
   actor: ActorRecord,
   requestId: Type.String(),
   createdAt: TimestampSchema,

@@ -1,0 +1,33 @@
+/** The scheduler's side of the discovery: who announces itself properly gets a JWT for the key it has proved to own. */
+import type { CellMint } from "@nano/bus/identity";
+import type { Clock, Log } from "@nano/contract";
+import { type Listener, listen, type Rendezvous } from "@nano/discovery";
+
+export interface AdmissionConfig extends Rendezvous {
+  /** Where cells find the bus. */
+  readonly busUrls: readonly string[];
+  /** When given, only cells that know it are answered at all. */
+  readonly joinSecret?: string;
+}
+
+/**
+ * A cell that was admitted appears as discovered with its first heartbeat and hosts nothing until someone adds it to a pool, so that joining the bus
+ * is no privilege: its JWT lets it speak for itself only.
+ */
+export const admitCells = (
+  config: AdmissionConfig,
+  deps: { mint: CellMint; log: Log; clock: Clock },
+): Promise<Listener> => {
+  const { busUrls, ...rendezvous } = config;
+  const { mint, log, clock } = deps;
+  return listen({
+    ...rendezvous,
+    accountSigner: { getPublicKey: () => mint.signer, sign: (data) => mint.sign(data) },
+    log,
+    clock,
+    answer: async ({ cell, name, publicKey, addresses }) => {
+      log.info("A cell asks to join; giving it an identity", { cell, name, address: addresses[0] });
+      return { busUrls, jwt: await mint.mint(cell, publicKey) };
+    },
+  });
+};

@@ -1,0 +1,106 @@
+/** Cells as people handle them: seen, added to a pool and taken out of it, enabled and disabled. */
+import type { Handlers, RequestContext } from "@nano/bus";
+import { type Cell, type CellId, type EventName, NanoError, type OperationsOf } from "@nano/contract";
+import type { Kysely } from "kysely";
+import type { Database } from "../database.ts";
+import type { Journal } from "../events/journal.ts";
+import { usageByCell } from "../instances/usage.ts";
+import { pageOfAll } from "../page.ts";
+import { requirePool } from "../pools/handlers.ts";
+import type { CellRegistry, KnownCell } from "./registry.ts";
+import { type CellChanges, findCell, type StoredCell, updateCell } from "./store.ts";
+import { toCell } from "./view.ts";
+
+export interface CellDeps {
+  readonly db: Kysely<Database>;
+  readonly journal: Journal;
+  readonly registry: CellRegistry;
+  readonly clock: { monotonic(): number };
+  /** The cell is in a pool now: what it has may be ours. */
+  readonly onAdded: (cell: CellId) => void;
+}
+
+type CellOperations = Extract<OperationsOf<"scheduler">, `cell.${string}`>;
+const sortKey = ({ stored }: KnownCell) => `${stored.name} ${stored.id}`;
+
+export function cellHandlers(deps: CellDeps): Pick<Handlers<"scheduler">, CellOperations> {
+  const { db, journal, registry, clock } = deps;
+
+  const view = async (cells: readonly KnownCell[]): Promise<Cell[]> => {
+    const usage = await usageByCell(
+      db,
+      cells.map(({ stored }) => stored.id),
+    );
+    const names = new Map<string, number>();
+    for (const { stored } of registry.all()) names.set(stored.name, (names.get(stored.name) ?? 0) + 1);
+    return cells.map((cell) => toCell(cell, usage.get(cell.stored.id), (names.get(cell.stored.name) ?? 0) > 1));
+  };
+  const viewOne = async (cell: KnownCell): Promise<Cell> => {
+    const [shown] = await view([cell]);
+    return shown ?? toCell(cell);
+  };
+
+  /** Changes what is stored of a cell, unless it is so already, tells of it, and answers with the cell. */
+  const change = async (
+    id: CellId,
+    context: RequestContext,
+    event: EventName,
+    decide: (cell: StoredCell, trx: Kysely<Database>) => Promise<CellChanges | undefined>,
+  ): Promise<Cell> => {
+    const known = registry.get(id);
+    const changes = await journal.write(async (trx) => {
+      const before = (await findCell(trx, id)) ?? known.stored;
+      const changes = await decide(before, trx);
+      if (!changes) return undefined;
+      await updateCell(trx, id, changes);
+      const pool = changes.pool ?? before.pool;
+      await journal.tell(trx, event, id, { name: before.name, ...(pool === null ? {} : { pool }) }, context);
+      return changes;
+    });
+    if (changes) registry.changed(id, changes, clock.monotonic());
+    return viewOne(known);
+  };
+
+  const setEnabled = (enabled: boolean) => (input: { id: CellId }, context: RequestContext) =>
+    change(input.id, context, enabled ? "cell.enabled" : "cell.disabled", async (cell) => {
+      if (cell.pool === null) throw new NanoError("cell-not-in-pool", `The cell ${cell.name} is in no pool`);
+      return cell.enabled === enabled ? undefined : { enabled };
+    });
+
+  return {
+    "cell.list": async (query) => {
+      if (query.pool !== undefined) await requirePool(db, query.pool);
+      const cells = [...registry.all()]
+        .filter(({ stored }) => query.pool === undefined || stored.pool === query.pool)
+        .filter(({ stored }) => query.unassigned !== true || stored.pool === null)
+        .sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+      const page = pageOfAll(cells, query, sortKey);
+      return { ...page, items: await view(page.items) };
+    },
+    "cell.get": ({ id }) => viewOne(registry.get(id)),
+    "cell.add": async ({ id, pool }, context) => {
+      const added = await change(id, context, "cell.added", async (cell, trx) => {
+        await requirePool(trx, pool);
+        if (cell.pool !== null)
+          throw new NanoError("cell-in-pool", `The cell ${cell.name} is in the pool '${cell.pool}' already`, {
+            details: { pool: cell.pool },
+          });
+        return { pool, enabled: true };
+      });
+      deps.onAdded(id);
+      return added;
+    },
+    "cell.remove": ({ id }, context) =>
+      change(id, context, "cell.removed", async (cell, trx) => {
+        if (cell.pool === null) throw new NanoError("cell-not-in-pool", `The cell ${cell.name} is in no pool`);
+        const instances = (await usageByCell(trx, [id])).get(id)?.total ?? 0;
+        if (instances > 0)
+          throw new NanoError("cell-not-empty", `The cell ${cell.name} still hosts ${instances} instances`, {
+            details: { instances },
+          });
+        return { pool: null };
+      }),
+    "cell.enable": setEnabled(true),
+    "cell.disable": setEnabled(false),
+  };
+}

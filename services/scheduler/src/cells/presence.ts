@@ -1,0 +1,239 @@
+/**
+ * Which cells are there. Heartbeats keep a cell online; silence for `offlineAfterMs`, or its own word that it is leaving, makes it offline.
+ *
+ * Silence is measured by our monotonic clock from when a report arrived here, so neither side's wall clock matters. While we ourselves are deaf
+ * (no bus, or the process was suspended) silence proves nothing: the cells' time is given back when we hear again.
+ */
+import type { Bus, Report } from "@nano/bus";
+import { type CellId, type CellLoad, type Clock, type Log, offlineAfterMs, timestamp } from "@nano/contract";
+import type { Kysely } from "kysely";
+import type { Database } from "../database.ts";
+import type { Journal } from "../events/journal.ts";
+import { noUsage } from "../instances/usage.ts";
+import { heartbeatMatter } from "./order.ts";
+import type { CellRegistry, KnownCell } from "./registry.ts";
+import { type CellDescription, insertCell, loadCells, type StoredCell, updateCell } from "./store.ts";
+
+const checkEveryMs = 250;
+/** A check this late means that we slept, not that the cells did. */
+const suspendedMs = 2_000;
+/** Load figures of one cell are told at most so often … */
+const loadEveryMs = 2_000;
+/** … and when they changed by so many percent of something … */
+const loadChange = 1;
+/** … and of all cells together at most so many times a second. */
+const loadsPerSecond = 200;
+
+export interface PresenceDeps {
+  readonly db: Kysely<Database>;
+  readonly bus: Pick<Bus, "connected" | "onConnection" | "emit">;
+  readonly journal: Journal;
+  readonly registry: CellRegistry;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** In the order in which they happen. */
+  readonly onOnline: (cell: CellId) => Promise<void>;
+  readonly onOffline: (cell: CellId, why: string) => Promise<void>;
+}
+
+export class Presence {
+  readonly #deps: PresenceDeps;
+  readonly #toldLoad = new Map<CellId, { at: number; load: CellLoad }>();
+  /** Changes of one cell happen one after the other. */
+  readonly #changes = new Map<CellId, Promise<void>>();
+  #budget = { second: 0, told: 0 };
+  #checkedAt: number;
+  #timer: Timer | undefined;
+  #stopListening: (() => void) | undefined;
+
+  constructor(deps: PresenceDeps) {
+    this.#deps = deps;
+    this.#checkedAt = deps.clock.monotonic();
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.check(), checkEveryMs);
+    this.#stopListening = this.#deps.bus.onConnection(() => this.#forgiveSilence());
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#stopListening?.();
+    await Promise.all(this.#changes.values());
+  }
+
+  /** A sign of life, with all that a cell says of itself. */
+  heartbeat(report: Report<"heartbeat">): void {
+    const { clock } = this.#deps;
+    const known = this.#deps.registry.find(report.cell);
+    if (known && known.order.accept(report.boot, report.sequence, heartbeatMatter) === false) return;
+    this.#inOrder(report.cell, async () => {
+      const cell = known ?? this.#deps.registry.find(report.cell) ?? (await this.#discover(report));
+      cell.heardAt = clock.monotonic();
+      cell.seenAt = clock.now();
+      cell.load = report.load;
+      if (differs(cell.stored, report)) await this.#describe(cell, report);
+      if (!cell.online) await this.#cameOnline(cell);
+      this.#deps.registry.refresh(cell, cell.heardAt);
+      this.#tellLoad(cell);
+    });
+  }
+
+  /** The cell says goodbye: its instances run on, but nobody can reach them. */
+  leaving(report: Report<"leaving">): void {
+    const known = this.#deps.registry.find(report.cell);
+    if (!known || known.order.accept(report.boot, report.sequence, heartbeatMatter) === false) return;
+    this.#inOrder(report.cell, () => this.#wentOffline(known, "its cell service was stopped"));
+  }
+
+  /** Looks for cells that have been silent too long. */
+  check(): void {
+    const { registry, clock, bus } = this.#deps;
+    const now = clock.monotonic();
+    if (now - this.#checkedAt > suspendedMs) this.#forgiveSilence();
+    this.#checkedAt = now;
+    if (!bus.connected) return;
+    for (const cell of registry.all()) {
+      if (!(cell.online || cell.awaited) || now - cell.heardAt < offlineAfterMs) continue;
+      const seconds = ((now - cell.heardAt) / 1_000).toFixed(1);
+      this.#inOrder(cell.stored.id, async () => {
+        if (clock.monotonic() - cell.heardAt >= offlineAfterMs)
+          await this.#wentOffline(cell, `silent for ${seconds} s`);
+      });
+    }
+  }
+
+  #forgiveSilence(): void {
+    const now = this.#deps.clock.monotonic();
+    for (const cell of this.#deps.registry.all()) if (cell.online || cell.awaited) cell.heardAt = now;
+    this.#checkedAt = now;
+  }
+
+  async #discover(report: Report<"heartbeat">): Promise<KnownCell> {
+    const { journal, registry, clock, log } = this.#deps;
+    const now = timestamp(clock.now());
+    const stored: StoredCell = {
+      id: report.cell,
+      pool: null,
+      enabled: true,
+      ...descriptionOf(report),
+      discoveredAt: now,
+      lastSeenAt: now,
+      revision: 1,
+    };
+    await journal.write(async (trx) => {
+      await insertCell(trx, stored);
+      await journal.tell(trx, "cell.discovered", stored.id, { name: stored.name, address: stored.address });
+    });
+    log.info("Discovered a cell", { cell: stored.id, name: stored.name, address: stored.address });
+    const known = registry.add(stored, noUsage, clock.monotonic());
+    known.order.accept(report.boot, report.sequence, heartbeatMatter);
+    return known;
+  }
+
+  async #describe(cell: KnownCell, report: Report<"heartbeat">): Promise<void> {
+    const { journal, registry, clock } = this.#deps;
+    const { id } = cell.stored;
+    const said = descriptionOf(report);
+    await journal.write((trx) => updateCell(trx, id, said));
+    registry.changed(id, said, clock.monotonic());
+  }
+
+  async #cameOnline(cell: KnownCell): Promise<void> {
+    const { journal, log, onOnline } = this.#deps;
+    const { id, name } = cell.stored;
+    await journal.write((trx) => journal.tell(trx, "cell.online", id, { name }));
+    cell.online = true;
+    cell.awaited = false;
+    log.info("A cell is online", { cell: id, name });
+    await onOnline(id);
+  }
+
+  async #wentOffline(cell: KnownCell, why: string): Promise<void> {
+    if (!cell.online && !cell.awaited) return;
+    const { journal, registry, clock, log, onOffline } = this.#deps;
+    const { id, name } = cell.stored;
+    cell.online = false;
+    cell.awaited = false;
+    registry.refresh(cell, clock.monotonic());
+    const changes = { lastSeenAt: timestamp(cell.seenAt) };
+    await journal.write(async (trx) => {
+      await updateCell(trx, id, changes);
+      await journal.tell(trx, "cell.offline", id, { name, reason: why });
+    });
+    registry.changed(id, changes, clock.monotonic());
+    log.warn("A cell is offline", { cell: id, name, why });
+    await onOffline(id, why);
+  }
+
+  /** Best effort and not kept: the next figures are never far. */
+  #tellLoad(cell: KnownCell): void {
+    const now = this.#deps.clock.monotonic();
+    const told = this.#toldLoad.get(cell.stored.id);
+    if (told && (now - told.at < loadEveryMs || !loadChanged(told.load, cell.load, cell.stored.capacity.memoryMiB)))
+      return;
+    const second = Math.floor(now / 1_000);
+    if (this.#budget.second !== second) this.#budget = { second, told: 0 };
+    if (this.#budget.told++ >= loadsPerSecond) return;
+    this.#toldLoad.set(cell.stored.id, { at: now, load: cell.load });
+    const { cpuPercent, memoryUsedMiB, storageUsedGiB } = cell.load;
+    const data = { name: cell.stored.name, cpuPercent, memoryUsedMiB, storageUsedGiB };
+    const at = timestamp(this.#deps.clock.now());
+    this.#deps.bus
+      .emit({ name: "cell.load", id: cell.stored.id, at, data }, `${cell.stored.id}-${at}`)
+      .catch(() => this.#toldLoad.delete(cell.stored.id));
+  }
+
+  #inOrder(cell: CellId, work: () => Promise<void>): void {
+    const next = (this.#changes.get(cell) ?? Promise.resolve())
+      .then(work)
+      .catch((error) => this.#deps.log.error("Could not take note of a cell", { cell, error }))
+      .finally(() => {
+        if (this.#changes.get(cell) === next) this.#changes.delete(cell);
+      });
+    this.#changes.set(cell, next);
+  }
+}
+
+/** Fills the registry from the database: every cell is offline until it is heard. */
+export async function loadRegistry(deps: {
+  db: Kysely<Database>;
+  registry: CellRegistry;
+  clock: Clock;
+  usage: ReadonlyMap<CellId, KnownCell["usage"]>;
+}): Promise<void> {
+  for (const cell of await loadCells(deps.db))
+    deps.registry.add(cell, deps.usage.get(cell.id) ?? noUsage, deps.clock.monotonic());
+}
+
+const descriptionOf = (report: Report<"heartbeat">): CellDescription => ({
+  name: report.name,
+  address: report.address,
+  virtualization: report.virtualization,
+  capacity: report.capacity,
+  versions: report.versions,
+  network: report.network,
+  fingerprint: report.fingerprint,
+  problems: report.problems,
+});
+
+const differs = (stored: StoredCell, report: Report<"heartbeat">): boolean => {
+  const said = descriptionOf(report);
+  return (
+    stored.name !== said.name ||
+    stored.address !== said.address ||
+    stored.virtualization !== said.virtualization ||
+    stored.network !== said.network ||
+    stored.fingerprint !== said.fingerprint ||
+    stored.capacity.cores !== said.capacity.cores ||
+    stored.capacity.memoryMiB !== said.capacity.memoryMiB ||
+    stored.capacity.storageGiB !== said.capacity.storageGiB ||
+    !Bun.deepEquals(stored.versions, said.versions) ||
+    !Bun.deepEquals(stored.problems, said.problems)
+  );
+};
+
+const loadChanged = (before: CellLoad, now: CellLoad, memoryMiB: number): boolean =>
+  Math.abs(before.cpuPercent - now.cpuPercent) >= loadChange ||
+  (100 * Math.abs(before.memoryUsedMiB - now.memoryUsedMiB)) / Math.max(1, memoryMiB) >= loadChange ||
+  before.storageUsedGiB !== now.storageUsedGiB;

@@ -1,0 +1,27 @@
+/** The scheduler's database: the tables of each capability, and how they came to be. */
+import { type IdempotencyTable, idempotencyMigration, type OutboxTable, outboxMigration } from "@nano/store";
+import { type CellTable, cellMigration } from "./cells/store.ts";
+import { type DecisionTable, decisionMigration } from "./decisions/store.ts";
+import { type InstanceTable, instanceMigration, type TombstoneTable } from "./instances/store.ts";
+import { type PoolTable, poolMigration } from "./pools/store.ts";
+import { type TaskTable, taskMigration } from "./tasks/store.ts";
+
+export interface Database extends OutboxTable, IdempotencyTable {
+  pools: PoolTable;
+  cells: CellTable;
+  instances: InstanceTable;
+  tombstones: TombstoneTable;
+  tasks: TaskTable;
+  decisions: DecisionTable;
+}
+
+/** Applied in the order of their names, each once. Never change one that was released: add another. */
+export const migrations = {
+  "2026-11-23-01-outbox": outboxMigration,
+  "2026-11-23-02-idempotency": idempotencyMigration,
+  "2026-11-23-03-pools": poolMigration,
+  "2026-11-23-04-cells": cellMigration,
+  "2026-11-23-05-instances": instanceMigration,
+  "2026-11-23-06-tasks": taskMigration,
+  "2026-11-23-07-decisions": decisionMigration,
+};

@@ -1,0 +1,46 @@
+/** How the scheduler changes what it knows: in a transaction, with the events that tell of it, which are published once it is committed. */
+import { type Actor, type Clock, type EventName, type NanoEvent, timestamp } from "@nano/contract";
+import { enqueue, type IdempotentRequest, type Outbox, once } from "@nano/store";
+import type { Kysely, Transaction } from "kysely";
+import type { Database } from "../database.ts";
+
+export type Write = Transaction<Database>;
+
+/** On whose behalf something changes; absent when the cloud itself notices it. */
+export interface Cause {
+  readonly actor: Pick<Actor, "name">;
+  readonly requestId: string;
+}
+
+export interface Journal {
+  /** Runs `work` in a transaction. It must not wait for the network: everybody else's changes wait meanwhile. */
+  write<T>(work: (trx: Write) => Promise<T>): Promise<T>;
+  /** The same, at most once for one idempotency key. */
+  writeOnce<T>(request: Omit<IdempotentRequest, "now">, work: (trx: Write) => Promise<T>): Promise<T>;
+  /** Tells of a change, if it is committed. */
+  tell(trx: Write, name: EventName, id: string, data: NanoEvent["data"], cause?: Cause): Promise<void>;
+}
+
+export function createJournal(deps: { db: Kysely<Database>; outbox: Pick<Outbox, "kick">; clock: Clock }): Journal {
+  const { db, outbox, clock } = deps;
+  return {
+    async write(work) {
+      const result = await db.transaction().execute(work);
+      outbox.kick();
+      return result;
+    },
+    async writeOnce(request, work) {
+      const result = await once(db, { ...request, now: clock.now() }, work);
+      outbox.kick();
+      return result;
+    },
+    tell: (trx, name, id, data, cause) =>
+      enqueue(trx, {
+        name,
+        id,
+        at: timestamp(clock.now()),
+        ...(cause ? { actor: cause.actor.name, requestId: cause.requestId } : {}),
+        data,
+      }),
+  };
+}

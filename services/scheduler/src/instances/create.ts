@@ -1,0 +1,199 @@
+/** `instance.create`: checks, chooses a cell, reserves, and answers with the task that makes it (or, dry, with the plan). */
+import type { RequestContext } from "@nano/bus";
+import {
+  type Decision,
+  decode,
+  type Input,
+  InstanceIdSchema,
+  NanoError,
+  type Output,
+  type Plan,
+  type Resources,
+  type Task,
+  TaskIdSchema,
+  timestamp,
+} from "@nano/contract";
+import { insertDecision } from "../decisions/store.ts";
+import type { Write } from "../events/journal.ts";
+import { decide } from "../placement/commit.ts";
+import { requirePool } from "../pools/handlers.ts";
+import type { TaskEngine } from "../tasks/engine.ts";
+import { bytes, gib } from "../units.ts";
+import type { CreateState } from "./create-saga.ts";
+import type { InstanceDeps } from "./deps.ts";
+import { macOf } from "./mac.ts";
+import { findInstanceByName, insertInstance, macIsTaken, type StoredInstance } from "./store.ts";
+import { usageByCell } from "./usage.ts";
+import { factsOf, toSpec } from "./view.ts";
+
+type Create = Input<"instance.create">;
+type Image = Output<"image.source"> & { readonly id: NonNullable<Create["systemDisk"]["image"]> };
+const gibibyte = 2 ** 30;
+
+/** Thrown out of the transaction, so that nothing of it stays; the decision is written afterwards. */
+class NoRoom extends Error {
+  constructor(readonly decision: Decision) {
+    super(decision.summary);
+  }
+}
+
+export const createInstance =
+  (deps: InstanceDeps, engine: TaskEngine) =>
+  async (input: Create, context: RequestContext): Promise<Task | Plan> => {
+    const { db, journal } = deps;
+    await requirePool(db, input.pool);
+    await refuseTakenName(deps, input.name);
+    const image = await readyImage(deps, input, context.requestId);
+    try {
+      if (input.dryRun === true) return await plan(deps, engine, input, context, image);
+      const request = { key: context.idempotencyKey, actor: context.actor.id, operation: "instance.create", input };
+      const task = await journal.writeOnce(request, (trx) => reserve(deps, engine, trx, input, context, image));
+      engine.drive(task.id);
+      return task;
+    } catch (error) {
+      if (!(error instanceof NoRoom)) throw error;
+      const { decision } = error;
+      await journal.write((trx) => insertDecision(trx, decision));
+      throw new NanoError("no-room", [decision.summary, decision.smallestChange].filter(Boolean).join(" "), {
+        details: {
+          decision: decision.id,
+          ...(decision.smallestChange ? { smallestChange: decision.smallestChange } : {}),
+        },
+      });
+    }
+  };
+
+const refuseTakenName = async ({ db }: Pick<InstanceDeps, "db">, name: string): Promise<void> => {
+  const taken = await findInstanceByName(db, name);
+  if (taken)
+    throw new NanoError("name-taken", `There is an instance '${taken.name}' already`, { details: { id: taken.id } });
+};
+
+/** @throws NanoError `image-not-found`, `image-not-ready`, `disk-smaller-than-image` */
+async function readyImage({ bus }: InstanceDeps, input: Create, requestId: string): Promise<Image | undefined> {
+  const { image: id, sizeGiB } = input.systemDisk;
+  if (id === undefined) return undefined;
+  const source = await bus.call("image.source", { id }, { requestId });
+  const minimumGiB = Math.ceil((source.virtualBytes ?? 0) / gibibyte);
+  if (sizeGiB < minimumGiB)
+    throw new NanoError(
+      "disk-smaller-than-image",
+      `The system disk has ${sizeGiB} GiB, the image ${source.name} needs ${minimumGiB}`,
+      { details: { minimumGiB } },
+    );
+  return { ...source, id };
+}
+
+const requestOf = (input: Create): Resources => ({
+  cores: input.cores,
+  memoryMiB: input.memoryMiB,
+  storageGiB: gib([input.systemDisk, ...(input.dataDisks ?? [])].reduce((sum, disk) => sum + disk.sizeGiB, 0)),
+});
+
+/** Decides where it goes and what it is; writes nothing. @throws NoRoom */
+async function prepare(
+  deps: InstanceDeps,
+  trx: Write,
+  input: Create,
+  context: RequestContext,
+  image: Image | undefined,
+) {
+  const { registry, clock, newId } = deps;
+  const decision = await decide(deps, trx, input.pool, requestOf(input));
+  if (!decision.winner) throw new NoRoom(decision);
+  const id = decode(InstanceIdSchema, newId(), "Naming an instance");
+  let mac = macOf(id);
+  for (let choice = 1; await macIsTaken(trx, mac); choice++) mac = macOf(id, choice);
+  const now = timestamp(clock.now());
+  const instance: StoredInstance = {
+    id,
+    name: input.name,
+    description: input.description ?? "",
+    pool: input.pool,
+    cell: decision.winner.cell,
+    state: "creating",
+    stateReason: null,
+    cores: input.cores,
+    memoryMiB: input.memoryMiB,
+    disks: [
+      {
+        name: "system",
+        sizeGiB: input.systemDisk.sizeGiB,
+        ...(image ? { image: { id: image.id, name: image.name, sha256: image.sha256 } } : {}),
+      },
+      ...(input.dataDisks ?? []).map(({ sizeGiB }, i) => ({ name: `data-${i + 1}`, sizeGiB })),
+    ],
+    mac,
+    addresses: [],
+    media: null,
+    autostart: input.autostart ?? false,
+    owner: context.actor.name,
+    decision: decision.id,
+    task: decode(TaskIdSchema, newId(), "Naming a task"),
+    epoch: 1,
+    createdAt: now,
+    modifiedAt: now,
+    startedAt: null,
+    stopAskedAt: null,
+    revision: 1,
+  };
+  const state: CreateState = {
+    spec: toSpec(instance),
+    cell: instance.cell,
+    cellName: registry.nameOf(instance.cell),
+    ...(image ? { image: { id: image.id, name: image.name } } : {}),
+    start: input.start ?? false,
+  };
+  return { decision, instance, state };
+}
+
+/** Everything that must be true together: the decision, the reservation (which is the instance's row) and the task that goes on from there. */
+async function reserve(
+  deps: InstanceDeps,
+  engine: TaskEngine,
+  trx: Write,
+  input: Create,
+  context: RequestContext,
+  image: Image | undefined,
+): Promise<Task> {
+  const { journal, registry, clock } = deps;
+  await requirePool(trx, input.pool);
+  await refuseTakenName({ db: trx }, input.name);
+  const { decision, instance, state } = await prepare(deps, trx, input, context, image);
+  await insertDecision(trx, decision);
+  await insertInstance(trx, instance);
+  await journal.tell(trx, "instance.created", instance.id, factsOf(instance), context);
+  const task = await engine.begin(trx, {
+    id: instance.task ?? decode(TaskIdSchema, deps.newId(), "Naming a task"),
+    operation: "instance.create",
+    resource: { id: instance.id, name: instance.name },
+    state,
+    actor: context.actor,
+    requestId: context.requestId,
+    stepsDone: 1,
+  });
+  // Should the commit fail, the next decision finds that the database says less, and corrects it.
+  registry.setUsage(instance.cell, (await usageByCell(trx, [instance.cell])).get(instance.cell), clock.monotonic());
+  return task;
+}
+
+function plan(
+  deps: InstanceDeps,
+  engine: TaskEngine,
+  input: Create,
+  context: RequestContext,
+  image: Image | undefined,
+): Promise<Plan> {
+  return deps.journal.write(async (trx) => {
+    const { decision, instance, state } = await prepare(deps, trx, input, context, image);
+    return {
+      kind: "plan",
+      operation: "instance.create",
+      steps: engine.plan("instance.create", state),
+      cell: { id: instance.cell, name: state.cellName },
+      copyBytes: image?.bytes ?? bytes(0),
+      locks: [`instance ${instance.name}`],
+      decision,
+    };
+  });
+}

@@ -1,0 +1,43 @@
+/** Having a file in a cell's storage: the cell fetches it from the image service; we ask how far it is. */
+import type { CellId, Output } from "@nano/contract";
+import type { StepRun } from "../tasks/saga.ts";
+import type { InstanceDeps } from "./deps.ts";
+
+const firstPauseMs = 50;
+const longestPauseMs = 1_000;
+
+/** Resolves when the cell has the verified file; rejects when the run is aborted, or as the cell answered. */
+export async function fetchVolume(
+  { ask }: Pick<InstanceDeps, "ask">,
+  run: Pick<StepRun<unknown>, "signal" | "progress" | "requestId">,
+  cell: CellId,
+  source: Output<"image.source">,
+): Promise<void> {
+  const { sha256, bytes, format, url, ticket } = source;
+  for (let pause = firstPauseMs; ; pause = Math.min(longestPauseMs, pause * 1.5)) {
+    run.signal.throwIfAborted();
+    const { ready, bytesDone, bytesTotal } = await ask(
+      cell,
+      "cell.volume.fetch",
+      { sha256, bytes, format, url, ticket },
+      run.requestId,
+    );
+    run.progress(bytesDone, bytesTotal);
+    if (ready) return;
+    await sleep(pause, run.signal);
+  }
+}
+
+/** Rejects with the signal's reason when it is aborted. */
+const sleep = (milliseconds: number, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const over = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", over);
+      resolve();
+    }, milliseconds);
+    signal.addEventListener("abort", over, { once: true });
+  });

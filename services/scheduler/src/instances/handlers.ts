@@ -1,0 +1,51 @@
+/** Everything that is asked about instances and of them. */
+import type { Handlers } from "@nano/bus";
+import { type InstanceId, NanoError, type OperationsOf } from "@nano/contract";
+import { requirePool } from "../pools/handlers.ts";
+import type { TaskEngine } from "../tasks/engine.ts";
+import { requireInstance } from "./change.ts";
+import { createInstance } from "./create.ts";
+import type { InstanceDeps } from "./deps.ts";
+import { listInstances } from "./list.ts";
+import { operateHandlers } from "./operate.ts";
+import type { StoredInstance } from "./store.ts";
+import { toInstance } from "./view.ts";
+
+type InstanceOperations = Extract<OperationsOf<"scheduler">, `instance.${string}`>;
+
+export function instanceHandlers(
+  deps: InstanceDeps,
+  engine: TaskEngine,
+): Pick<Handlers<"scheduler">, InstanceOperations> {
+  const { db, registry, ask } = deps;
+  const view = (instance: StoredInstance) => toInstance(instance, registry.nameOf(instance.cell));
+
+  /** @throws NanoError `instance-not-found`, `cell-offline` */
+  const onItsCell = async (id: InstanceId): Promise<StoredInstance> => {
+    const instance = await requireInstance(db, id);
+    if (registry.isOnline(instance.cell)) return instance;
+    throw new NanoError(
+      "cell-offline",
+      `The cell ${registry.nameOf(instance.cell)} of ${instance.name} does not answer`,
+      {
+        details: { cell: instance.cell },
+      },
+    );
+  };
+
+  return {
+    ...operateHandlers(deps, engine),
+    "instance.create": createInstance(deps, engine),
+    "instance.list": async (query) => {
+      if (query.pool !== undefined) await requirePool(db, query.pool);
+      if (query.cell !== undefined) registry.get(query.cell);
+      const page = await listInstances(db, query);
+      return { ...page, items: page.items.map(view) };
+    },
+    "instance.get": async ({ id }) => view(await requireInstance(db, id)),
+    "instance.screen": async ({ id }, { requestId }) =>
+      ask((await onItsCell(id)).cell, "cell.instance.screen", { id }, requestId),
+    "instance.serial": async ({ id }, { requestId }) =>
+      ask((await onItsCell(id)).cell, "cell.instance.serial", { id }, requestId),
+  };
+}

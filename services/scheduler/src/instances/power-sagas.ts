@@ -1,0 +1,124 @@
+/** Starting, stopping and rebooting. Each is one command to the cell; the guest's own part follows in the cell's reports. */
+import {
+  CellIdSchema,
+  Closed,
+  InstanceIdSchema,
+  Label,
+  MediaIdSchema,
+  type Observed,
+  Sha256Schema,
+  type Static,
+  Type,
+  timestamp,
+} from "@nano/contract";
+import { defineSaga, type Saga, type StepRun } from "../tasks/saga.ts";
+import { changeInstance } from "./change.ts";
+import type { InstanceDeps } from "./deps.ts";
+import { fetchVolume } from "./fetch.ts";
+import { observe } from "./observe.ts";
+import { findInstance } from "./store.ts";
+
+const reference = { id: InstanceIdSchema, epoch: Type.Integer({ minimum: 0 }), cell: CellIdSchema };
+export const StartState = Closed({
+  ...reference,
+  media: Type.Optional(Closed({ id: MediaIdSchema, name: Label, sha256: Sha256Schema })),
+});
+export type StartState = Static<typeof StartState>;
+export const ForceableState = Closed({ ...reference, force: Type.Boolean() });
+export type ForceableState = Static<typeof ForceableState>;
+
+type PowerRun = StepRun<Pick<StartState, "id" | "cell">>;
+
+export const powerSagas = (deps: InstanceDeps): Saga[] => {
+  const { ask, journal, registry, clock, bus } = deps;
+
+  /**
+   * Commands the cell and takes its answer into the row, unless a report has spoken of the instance since: that one is newer, though it may have
+   * come first.
+   */
+  const command = async (run: PowerRun, tell: () => Promise<Observed>): Promise<void> => {
+    const { id, cell } = run.state;
+    const order = registry.find(cell)?.order;
+    const heard = order?.newest(id);
+    const observed = await tell();
+    if (order?.newest(id) !== heard) return;
+    await journal.write(async (trx) => {
+      const row = await findInstance(trx, id);
+      if (row) await changeInstance(deps, trx, row, observe(row, observed, clock.now()), run);
+    });
+  };
+  const changeRow = (run: PowerRun, changes: Parameters<typeof changeInstance>[3]) =>
+    journal.write(async (trx) => {
+      const row = await findInstance(trx, run.state.id);
+      if (row) await changeInstance(deps, trx, row, changes, run);
+    });
+
+  const start = defineSaga({
+    operation: "instance.start",
+    state: StartState,
+    steps: [
+      {
+        name: "fetch-media",
+        title: ({ media }) => `Fetch ${media?.name ?? "the media image"}`,
+        when: ({ media }) => media !== undefined,
+        patienceMs: 60_000,
+        do: async (run) => {
+          const { media, cell } = run.state;
+          if (!media) return;
+          const source = await bus.call("media.source", { id: media.id }, { requestId: run.requestId });
+          await fetchVolume(deps, run, cell, source);
+        },
+        undo: "The verified copy stays for the next time; the cell collects what nothing refers to.",
+      },
+      {
+        name: "start",
+        title: () => "Start the instance",
+        do: async (run) => {
+          const { id, epoch, cell, media } = run.state;
+          const input = { id, epoch, ...(media ? { media } : {}) };
+          await command(run, () => ask(cell, "cell.instance.start", input, run.requestId));
+        },
+        undo: "An instance that did not start is off; one that did is what was asked for.",
+      },
+    ],
+  });
+
+  const stop = defineSaga({
+    operation: "instance.stop",
+    state: ForceableState,
+    steps: [
+      {
+        name: "stop",
+        title: ({ force }) => (force ? "Pull the plug" : "Press the power button"),
+        do: async (run) => {
+          const { id, epoch, cell, force } = run.state;
+          // Before the button is pressed: a guest may be quicker than the reply.
+          if (!force) await changeRow(run, { stopAskedAt: timestamp(clock.now()) });
+          await command(run, () => ask(cell, "cell.instance.stop", { id, epoch, force }, run.requestId));
+        },
+        undo: async (run) => {
+          if (!run.state.force) await changeRow(run, { stopAskedAt: null });
+        },
+      },
+    ],
+  });
+
+  const reboot = defineSaga({
+    operation: "instance.reboot",
+    state: ForceableState,
+    steps: [
+      {
+        name: "reboot",
+        title: ({ force }) => (force ? "Press the reset button" : "Ask the guest to restart"),
+        do: async (run) => {
+          const { id, epoch, cell, force } = run.state;
+          // A guest that was shutting down begins anew.
+          if (force) await changeRow(run, { stopAskedAt: null });
+          await command(run, () => ask(cell, "cell.instance.reboot", { id, epoch, force }, run.requestId));
+        },
+        undo: "A restart cannot be taken back, and needs not be.",
+      },
+    ],
+  });
+  return [start, stop, reboot];
+};

@@ -1,0 +1,261 @@
+/** The tables `instances` (what should exist, where, and what its cell last said of it) and `tombstones` (what was deleted). Nothing else touches them. */
+import {
+  type CellId,
+  type DecisionId,
+  Disk,
+  Instance,
+  type InstanceId,
+  type InstanceState,
+  type PoolName,
+  type TaskId,
+  type Timestamp,
+  Type,
+} from "@nano/contract";
+import type { Kysely } from "kysely";
+import type { Migration } from "kysely/migration";
+import { fromColumn, toColumn, toFlag } from "../column.ts";
+import type { Database } from "../database.ts";
+
+export interface InstanceTable {
+  id: InstanceId;
+  name: string;
+  /** In lower case: names are host names, which do not tell case apart. */
+  name_key: string;
+  description: string;
+  pool: PoolName;
+  cell: CellId;
+  state: InstanceState;
+  state_reason: string | null;
+  cores: number;
+  memory_mib: number;
+  /** Sum over the disks: what is promised on the cell. */
+  storage_gib: number;
+  /** JSON: Disk[]. */
+  disks: string;
+  mac: string;
+  /** JSON: string[]. */
+  addresses: string;
+  /** JSON: Instance["media"]. */
+  media: string | null;
+  autostart: number;
+  owner: string;
+  decision: DecisionId | null;
+  /** The task that works on it: the instance's lock. */
+  task: TaskId | null;
+  epoch: number;
+  created_at: Timestamp;
+  modified_at: Timestamp;
+  started_at: string | null;
+  /** When its power button was pressed, while the guest has not followed. */
+  stop_asked_at: Timestamp | null;
+  revision: number;
+}
+
+export interface TombstoneTable {
+  id: InstanceId;
+  name: string;
+  /** Newer than any command the instance ever got. */
+  epoch: number;
+  deleted_at: Timestamp;
+}
+
+export const instanceMigration: Migration = {
+  async up(db) {
+    await db.schema
+      .createTable("instances")
+      .addColumn("id", "text", (c) => c.primaryKey())
+      .addColumn("name", "text", (c) => c.notNull())
+      .addColumn("name_key", "text", (c) => c.notNull().unique())
+      .addColumn("description", "text", (c) => c.notNull())
+      .addColumn("pool", "text", (c) => c.notNull().references("pools.name"))
+      .addColumn("cell", "text", (c) => c.notNull().references("cells.id"))
+      .addColumn("state", "text", (c) => c.notNull())
+      .addColumn("state_reason", "text")
+      .addColumn("cores", "integer", (c) => c.notNull())
+      .addColumn("memory_mib", "bigint", (c) => c.notNull())
+      .addColumn("storage_gib", "bigint", (c) => c.notNull())
+      .addColumn("disks", "text", (c) => c.notNull())
+      .addColumn("mac", "text", (c) => c.notNull().unique())
+      .addColumn("addresses", "text", (c) => c.notNull())
+      .addColumn("media", "text")
+      .addColumn("autostart", "integer", (c) => c.notNull())
+      .addColumn("owner", "text", (c) => c.notNull())
+      .addColumn("decision", "text")
+      .addColumn("task", "text")
+      .addColumn("epoch", "integer", (c) => c.notNull())
+      .addColumn("created_at", "text", (c) => c.notNull())
+      .addColumn("modified_at", "text", (c) => c.notNull())
+      .addColumn("started_at", "text")
+      .addColumn("stop_asked_at", "text")
+      .addColumn("revision", "integer", (c) => c.notNull())
+      .execute();
+    const index = (name: string, columns: string[]) =>
+      db.schema.createIndex(`instances_by_${name}`).on("instances").columns(columns).execute();
+    await index("name", ["name_key", "id"]);
+    await index("age", ["created_at", "id"]);
+    await index("state", ["state", "id"]);
+    await index("cores", ["cores", "id"]);
+    await index("memory", ["memory_mib", "id"]);
+    await index("pool", ["pool", "name_key", "id"]);
+    // Holds all that a cell's sums need, so that they are read from the index alone.
+    await index("cell", ["cell", "state", "cores", "memory_mib", "storage_gib"]);
+    await index("task", ["task"]);
+    await db.schema
+      .createTable("tombstones")
+      .addColumn("id", "text", (c) => c.primaryKey())
+      .addColumn("name", "text", (c) => c.notNull())
+      .addColumn("epoch", "integer", (c) => c.notNull())
+      .addColumn("deleted_at", "text", (c) => c.notNull())
+      .execute();
+  },
+};
+
+export interface StoredInstance {
+  readonly id: InstanceId;
+  readonly name: string;
+  readonly description: string;
+  readonly pool: PoolName;
+  readonly cell: CellId;
+  readonly state: InstanceState;
+  readonly stateReason: string | null;
+  readonly cores: Instance["cores"];
+  readonly memoryMiB: Instance["memoryMiB"];
+  readonly disks: readonly Disk[];
+  readonly mac: string;
+  readonly addresses: readonly string[];
+  readonly media: NonNullable<Instance["media"]> | null;
+  readonly autostart: boolean;
+  readonly owner: string;
+  readonly decision: DecisionId | null;
+  readonly task: TaskId | null;
+  readonly epoch: number;
+  readonly createdAt: Timestamp;
+  readonly modifiedAt: Timestamp;
+  readonly startedAt: string | null;
+  readonly stopAskedAt: Timestamp | null;
+  readonly revision: number;
+}
+
+const Disks = Type.Array(Disk);
+const Addresses = Type.Array(Type.String());
+const { memoryMiB: Memory, media: OptionalMedia } = Instance.properties;
+const Media = Type.Required(Type.Object({ media: OptionalMedia })).properties.media;
+
+export const fromRow = (row: InstanceTable): StoredInstance => ({
+  id: row.id,
+  name: row.name,
+  description: row.description,
+  pool: row.pool,
+  cell: row.cell,
+  state: row.state,
+  stateReason: row.state_reason,
+  cores: row.cores,
+  memoryMiB: fromColumn(Memory, String(row.memory_mib), `the memory of instance ${row.id}`),
+  disks: fromColumn(Disks, row.disks, `the disks of instance ${row.id}`),
+  mac: row.mac,
+  addresses: fromColumn(Addresses, row.addresses, `the addresses of instance ${row.id}`),
+  media: row.media === null ? null : fromColumn(Media, row.media, `the media of instance ${row.id}`),
+  autostart: row.autostart === 1,
+  owner: row.owner,
+  decision: row.decision,
+  task: row.task,
+  epoch: row.epoch,
+  createdAt: row.created_at,
+  modifiedAt: row.modified_at,
+  startedAt: row.started_at,
+  stopAskedAt: row.stop_asked_at,
+  revision: row.revision,
+});
+
+export const nameKey = (name: string): string => name.toLowerCase();
+
+const toRow = (instance: StoredInstance): InstanceTable => ({
+  id: instance.id,
+  name: instance.name,
+  name_key: nameKey(instance.name),
+  description: instance.description,
+  pool: instance.pool,
+  cell: instance.cell,
+  state: instance.state,
+  state_reason: instance.stateReason,
+  cores: instance.cores,
+  memory_mib: instance.memoryMiB,
+  storage_gib: instance.disks.reduce((sum, disk) => sum + disk.sizeGiB, 0),
+  disks: toColumn(instance.disks),
+  mac: instance.mac,
+  addresses: toColumn(instance.addresses),
+  media: instance.media === null ? null : toColumn(instance.media),
+  autostart: toFlag(instance.autostart),
+  owner: instance.owner,
+  decision: instance.decision,
+  task: instance.task,
+  epoch: instance.epoch,
+  created_at: instance.createdAt,
+  modified_at: instance.modifiedAt,
+  started_at: instance.startedAt,
+  stop_asked_at: instance.stopAskedAt,
+  revision: instance.revision,
+});
+
+export const findInstance = async (db: Kysely<Database>, id: InstanceId): Promise<StoredInstance | undefined> => {
+  const row = await db.selectFrom("instances").selectAll().where("id", "=", id).executeTakeFirst();
+  return row && fromRow(row);
+};
+
+export const findInstanceByName = async (db: Kysely<Database>, name: string): Promise<StoredInstance | undefined> => {
+  const row = await db.selectFrom("instances").selectAll().where("name_key", "=", nameKey(name)).executeTakeFirst();
+  return row && fromRow(row);
+};
+
+export const macIsTaken = async (db: Kysely<Database>, mac: string): Promise<boolean> =>
+  (await db.selectFrom("instances").select("id").where("mac", "=", mac).executeTakeFirst()) !== undefined;
+
+export const instancesOfCell = async (db: Kysely<Database>, cell: CellId): Promise<StoredInstance[]> =>
+  (await db.selectFrom("instances").selectAll().where("cell", "=", cell).execute()).map(fromRow);
+
+/** Those whose power button was pressed and whose guest has not followed. */
+export const instancesStopping = async (db: Kysely<Database>): Promise<StoredInstance[]> =>
+  (await db.selectFrom("instances").selectAll().where("state", "=", "stopping").execute()).map(fromRow);
+
+export const insertInstance = async (db: Kysely<Database>, instance: StoredInstance): Promise<void> => {
+  await db.insertInto("instances").values(toRow(instance)).execute();
+};
+
+/** Writes all of it; the caller has read it in the same transaction. */
+export const saveInstance = async (db: Kysely<Database>, instance: StoredInstance): Promise<void> => {
+  await db.updateTable("instances").set(toRow(instance)).where("id", "=", instance.id).execute();
+};
+
+/** Takes the row away, and with it everything it reserved; what is left is the knowledge that it was deleted. */
+export const deleteInstance = async (db: Kysely<Database>, instance: StoredInstance, now: Timestamp): Promise<void> => {
+  await db.deleteFrom("instances").where("id", "=", instance.id).execute();
+  await db
+    .insertInto("tombstones")
+    .values({ id: instance.id, name: instance.name, epoch: instance.epoch + 1, deleted_at: now })
+    .onConflict((conflict) => conflict.column("id").doNothing())
+    .execute();
+};
+
+/** Passes the lock that an ended task held to the next one, or frees the instance. */
+export const passLock = async (db: Kysely<Database>, from: TaskId, to: TaskId | null): Promise<void> => {
+  await db.updateTable("instances").set({ task: to }).where("task", "=", from).execute();
+};
+
+export const tombstonesOf = async (
+  db: Kysely<Database>,
+  ids: readonly InstanceId[],
+): Promise<Map<InstanceId, number>> => {
+  if (ids.length === 0) return new Map();
+  const rows = await db
+    .selectFrom("tombstones")
+    .select(["id", "epoch"])
+    .where("id", "in", [...ids])
+    .execute();
+  return new Map(rows.map((row) => [row.id, row.epoch]));
+};
+
+/** Ids of the decisions that explain an instance there is. */
+export const decisionsInUse = async (db: Kysely<Database>): Promise<DecisionId[]> => {
+  const rows = await db.selectFrom("instances").select("decision").where("decision", "is not", null).execute();
+  return rows.flatMap((row) => (row.decision === null ? [] : [row.decision]));
+};

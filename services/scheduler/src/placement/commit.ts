@@ -1,0 +1,45 @@
+/**
+ * The one place where a placement becomes a promise. It runs inside the transaction that writes the instance, so nothing else is promised
+ * meanwhile; `place()` is quick enough for that. What the snapshot says of the winner is checked against the sums in the database before
+ * it is believed: a snapshot that was wrong (another scheduler, a lost update) is corrected and asked again.
+ */
+import { type Decision, DecisionIdSchema, decode, type PoolName, type Resources, timestamp } from "@nano/contract";
+import type { CellRegistry } from "../cells/registry.ts";
+import type { Write } from "../events/journal.ts";
+import { noUsage, usageByCell } from "../instances/usage.ts";
+import { place } from "./place.ts";
+import type { Policy } from "./rule.ts";
+
+/** Each try corrects one cell; a snapshot more wrong than that is another fault. */
+const triesAtMost = 100;
+
+export interface PlacementDeps {
+  readonly registry: CellRegistry;
+  readonly clock: { now(): number; monotonic(): number };
+  readonly policy: Policy;
+  readonly newId: () => string;
+}
+
+/** @returns the decision; without a winner where nothing fits. Nothing is written: inserting the instance is what reserves. */
+export async function decide(deps: PlacementDeps, trx: Write, pool: PoolName, request: Resources): Promise<Decision> {
+  const { registry, clock, policy } = deps;
+  for (let tries = 1; ; tries++) {
+    const decision: Decision = {
+      id: decode(DecisionIdSchema, deps.newId(), "Naming a decision"),
+      at: timestamp(clock.now()),
+      ...place(registry.snapshot(pool), pool, request, policy),
+    };
+    const winner = decision.winner && registry.find(decision.winner.cell);
+    if (!winner || tries >= triesAtMost) return decision;
+    const { id } = winner.stored;
+    const usage = (await usageByCell(trx, [id])).get(id) ?? noUsage;
+    const believed = winner.usage;
+    if (
+      usage.cores === believed.cores &&
+      usage.memoryMiB === believed.memoryMiB &&
+      usage.storageGiB === believed.storageGiB
+    )
+      return decision;
+    registry.setUsage(id, usage, clock.monotonic());
+  }
+}

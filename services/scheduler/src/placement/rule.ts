@@ -1,0 +1,72 @@
+/** What a placement rule is. Each rule is one file in `rules/`. */
+import type { Resources } from "@nano/contract";
+import type { Snapshot } from "./snapshot.ts";
+
+/** How much of a host may be promised, and how the cells that have room are ordered. */
+export interface Policy {
+  readonly name: "lowest-load" | "pack";
+  /** Virtual cores that may be promised for each thread of the host. */
+  readonly coresOvercommit: number;
+  /** Share of a host's memory that is kept for the host itself, 0 to 1 … */
+  readonly memoryReserveShare: number;
+  /** … and the least that is kept, in MiB. */
+  readonly memoryReserveMiB: number;
+}
+
+export const defaultPolicy: Policy = {
+  name: "lowest-load",
+  coresOvercommit: 4,
+  memoryReserveShare: 0.05,
+  memoryReserveMiB: 512,
+};
+
+/** Cores, memory and storage of cell `i` that may be promised in all. */
+export const promisableCores = (cells: Snapshot, i: number, policy: Policy): number =>
+  Math.floor(at(cells.cores, i) * policy.coresOvercommit);
+export const promisableMemoryMiB = (cells: Snapshot, i: number, policy: Policy): number => {
+  const total = at(cells.memoryMiB, i);
+  return Math.max(0, Math.floor(total - Math.max(policy.memoryReserveMiB, total * policy.memoryReserveShare)));
+};
+
+/** A column's value; 0 where there is none, which no rule can reach: rules are asked about existing cells only. */
+export const at = (column: Float64Array, i: number): number => column[i] ?? 0;
+
+declare const reason: unique symbol;
+/** Why a rule removed a cell. Made by `because` only, which does not compile without a fact. */
+export type Reason = string & { readonly [reason]: true };
+
+/** A reason names at least one number or name: `` because`needs ${4096} MiB, ${3120} MiB free of ${16384}` `` */
+export const because = (
+  words: TemplateStringsArray,
+  ...facts: readonly [number | string, ...(number | string)[]]
+): Reason => String.raw({ raw: words }, ...facts) as Reason;
+
+/** How much less would have to be asked for so that this rule admits the cell. */
+export interface Shortfall {
+  readonly resource: keyof Resources;
+  readonly by: number;
+}
+
+/** Removes the cells that cannot take an instance. */
+export interface Filter {
+  readonly name: string;
+  /** Whether cell `i` may take it. Asked for every cell of the pool: allocates nothing. */
+  admits(cells: Snapshot, i: number, request: Resources, policy: Policy): boolean;
+  /** Why it may not. Asked for the few cells that are named as examples. */
+  reason(cells: Snapshot, i: number, request: Resources, policy: Policy): Reason;
+  /** For rules that a smaller request satisfies. */
+  shortfall?(cells: Snapshot, i: number, request: Resources, policy: Policy): Shortfall;
+  /** For rules that a person satisfies: what to do, as a sentence without its end. */
+  remedy?(cells: Snapshot, i: number): string;
+}
+
+/** Orders the cells that can: a weighted term of the score. The lowest sum wins. */
+export interface Scorer {
+  readonly name: string;
+  readonly weight: number;
+  /** 0 (best) to 1. Asked for every cell that fits: allocates nothing. */
+  value(cells: Snapshot, i: number, request: Resources, policy: Policy): number;
+}
+
+/** 0 to 1, whatever a host claims to have. */
+export const share = (used: number, of: number): number => (of <= 0 ? 1 : Math.min(1, Math.max(0, used / of)));

@@ -1,0 +1,23 @@
+import { at, because, type Filter, promisableCores } from "../rule.ts";
+
+/** The virtual cores promised on a cell stay within its threads times the policy's overcommit. */
+export const cores: Filter = {
+  name: "cores",
+  admits: (cells, i, request, policy) =>
+    request.cores <= promisableCores(cells, i, policy) - at(cells.reservedCores, i) &&
+    request.cores <= at(cells.cores, i),
+  reason: (cells, i, request, policy) => {
+    const total = promisableCores(cells, i, policy);
+    // One instance with more cores than the host has threads only gets in its own way.
+    if (request.cores > at(cells.cores, i))
+      return because`needs ${request.cores} cores, the host has ${at(cells.cores, i)}`;
+    return because`needs ${request.cores} cores, ${total - at(cells.reservedCores, i)} free of ${total}`;
+  },
+  shortfall: (cells, i, request, policy) => ({
+    resource: "cores",
+    by: Math.max(
+      request.cores - (promisableCores(cells, i, policy) - at(cells.reservedCores, i)),
+      request.cores - at(cells.cores, i),
+    ),
+  }),
+};

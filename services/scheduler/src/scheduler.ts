@@ -1,0 +1,136 @@
+/** The scheduler, assembled: from a database and a bus to everything that runs. */
+import type { Bus, Handlers } from "@nano/bus";
+import { type Clock, type Log, timestamp } from "@nano/contract";
+import { startOutbox } from "@nano/store";
+import type { Kysely } from "kysely";
+import { cellAsker } from "./cells/ask.ts";
+import { cellHandlers } from "./cells/handlers.ts";
+import { loadRegistry, Presence } from "./cells/presence.ts";
+import { CellRegistry } from "./cells/registry.ts";
+import type { Database } from "./database.ts";
+import { decisionHandlers } from "./decisions/handlers.ts";
+import { eventHandlers } from "./events/handlers.ts";
+import { createJournal } from "./events/journal.ts";
+import { createSaga } from "./instances/create-saga.ts";
+import { deleteSaga } from "./instances/delete-saga.ts";
+import type { InstanceDeps } from "./instances/deps.ts";
+import { instanceHandlers } from "./instances/handlers.ts";
+import { powerSagas } from "./instances/power-sagas.ts";
+import { Reconciler } from "./instances/reconcile.ts";
+import { passLock } from "./instances/store.ts";
+import { usageByCell } from "./instances/usage.ts";
+import { defaultPolicy, type Policy } from "./placement/rule.ts";
+import { ensureDefaultPool, poolHandlers } from "./pools/handlers.ts";
+import { keepPruning } from "./retention.ts";
+import type { Backoff } from "./tasks/backoff.ts";
+import { factsOf, TaskEngine } from "./tasks/engine.ts";
+import { taskHandlers } from "./tasks/handlers.ts";
+import type { Failpoint, Saga } from "./tasks/saga.ts";
+import { measure, zoneHandlers } from "./zone/handlers.ts";
+import { History, pointEveryMs } from "./zone/history.ts";
+
+export interface SchedulerDeps {
+  readonly db: Kysely<Database>;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** 0 to 1. */
+  readonly random: () => number;
+  /** A new UUID, version 7. */
+  readonly newId: () => string;
+  /** The domain that tells this zone from others on the same network. */
+  readonly zone: string;
+  readonly policy?: Policy;
+  readonly backoff?: Backoff;
+  readonly failpoint?: Failpoint;
+  /** Tests make sagas stumble with it. */
+  readonly adaptSaga?: (saga: Saga) => Saga;
+}
+
+export interface Scheduler {
+  readonly engine: TaskEngine;
+  readonly registry: CellRegistry;
+  /** Lets the work under way end, 10 s at most. The bus and the database stay open: they are the caller's. */
+  stop(): Promise<void>;
+}
+
+/** Serves everything the scheduler owns; works without the bus until it is there. */
+export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
+  const { db, bus, clock, log, random, newId, zone, policy = defaultPolicy, adaptSaga = (saga) => saga } = deps;
+  const startedAt = timestamp(clock.now());
+  bus.keepEventStream();
+  const outbox = startOutbox({ db, emit: (event, id) => bus.emit(event, id), log });
+  const journal = createJournal({ db, outbox, clock });
+  const registry = new CellRegistry();
+  await ensureDefaultPool({ journal, clock });
+  await loadRegistry({ db, registry, clock, usage: await usageByCell(db) });
+
+  const ask = cellAsker({ bus, nameOf: (cell) => registry.nameOf(cell) });
+  const instances: InstanceDeps = { db, journal, registry, bus, ask, clock, log, newId, policy };
+  const engine = new TaskEngine({
+    db,
+    journal,
+    clock,
+    log,
+    random,
+    ...(deps.failpoint ? { failpoint: deps.failpoint } : {}),
+    ...(deps.backoff ? { backoff: deps.backoff } : {}),
+    sagas: [createSaga(instances), deleteSaga(instances), ...powerSagas(instances)].map(adaptSaga),
+    onEnd: (trx, task, next) => passLock(trx, task.id, next ?? null),
+    // Not kept and not in the outbox: the next figure, or the end, is never far.
+    onProgress: (task) =>
+      void bus
+        .emit({ name: "task.changed", id: task.id, at: timestamp(clock.now()), data: factsOf(task) }, newId())
+        .catch(() => {}),
+  });
+  const reconciler = new Reconciler(instances);
+  const presence = new Presence({
+    db,
+    bus,
+    journal,
+    registry,
+    clock,
+    log,
+    onOnline: async (cell) => {
+      engine.nudge();
+      await reconciler.ask(cell);
+    },
+    onOffline: (cell, why) => reconciler.lose(cell, why),
+  });
+  const history = new History();
+  const measuring = setInterval(() => history.add(measure(registry, clock.now())), pointEveryMs);
+  const stopPruning = keepPruning({ db, clock, log });
+
+  const handlers: Handlers<"scheduler"> = {
+    ...zoneHandlers({ db, registry, history, name: zone, startedAt }),
+    ...poolHandlers({ db, journal, registry, clock }),
+    ...cellHandlers({ db, journal, registry, clock, onAdded: (cell) => void reconciler.ask(cell) }),
+    ...instanceHandlers(instances, engine),
+    ...decisionHandlers({ db }),
+    ...taskHandlers({ db, engine }),
+    ...eventHandlers({ bus }),
+  };
+  bus.onReports({
+    heartbeat: (report) => presence.heartbeat(report),
+    leaving: (report) => presence.leaving(report),
+    inventory: (report) => reconciler.inventory(report),
+    instance: (report) => reconciler.instance(report),
+  });
+  presence.start();
+  reconciler.start();
+  await engine.resume();
+  bus.serve("scheduler", handlers);
+
+  return {
+    engine,
+    registry,
+    stop: async () => {
+      clearInterval(measuring);
+      stopPruning();
+      await engine.stop();
+      await presence.stop();
+      await reconciler.stop();
+      await outbox.stop();
+    },
+  };
+}

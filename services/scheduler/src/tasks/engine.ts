@@ -1,0 +1,253 @@
+/**
+ * Every task of this scheduler: begins them, has each driven by one `Driver`, cancels them, waits for their ends, and takes up
+ * the unfinished ones after a restart. How a task is driven is told in `driver.ts`.
+ */
+import {
+  type Actor,
+  type Clock,
+  type Log,
+  NanoError,
+  type OperationName,
+  type Task,
+  type TaskId,
+  timestamp,
+} from "@nano/contract";
+import type { Kysely } from "kysely";
+import type { Database } from "../database.ts";
+import type { Journal, Write } from "../events/journal.ts";
+import { type Backoff, defaultBackoff } from "./backoff.ts";
+import { Driver, type Surroundings } from "./driver.ts";
+import type { Failpoint, Saga } from "./saga.ts";
+import { Slots } from "./slots.ts";
+import {
+  activeTaskIds,
+  findTask,
+  hasEnded,
+  insertTask,
+  markCancelling,
+  type StoredTask,
+  tasksWaitingFor,
+  toTask,
+} from "./store.ts";
+
+/** How long `stop` waits for the steps under way. */
+const drainMs = 10_000;
+
+export interface EngineOptions extends Pick<Surroundings, "onEnd" | "onProgress"> {
+  readonly db: Kysely<Database>;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: () => number;
+  readonly sagas: readonly Saga[];
+  readonly failpoint?: Failpoint;
+  readonly backoff?: Backoff;
+  /** Steps that run at once at most; 256 unless told. */
+  readonly slots?: number;
+}
+
+export interface NewTask {
+  readonly id: TaskId;
+  readonly operation: OperationName;
+  readonly resource: { readonly id: string; readonly name: string };
+  /** The saga's state. */
+  readonly state: unknown;
+  readonly actor: Actor;
+  readonly requestId: string;
+  /** How many of the first steps are done already, in the transaction that begins the task. */
+  readonly stepsDone?: number;
+  /** It runs when this task has ended. */
+  readonly waitsFor?: TaskId;
+}
+
+export class TaskEngine {
+  readonly #options: EngineOptions;
+  readonly #sagas: ReadonlyMap<string, Saga>;
+  readonly #drivers = new Map<TaskId, { driver: Driver; done: Promise<void> }>();
+  /** Driven again while its driver was just leaving. */
+  readonly #again = new Set<TaskId>();
+  readonly #waiters = new Map<TaskId, Set<() => void>>();
+  readonly #around: Surroundings;
+  #stopping = false;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#sagas = new Map(options.sagas.map((saga) => [saga.operation, saga]));
+    this.#around = {
+      ...options,
+      failpoint: options.failpoint ?? (() => {}),
+      backoff: options.backoff ?? defaultBackoff,
+      slots: new Slots(options.slots ?? 256),
+      sagaOf: (operation) => this.#sagaOf(operation),
+      view: (task) => this.view(task),
+      tell: (trx, task) => this.#tell(trx, task),
+    };
+  }
+
+  /** Takes up every task that has not ended. Call once, when the rest of the service is ready. */
+  async resume(): Promise<void> {
+    const ids = await activeTaskIds(this.#options.db);
+    if (ids.length > 0) this.#options.log.info("Taking up unfinished tasks", { count: ids.length });
+    for (const id of ids) this.drive(id);
+  }
+
+  /** The steps a task would have. */
+  plan(operation: OperationName, state: unknown): { name: string; title: string }[] {
+    const { steps } = this.#sagaOf(operation);
+    return steps.filter((step) => step.when(state)).map((step) => ({ name: step.name, title: step.title(state) }));
+  }
+
+  /** Writes a new task down, in the transaction of whatever it begins with. Call `drive` once that is committed. */
+  async begin(trx: Write, request: NewTask): Promise<Task> {
+    const now = timestamp(this.#options.clock.now());
+    const { stepsDone = 0 } = request;
+    const task: StoredTask = {
+      id: request.id,
+      operation: request.operation,
+      resource: request.resource,
+      state: "queued",
+      step: stepsDone,
+      steps: this.plan(request.operation, request.state).map((step, i) =>
+        i < stepsDone ? { ...step, state: "done", startedAt: now, endedAt: now } : { ...step, state: "waiting" },
+      ),
+      data: request.state,
+      cancelling: false,
+      outcome: null,
+      error: null,
+      obstacle: null,
+      waitsFor: request.waitsFor ?? null,
+      actor: { kind: request.actor.kind, id: request.actor.id, name: request.actor.name },
+      requestId: request.requestId,
+      createdAt: now,
+      startedAt: null,
+      endedAt: null,
+    };
+    await insertTask(trx, task);
+    await this.#tell(trx, task);
+    return this.view(task);
+  }
+
+  /** Works on a task until it has ended. Harmless for one that is worked on, or has ended. */
+  drive(id: TaskId): void {
+    if (this.#stopping) return;
+    if (this.#drivers.has(id)) {
+      this.#again.add(id);
+      return;
+    }
+    const driver = new Driver(id, this.#around);
+    const done = driver
+      .run()
+      .then((waiting) => {
+        if (!waiting) return;
+        for (const resolve of this.#waiters.get(id) ?? []) resolve();
+        for (const next of waiting) this.drive(next);
+      })
+      .catch((error) => {
+        this.#options.log.error("A task's driver broke; the task is taken up again at the next start", {
+          task: id,
+          error,
+        });
+      })
+      .finally(() => {
+        this.#drivers.delete(id);
+        if (this.#again.delete(id)) this.drive(id);
+      });
+    this.#drivers.set(id, { driver, done });
+  }
+
+  /** Has everything that waits to try again try now: a cell is back. */
+  nudge(): void {
+    for (const { driver } of this.#drivers.values()) driver.nudge();
+  }
+
+  view(task: StoredTask): Task {
+    return toTask(task, this.#isCancellable(task), this.#drivers.get(task.id)?.driver.live);
+  }
+
+  /**
+   * Asks for the way back. The wish is on record when this resolves; the task's end tells that it was fulfilled.
+   * @throws NanoError `task-not-found`, `not-cancellable`
+   */
+  async cancel(id: TaskId): Promise<Task> {
+    const task = await this.#options.journal.write((trx) => this.markCancelled(trx, id));
+    this.interrupt(id);
+    return this.view(task);
+  }
+
+  /** The part of `cancel` that belongs into a transaction; call `interrupt` when that is committed. */
+  async markCancelled(trx: Write, id: TaskId): Promise<StoredTask> {
+    const task = await findTask(trx, id);
+    if (!task) throw new NanoError("task-not-found", `There is no task ${id}`);
+    if (!this.#isCancellable(task)) {
+      const why = hasEnded(task.state) ? `it is ${task.state}` : "there is no way back from where it is";
+      const what = `The ${task.operation} of ${task.resource.name}`;
+      throw new NanoError("not-cancellable", `${what} cannot be cancelled: ${why}`, { details: { state: task.state } });
+    }
+    await markCancelling(trx, id);
+    return { ...task, cancelling: true };
+  }
+
+  /** The task that begins when this one has ended, if there is one. */
+  async waitingFor(db: Kysely<Database>, id: TaskId): Promise<StoredTask | undefined> {
+    const [first] = await tasksWaitingFor(db, id);
+    return first === undefined ? undefined : findTask(db, first);
+  }
+
+  /** Acts on a cancellation that is on record. */
+  interrupt(id: TaskId): void {
+    const driver = this.#drivers.get(id)?.driver;
+    if (driver) driver.cancel();
+    this.drive(id);
+  }
+
+  /** Resolves when the task has ended, or after so many milliseconds. */
+  async ended(id: TaskId, withinMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const waiters = this.#waiters.get(id) ?? new Set();
+    this.#waiters.set(id, waiters.add(resolve));
+    const timer = setTimeout(resolve, withinMs);
+    try {
+      const task = await findTask(this.#options.db, id);
+      if (task && !hasEnded(task.state) && !this.#stopping) await promise;
+    } finally {
+      clearTimeout(timer);
+      waiters.delete(resolve);
+      if (waiters.size === 0) this.#waiters.delete(id);
+    }
+  }
+
+  /** Interrupts what waits and lets the steps under way end, 10 s at most. What has not ended goes on at the next start. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const running = [...this.#drivers.values()];
+    for (const { driver } of running) driver.stop();
+    for (const waiters of this.#waiters.values()) for (const resolve of waiters) resolve();
+    await Promise.race([Promise.all(running.map(({ done }) => done)), Bun.sleep(drainMs)]);
+  }
+
+  #sagaOf(operation: string): Saga {
+    const saga = this.#sagas.get(operation);
+    if (saga) return saga;
+    throw new NanoError("internal", `There is no saga for ${operation}: was this database written by a newer Nano?`);
+  }
+
+  #isCancellable(task: StoredTask): boolean {
+    if (task.cancelling || (task.state !== "queued" && task.state !== "running")) return false;
+    const step = task.steps[task.step]?.name;
+    return this.#sagas.get(task.operation)?.steps.find(({ name }) => name === step)?.onwardsOnly !== true;
+  }
+
+  #tell(trx: Write, task: StoredTask): Promise<void> {
+    const { actor, requestId } = task;
+    return this.#options.journal.tell(trx, "task.changed", task.id, factsOf(this.view(task)), { actor, requestId });
+  }
+}
+
+/** What an event says of a task. */
+export const factsOf = (task: Task): Record<string, string | number | boolean> => ({
+  operation: task.operation,
+  resource: task.resource.id,
+  name: task.resource.name,
+  state: task.state,
+  progress: task.progress,
+});

@@ -1,0 +1,34 @@
+/** Tasks as people see them. */
+import type { Handlers } from "@nano/bus";
+import { NanoError, type TaskId } from "@nano/contract";
+import type { Kysely } from "kysely";
+import type { Database } from "../database.ts";
+import type { TaskEngine } from "./engine.ts";
+import { findTask, listTasks } from "./store.ts";
+
+type TaskOperations = "task.list" | "task.get" | "task.cancel";
+
+export function taskHandlers(deps: {
+  db: Kysely<Database>;
+  engine: TaskEngine;
+}): Pick<Handlers<"scheduler">, TaskOperations> {
+  const { db, engine } = deps;
+  const requireTask = async (id: TaskId) => {
+    const task = await findTask(db, id);
+    if (!task) throw new NanoError("task-not-found", `There is no task ${id}`, { details: { id } });
+    return engine.view(task);
+  };
+  return {
+    "task.list": async (query) => {
+      const page = await listTasks(db, query);
+      return { ...page, items: page.items.map((task) => engine.view(task)) };
+    },
+    "task.get": async ({ id, waitSeconds = 0 }) => {
+      const task = await requireTask(id);
+      if (waitSeconds === 0 || task.endedAt !== undefined) return task;
+      await engine.ended(id, waitSeconds * 1_000);
+      return requireTask(id);
+    },
+    "task.cancel": ({ id }) => engine.cancel(id),
+  };
+}

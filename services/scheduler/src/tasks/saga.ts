@@ -1,0 +1,90 @@
+/**
+ * What a saga is: an ordered list of named steps, each with what it does and how that is undone.
+ *
+ * A step may run more than once (a crash between doing it and writing down that it is done, a reply that was lost), and so may its undo, also
+ * when the step never ran or ran half-way. So both are idempotent, keyed by ids that are fixed before the first step, and neither
+ * keeps anything in memory: all it knows is the saga's state, which is stored with the task.
+ */
+import { type Actor, decode, type OperationName, type Static, type TaskId, type TSchema } from "@nano/contract";
+
+/** What a step gets to work with. */
+export interface StepRun<State> {
+  readonly taskId: TaskId;
+  /** Who asked for the task, and with which request: named by every event and call of the step. */
+  readonly actor: Pick<Actor, "name">;
+  readonly requestId: string;
+  readonly state: State;
+  /** Aborted when the task is cancelled and when the service stops: stop waiting, throw. What the step did by then is undone, or done again. */
+  readonly signal: AbortSignal;
+  /** Gives the steps that follow another state; it is written down with the end of this one. */
+  keep(state: State): void;
+  /** How far the step is, in bytes. Cheap: call it as often as there is news. */
+  progress(bytesDone: number, bytesTotal?: number): void;
+}
+
+export interface StepDefinition<State> {
+  /** Stable: it is stored, shown and named by failpoints. */
+  readonly name: string;
+  title(state: State): string;
+  /** Whether a task that begins with this state has this step; always, unless told. */
+  when?(state: State): boolean;
+  do(run: StepRun<State>): Promise<void>;
+  /** Takes back what `do` did, all or part of it, or nothing if it did nothing. A string says why there is nothing to take back. */
+  readonly undo: ((run: StepRun<State>) => Promise<void>) | string;
+  /**
+   * There is no way back from here: this step and those after it are tried until they succeed, and the task cannot be cancelled any
+   * more. For what destroys.
+   */
+  readonly onwardsOnly?: true;
+  /** How long a retryable error (a cell that does not answer …) is met with another try before the task gives up and unwinds. 15 s unless told. */
+  readonly patienceMs?: number;
+}
+
+export interface SagaDefinition<S extends TSchema> {
+  readonly operation: OperationName;
+  /** Decodes what was stored, perhaps by an older version. */
+  readonly state: S;
+  readonly steps: readonly StepDefinition<Static<S>>[];
+}
+
+/** A saga as the engine sees it: the state is opaque JSON. */
+export interface Saga {
+  readonly operation: OperationName;
+  readonly steps: readonly (StepDefinition<unknown> & { when(state: unknown): boolean })[];
+}
+
+/**
+ * @example
+ * defineSaga({
+ *   operation: "instance.start",
+ *   state: PowerState,
+ *   steps: [{ name: "start", title: () => "Start the instance", do: async (run) => { … }, undo: "it was asked to run" }],
+ * })
+ */
+export function defineSaga<S extends TSchema>(definition: SagaDefinition<S>): Saga {
+  const { operation, steps } = definition;
+  const state = (stored: unknown): Static<S> => decode(definition.state, stored, `Reading the state of ${operation}`);
+  const typed = (run: StepRun<unknown>): StepRun<Static<S>> => ({ ...run, state: state(run.state) });
+  const names = new Set(steps.map((step) => step.name));
+  if (names.size !== steps.length) throw new TypeError(`${operation} has two steps of one name`);
+  const pivot = steps.findIndex((step) => step.onwardsOnly);
+  if (pivot >= 0 && steps.slice(pivot).some((step) => !step.onwardsOnly))
+    throw new TypeError(`${operation} has a way back after a step without one`);
+  return {
+    operation,
+    steps: steps.map((step) => {
+      const { undo } = step;
+      return {
+        ...step,
+        title: (stored) => step.title(state(stored)),
+        when: (stored) => step.when?.(state(stored)) ?? true,
+        do: (run) => step.do(typed(run)),
+        undo: typeof undo === "string" ? undo : (run) => undo(typed(run)),
+      };
+    }),
+  };
+}
+
+/** Where a test may make a saga fail: before the effect, after it (its record not yet written), and likewise around the undo. */
+export type FailpointPhase = "before" | "after" | "undo-before" | "undo-after";
+export type Failpoint = (operation: string, step: string, phase: FailpointPhase) => Promise<void> | void;

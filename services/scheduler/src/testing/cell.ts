@@ -1,0 +1,289 @@
+/**
+ * A small cell for tests, on the real bus with an identity of its own: keeps instances in memory, refuses stale epochs, reports like a real one, and can
+ * be told to fail, to hang, or to vanish. It remembers every command, so that a test can see what was asked how often.
+ */
+import type { Bus, Handlers } from "@nano/bus";
+import type { TestBus } from "@nano/bus/testing";
+import {
+  type CellId,
+  CellIdSchema,
+  type CellLoad,
+  decode,
+  type InstanceId,
+  type InstanceSpec,
+  type InstanceState,
+  NanoError,
+  type Observed,
+  type OperationsOf,
+  type Resources,
+  timestamp,
+} from "@nano/contract";
+import { bytes, gib, mib } from "../units.ts";
+
+/** `testCellId(0)` → `cell-aaaaaaaaaaaaaaaa` */
+export const testCellId = (n: number): CellId => {
+  const letters = "abcdefghijklmnopqrstuvwxyz234567";
+  let id = "";
+  for (let rest = n, i = 0; i < 16; i++, rest = Math.floor(rest / 32)) id = (letters[rest % 32] ?? "a") + id;
+  return decode(CellIdSchema, `cell-${id}`, "Naming a test cell");
+};
+
+interface Domain {
+  spec: InstanceSpec;
+  state: InstanceState;
+  media?: NonNullable<Observed["media"]>;
+  startedAt?: string;
+}
+
+export interface TestCellOptions {
+  readonly id: CellId;
+  readonly name: string;
+  readonly capacity?: Resources;
+  readonly load?: CellLoad;
+  readonly virtualization?: "kvm" | "emulated" | "simulated";
+}
+
+type Command = OperationsOf<"cell">;
+
+export class TestCell {
+  readonly id: CellId;
+  readonly domains = new Map<InstanceId, Domain>();
+  /** `<instance id>/<disk>` → size in GiB and base. */
+  readonly disks = new Map<string, { sizeGiB: number; base?: string }>();
+  readonly volumes = new Set<string>();
+  readonly commands: { name: Command; input: unknown }[] = [];
+  /** Asked before every command; may throw or wait. */
+  onCommand: (name: Command, input: unknown) => Promise<void> | void = () => {};
+  /** How many times a fetch answers "not yet". */
+  fetchRounds = 2;
+  /** A guest without an ACPI daemon does not follow its power button. */
+  followsPowerButton = true;
+  load: CellLoad;
+  readonly #options: TestCellOptions;
+  readonly #bus: Bus;
+  readonly #epochs = new Map<InstanceId, number>();
+  readonly #fetching = new Map<string, number>();
+  #boot = Bun.randomUUIDv7();
+  #sequence = 0;
+  #timers: Timer[] = [];
+
+  private constructor(options: TestCellOptions, bus: Bus) {
+    this.id = options.id;
+    this.#options = options;
+    this.#bus = bus;
+    this.load = options.load ?? { cpuPercent: 0, memoryUsedMiB: mib(0), storageUsedGiB: gib(0) };
+  }
+
+  static async start(world: TestBus, options: TestCellOptions): Promise<TestCell> {
+    const bus = await world.cellBus(options.id);
+    await bus.ready();
+    const cell = new TestCell(options, bus);
+    bus.serveCell(options.id, cell.#handlers());
+    cell.beat();
+    return cell;
+  }
+
+  /** Heartbeats every second and inventories every 10 s, beginning now. */
+  beat(): void {
+    this.rest();
+    this.heartbeat();
+    this.#timers = [setInterval(() => this.heartbeat(), 1_000), setInterval(() => this.inventory(), 10_000)];
+  }
+
+  /** Falls silent, as if the host had lost its power or its network; commands are still served. */
+  rest(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#timers = [];
+  }
+
+  /** Says goodbye, like a cell service that is stopped. */
+  leave(): void {
+    this.rest();
+    this.#bus.report("leaving", this.origin());
+  }
+
+  /** The cell service starts anew: another boot, the same domains, and no memory of epochs. */
+  restart(): void {
+    this.#boot = Bun.randomUUIDv7();
+    this.#sequence = 0;
+    this.#epochs.clear();
+    this.beat();
+  }
+
+  async stop(): Promise<void> {
+    this.rest();
+    await this.#bus.close();
+  }
+
+  origin(): { cell: CellId; boot: string; sequence: number } {
+    return { cell: this.id, boot: this.#boot, sequence: this.#sequence++ };
+  }
+
+  heartbeat(): void {
+    this.#bus.report("heartbeat", {
+      ...this.origin(),
+      name: this.#options.name,
+      address: "127.0.0.1",
+      virtualization: this.#options.virtualization ?? "simulated",
+      capacity: this.#options.capacity ?? { cores: 16, memoryMiB: mib(65_536), storageGiB: gib(1_000) },
+      load: this.load,
+      versions: { nano: "0.1.0" },
+      network: "user",
+      fingerprint: "UATEST",
+      problems: [],
+    });
+  }
+
+  inventory(): void {
+    this.#bus.report("inventory", { ...this.origin(), instances: this.observed() });
+  }
+
+  /** Reports one instance, as it is or as given; without one it is gone. */
+  report(id: InstanceId, observed = this.#find(id)): void {
+    this.#bus.report("instance", { ...this.origin(), id, ...(observed ? { observed } : {}) });
+  }
+
+  /** Sends a report with an origin of the test's choice. */
+  reportAs(origin: { cell: CellId; boot: string; sequence: number }, id: InstanceId, observed?: Observed): void {
+    this.#bus.report("instance", { ...origin, id, ...(observed ? { observed } : {}) });
+  }
+
+  /** Something happens to a domain, and libvirt's event says so. */
+  become(id: InstanceId, state: InstanceState): void {
+    const domain = this.domains.get(id);
+    if (domain) domain.state = state;
+    this.report(id);
+  }
+
+  /** Someone removes the domain outside Nano. */
+  vanish(id: InstanceId): void {
+    this.domains.delete(id);
+    this.report(id);
+  }
+
+  observed(): Observed[] {
+    return [...this.domains.keys()].flatMap((id) => this.#find(id) ?? []);
+  }
+
+  count(name: Command): number {
+    return this.commands.filter((command) => command.name === name).length;
+  }
+
+  #find(id: InstanceId): Observed | undefined {
+    const domain = this.domains.get(id);
+    if (!domain) return undefined;
+    const { spec, state, media, startedAt } = domain;
+    return {
+      id,
+      epoch: spec.epoch,
+      state,
+      ...(media ? { media } : {}),
+      addresses: [],
+      ...(startedAt ? { startedAt } : {}),
+      spec,
+    };
+  }
+
+  #require(id: InstanceId): { domain: Domain; observed: () => Observed } {
+    const domain = this.domains.get(id);
+    if (!domain) throw new NanoError("instance-not-found", `There is no domain ${id}`);
+    return { domain, observed: () => this.#find(id) ?? fail(id) };
+  }
+
+  async #take(name: Command, input: { id?: InstanceId; epoch?: number }): Promise<void> {
+    this.commands.push({ name, input });
+    await this.onCommand(name, input);
+    if (input.id === undefined || input.epoch === undefined) return;
+    const newest = this.#epochs.get(input.id) ?? 0;
+    if (input.epoch < newest) throw new NanoError("stale-epoch", `Epoch ${input.epoch} is older than ${newest}`);
+    this.#epochs.set(input.id, input.epoch);
+  }
+
+  #handlers(): Handlers<"cell"> {
+    return {
+      "cell.volume.fetch": async (input) => {
+        await this.#take("cell.volume.fetch", {});
+        const round = (this.#fetching.get(input.sha256) ?? 0) + 1;
+        this.#fetching.set(input.sha256, round);
+        if (round > this.fetchRounds) this.volumes.add(input.sha256);
+        const ready = this.volumes.has(input.sha256);
+        const done = ready ? input.bytes : bytes(Math.floor((input.bytes * round) / (this.fetchRounds + 1)));
+        return { ready, bytesDone: done, bytesTotal: input.bytes };
+      },
+      "cell.disk.create": async (input) => {
+        await this.#take("cell.disk.create", input);
+        if (input.base !== undefined && !this.volumes.has(input.base))
+          throw new NanoError("image-not-found", `No volume ${input.base}`);
+        this.disks.set(`${input.id}/${input.disk}`, {
+          sizeGiB: input.sizeGiB,
+          ...(input.base === undefined ? {} : { base: input.base }),
+        });
+        return {};
+      },
+      "cell.disk.delete": async (input) => {
+        await this.#take("cell.disk.delete", input);
+        this.disks.delete(`${input.id}/${input.disk}`);
+        return {};
+      },
+      "cell.instance.define": async (spec) => {
+        await this.#take("cell.instance.define", spec);
+        for (const { name } of spec.disks)
+          if (!this.disks.has(`${spec.id}/${name}`)) throw new NanoError("hypervisor-failed", `No disk ${name}`);
+        const before = this.domains.get(spec.id);
+        this.domains.set(spec.id, { ...(before ?? { state: "stopped" }), spec });
+        return this.#require(spec.id).observed();
+      },
+      "cell.instance.undefine": async (input) => {
+        await this.#take("cell.instance.undefine", input);
+        this.domains.delete(input.id);
+        return {};
+      },
+      "cell.instance.start": async (input) => {
+        await this.#take("cell.instance.start", input);
+        const { domain, observed } = this.#require(input.id);
+        domain.state = "running";
+        domain.startedAt ??= timestamp(Date.now());
+        if (input.media) domain.media = { id: input.media.id, name: input.media.name };
+        return observed();
+      },
+      "cell.instance.stop": async (input) => {
+        await this.#take("cell.instance.stop", input);
+        const { domain, observed } = this.#require(input.id);
+        if (input.force) {
+          domain.state = "stopped";
+          delete domain.startedAt;
+        } else if (domain.state === "running") {
+          domain.state = "stopping";
+          if (this.followsPowerButton) queueMicrotask(() => this.become(input.id, "stopped"));
+        }
+        return observed();
+      },
+      "cell.instance.reboot": async (input) => {
+        await this.#take("cell.instance.reboot", input);
+        const { domain, observed } = this.#require(input.id);
+        if (domain.state !== "running" && domain.state !== "stopping")
+          throw new NanoError("wrong-state", "It is not running");
+        domain.state = "running";
+        return observed();
+      },
+      "cell.instance.list": async () => {
+        await this.#take("cell.instance.list", {});
+        return { items: this.observed() };
+      },
+      "cell.instance.screen": async ({ id }) => {
+        if (this.#require(id).domain.state !== "running") throw new NanoError("no-screen", "It does not run");
+        return { contentType: "image/png", base64: "iVBORw0KGgo=" };
+      },
+      "cell.instance.serial": async ({ id }) => ({
+        text: `${this.#require(id).domain.spec.name} login: `,
+        truncated: false,
+      }),
+      "cell.console.open": async () => ({}),
+      "cell.console.access": async () => ({ password: "testtest" }),
+    };
+  }
+}
+
+const fail = (id: string): never => {
+  throw new Error(`The domain ${id} is gone`);
+};

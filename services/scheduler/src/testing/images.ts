@@ -1,0 +1,40 @@
+/** The part of the image service that the scheduler asks, on the real bus, for tests. */
+import type { Bus, Handlers } from "@nano/bus";
+import { decode, type ImageId, ImageIdSchema, MediaIdSchema, NanoError, Sha256Schema } from "@nano/contract";
+import { bytes } from "../units.ts";
+
+export const readyImage: ImageId = decode(ImageIdSchema, "00000000-0000-7000-8000-00000000aaaa", "Naming an image");
+export const uploadingImage: ImageId = decode(ImageIdSchema, "00000000-0000-7000-8000-00000000bbbb", "Naming an image");
+export const unknownImage: ImageId = decode(ImageIdSchema, "00000000-0000-7000-8000-00000000cccc", "Naming an image");
+export const readyMedia = decode(MediaIdSchema, "00000000-0000-7000-8000-00000000dddd", "Naming a media image");
+const sha256 = decode(Sha256Schema, "ab".repeat(32), "Naming a file");
+const gibibyte = 2 ** 30;
+
+export function serveImages(bus: Bus): void {
+  const notHere = (): never => {
+    throw new NanoError("internal", "This is not the real image service");
+  };
+  const source = { url: "http://127.0.0.1:1/blob", ticket: "test", sha256, bytes: bytes(1_000_000) };
+  const handlers: Handlers<"images"> = {
+    "image.source": ({ id }) => {
+      if (id === uploadingImage) throw new NanoError("image-not-ready", "The image is not ready");
+      if (id !== readyImage) throw new NanoError("image-not-found", `There is no image ${id}`);
+      return { ...source, name: "tiny", virtualBytes: bytes(2 * gibibyte), format: "qcow2" };
+    },
+    "media.source": ({ id }) => {
+      if (id !== readyMedia) throw new NanoError("media-not-found", `There is no media image ${id}`);
+      return { ...source, name: "rescue", format: "iso" };
+    },
+    "image.list": notHere,
+    "image.get": notHere,
+    "image.create": notHere,
+    "image.upload": notHere,
+    "image.delete": notHere,
+    "media.list": notHere,
+    "media.get": notHere,
+    "media.create": notHere,
+    "media.upload": notHere,
+    "media.delete": notHere,
+  };
+  bus.serve("images", handlers);
+}
