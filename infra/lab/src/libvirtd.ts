@@ -123,7 +123,7 @@ export async function startLibvirtd(options: LabLibvirtdOptions = {}): Promise<L
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     const running = daemon;
     if (!running) return;
-    process.kill(running.pid, signal);
+    signalTo(running.pid, signal);
     thaw();
     ending = running.wrapper.exited.then(() => {
       daemon = undefined;
@@ -135,7 +135,7 @@ export async function startLibvirtd(options: LabLibvirtdOptions = {}): Promise<L
   const thaw = (): void => {
     if (!daemon) return;
     daemon.wrapper.kill("SIGCONT");
-    process.kill(daemon.pid, "SIGCONT");
+    signalTo(daemon.pid, "SIGCONT");
   };
 
   const stop = (): Promise<void> => {
@@ -171,7 +171,7 @@ export async function startLibvirtd(options: LabLibvirtdOptions = {}): Promise<L
     start,
     kill: () => end("SIGKILL"),
     freeze: () => {
-      if (daemon) process.kill(daemon.pid, "SIGSTOP");
+      if (daemon) signalTo(daemon.pid, "SIGSTOP");
     },
     thaw,
     restart: async () => {
@@ -198,6 +198,15 @@ async function accepts(socket: string): Promise<boolean> {
     return true;
   } catch {
     return false;
+  }
+}
+
+/** Sends a signal; a process that has just ended on its own needs none. */
+function signalTo(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
   }
 }
 

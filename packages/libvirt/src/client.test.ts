@@ -10,7 +10,7 @@ import { LibvirtError } from "./errors.ts";
 import { encodeFrame, FrameReader, type Header, type Message } from "./protocol/frame.ts";
 import { remoteError } from "./protocol/index.ts";
 import { Program } from "./protocol/procedure.ts";
-import { unixDialer } from "./transport/unix.ts";
+import { unixDialer } from "./transport/socket.ts";
 import type { XdrWriter } from "./xdr.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "nano-libvirt-client-"));

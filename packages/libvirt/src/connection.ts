@@ -7,8 +7,10 @@ import { type ConnectionState, Link, type ReconnectOptions, type StateListener }
 import { Network } from "./network.ts";
 import { type ArgsOf, type ParamValue, type ProcedureName, paramsToRecord, type ReturnOf } from "./protocol/index.ts";
 import { StoragePool, Volume } from "./storage.ts";
+import { openTcp, type TcpChannel } from "./transfer.ts";
+import { unixDialer } from "./transport/socket.ts";
 import { type SshOptions, sshDialer } from "./transport/ssh.ts";
-import { unixDialer } from "./transport/unix.ts";
+import type { Dialer } from "./transport/transport.ts";
 
 /** Milliseconds: the first such call after a start may probe every emulator binary. */
 const PROBING = 120_000;
@@ -57,14 +59,16 @@ export class Connection {
   readonly #link: Link;
   readonly #events: DomainEventHub;
   readonly #background: boolean;
+  readonly #dialer: Dialer;
+  readonly #connectTimeout: number;
 
   constructor(options: ConnectOptions) {
     const { uri = "qemu:///system", socket, ssh, background = false, ...rest } = options;
     this.#background = background;
     this.#events = new DomainEventHub(() => this.#link);
-    this.#link = new Link(ssh ? sshDialer(ssh) : unixDialer(socket), { ...rest, uri }, (client: RpcClient) =>
-      this.#events.attach(client),
-    );
+    this.#connectTimeout = rest.connectTimeout ?? 10_000;
+    this.#dialer = ssh ? sshDialer(ssh) : unixDialer(socket);
+    this.#link = new Link(this.#dialer, { ...rest, uri }, (client: RpcClient) => this.#events.attach(client));
   }
 
   /** For {@link connect}. */
@@ -99,6 +103,14 @@ export class Connection {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
+  }
+
+  /**
+   * A TCP connection from the daemon's machine, e.g. to the VNC server of a domain that listens on its loopback only. Through the
+   * same SSH connection when the daemon is on another machine. It does not come back by itself.
+   */
+  openTcp(port: number, host = "127.0.0.1"): Promise<TcpChannel> {
+    return openTcp(this.#dialer, host, port, this.#connectTimeout);
   }
 
   /** Any procedure of the table, by name, for what has no method. */

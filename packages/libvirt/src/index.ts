@@ -35,5 +35,5 @@ export {
   type VolumeType,
 } from "./states.ts";
 export { StoragePool, Volume } from "./storage.ts";
-export type { ByteSource, Console, TransferOptions } from "./transfer.ts";
+export type { ByteSource, Console, TcpChannel, TransferOptions } from "./transfer.ts";
 export { fingerprint, type SshOptions } from "./transport/ssh.ts";

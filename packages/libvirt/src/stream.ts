@@ -9,6 +9,7 @@
  */
 
 import { LibvirtError } from "./errors.ts";
+import { Inbox } from "./inbox.ts";
 import {
   encodeFrame,
   encodeStreamPrefix,
@@ -19,8 +20,6 @@ import {
 } from "./protocol/frame.ts";
 import type { Transport } from "./transport/transport.ts";
 
-/** Reading stops above this many unread bytes, and goes on when half of them are read. */
-const UNREAD_MAX = 2 * 1024 * 1024;
 /** How long the daemon may take to confirm the end of a stream, in milliseconds: it may have to write out what is buffered. */
 const FINISH_TIMEOUT = 120_000;
 
@@ -37,14 +36,9 @@ export class RpcStream {
   readonly name: string;
   readonly #transport: Transport;
   readonly #identity: StreamIdentity;
-  readonly #unread: Uint8Array[] = [];
-  #unreadBytes = 0;
-  #paused = false;
-  /** The daemon has sent all it had. */
-  #ended = false;
+  readonly #inbox: Inbox;
   /** Why nothing more can be sent or received; `"finished"` after an orderly end. */
   #over: LibvirtError | "finished" | undefined;
-  #reader: PromiseWithResolvers<void> | undefined;
   #confirmation: PromiseWithResolvers<void> | undefined;
   #interrupt: ((error: LibvirtError) => void) | undefined;
 
@@ -52,6 +46,7 @@ export class RpcStream {
     this.name = name;
     this.#transport = transport;
     this.#identity = identity;
+    this.#inbox = new Inbox(transport);
   }
 
   /**
@@ -70,22 +65,8 @@ export class RpcStream {
   }
 
   /** The next bytes from the daemon, or undefined when there will be none. One reader at a time. */
-  async read(): Promise<Uint8Array | undefined> {
-    for (;;) {
-      const chunk = this.#unread.shift();
-      if (chunk) {
-        this.#unreadBytes -= chunk.length;
-        if (this.#paused && this.#unreadBytes <= UNREAD_MAX / 2) {
-          this.#paused = false;
-          this.#transport.resume();
-        }
-        return chunk;
-      }
-      if (this.#over instanceof LibvirtError) throw this.#over;
-      if (this.#ended || this.#over) return undefined;
-      this.#reader ??= Promise.withResolvers<void>();
-      await this.#reader.promise;
-    }
+  read(): Promise<Uint8Array | undefined> {
+    return this.#inbox.read();
   }
 
   /** Waits for `work` of somebody else (the source of an upload), but not longer than the stream lives. One at a time. */
@@ -137,17 +118,12 @@ export class RpcStream {
       this.#over = "finished";
       this.#identity.release();
       this.#confirmation?.resolve();
+      this.#inbox.end();
     } else if (payload.length === 0) {
-      this.#ended = true;
+      this.#inbox.end();
     } else {
-      this.#unread.push(payload);
-      this.#unreadBytes += payload.length;
-      if (!this.#paused && this.#unreadBytes > UNREAD_MAX) {
-        this.#paused = true;
-        this.#transport.pause();
-      }
+      this.#inbox.push(payload);
     }
-    this.#wakeReader();
   }
 
   /** The daemon reported an error, or the connection ended. */
@@ -155,17 +131,9 @@ export class RpcStream {
     if (this.#over) return;
     this.#over = error;
     this.#identity.release();
-    // What arrived before the error is of no use without the rest.
-    this.#unread.length = 0;
-    this.#unreadBytes = 0;
+    this.#inbox.fail(error);
     this.#confirmation?.reject(error);
     this.#interrupt?.(error);
-    this.#wakeReader();
-  }
-
-  #wakeReader(): void {
-    this.#reader?.resolve();
-    this.#reader = undefined;
   }
 
   #throwIfOver(): void {

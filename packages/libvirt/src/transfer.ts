@@ -2,9 +2,11 @@
 
 import type { CallOptions } from "./client.ts";
 import { LibvirtError } from "./errors.ts";
+import { Inbox } from "./inbox.ts";
 import type { Link } from "./link.ts";
 import type { ArgsOf, ProcedureName, ReturnOf } from "./protocol/index.ts";
 import type { RpcStream } from "./stream.ts";
+import type { Dialer, Transport } from "./transport/transport.ts";
 
 /** Anything bytes come out of: a `ReadableStream`, an async generator, `[bytes]`. */
 export type ByteSource = AsyncIterable<Uint8Array> | Iterable<Uint8Array> | ReadableStream<Uint8Array>;
@@ -137,6 +139,42 @@ export async function openConsole<N extends ProcedureName>(
     { highWaterMark: 0 },
   );
   return { readable, write: (bytes) => stream.write(bytes), close };
+}
+
+/** A TCP connection made on the daemon's machine: through SSH, or from here when the daemon is here. */
+export interface TcpChannel {
+  /** Reading slowly makes the other side wait. */
+  readonly readable: ReadableStream<Uint8Array>;
+  /** Resolves when the bytes are with the kernel. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Idempotent. */
+  close(): void;
+}
+
+export async function openTcp(dialer: Dialer, host: string, port: number, timeout: number): Promise<TcpChannel> {
+  let transport: Transport | undefined;
+  const inbox = new Inbox({ pause: () => transport?.pause(), resume: () => transport?.resume() });
+  const listener = {
+    data: (chunk: Uint8Array) => inbox.push(chunk),
+    closed: (cause?: Error) => {
+      if (cause) inbox.fail(new LibvirtError("CONNECTION_LOST", `the connection to ${host}:${port} broke`, { cause }));
+      else inbox.end();
+    },
+  };
+  const open = await dialer.dialTcp(listener, host, port, { timeout });
+  transport = open;
+  const readable = new ReadableStream<Uint8Array>(
+    {
+      pull: async (controller) => {
+        const chunk = await inbox.read();
+        if (chunk) controller.enqueue(chunk);
+        else controller.close();
+      },
+      cancel: () => open.close(),
+    },
+    { highWaterMark: 0 },
+  );
+  return { readable, write: async (bytes) => open.write(bytes), close: () => open.close() };
 }
 
 function iterate(source: ByteSource): AsyncIterator<Uint8Array> | Iterator<Uint8Array> {

@@ -70,6 +70,31 @@ test("calls, events and streams work as on a local socket", async () => {
   expect(received.digest("hex")).toBe(sent.digest("hex"));
 });
 
+test.each(["ssh", "local"])("a TCP connection from the daemon's machine (%s)", async (way) => {
+  const received: Buffer[] = [];
+  const server = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      open: (socket) => void socket.write("RFB 003.008\n"),
+      data: (socket, chunk) => {
+        received.push(chunk);
+        if (Buffer.concat(received).length === 300_000) socket.end("bye");
+      },
+    },
+  });
+  await using connection = await connect({
+    uri: "test:///default",
+    ...(way === "ssh" ? { ssh: ssh() } : { socket: lab.socket }),
+  });
+  const channel = await connection.openTcp(server.port);
+  await channel.write(new Uint8Array(300_000).fill(7));
+  expect(await new Response(channel.readable).text()).toBe("RFB 003.008\nbye");
+  channel.close();
+  server.stop(true);
+  expect((await failure(connection.openTcp(server.port))).code).toBe("CONNECT_FAILED");
+});
+
 describe("is refused with its reason", () => {
   test("another host key than the pinned one, before we authenticate", async () => {
     const wrong = `SHA256:${"A".repeat(43)}`;

@@ -45,17 +45,40 @@ class SshDialer implements Dialer {
   }
 
   async dial(listener: TransportListener, options: { timeout: number }): Promise<Transport> {
+    const path = this.#options.socket ?? "/run/libvirt/libvirt-sock";
+    return this.#open(
+      listener,
+      options,
+      `${path}: is libvirtd running there, and does sshd allow forwarding?`,
+      (client, done) => client.openssh_forwardOutStreamLocal(path, done),
+    );
+  }
+
+  async dialTcp(
+    listener: TransportListener,
+    host: string,
+    port: number,
+    options: { timeout: number },
+  ): Promise<Transport> {
+    return this.#open(listener, options, `${host}:${port}`, (client, done) =>
+      client.forwardOut("127.0.0.1", 0, host, port, done),
+    );
+  }
+
+  async #open(
+    listener: TransportListener,
+    options: { timeout: number },
+    where: string,
+    forward: (client: Client, done: (cause: Error | undefined, channel: ClientChannel) => void) => void,
+  ): Promise<Transport> {
     this.#client ??= this.#connect(options.timeout);
     const client = await this.#client;
-    const path = this.#options.socket ?? "/run/libvirt/libvirt-sock";
-    const channel = await new Promise<ClientChannel>((resolve, reject) => {
-      client.openssh_forwardOutStreamLocal(path, (cause, opened) => {
-        if (!cause) return resolve(opened);
-        const why = `${this.target} does not connect us to ${path}: is libvirtd running there, and does sshd allow forwarding?`;
-        reject(new LibvirtError("CONNECT_FAILED", why, { cause }));
-      });
+    const { promise, resolve, reject } = Promise.withResolvers<ClientChannel>();
+    forward(client, (cause, channel) => {
+      if (!cause) return resolve(channel);
+      reject(new LibvirtError("CONNECT_FAILED", `${this.target} does not connect us to ${where}`, { cause }));
     });
-    return new SshTransport(channel, listener);
+    return new SshTransport(await promise, listener);
   }
 
   close(): void {

@@ -24,6 +24,8 @@ export interface Dialer {
   /** Where it leads, for messages: a path, or `user@host:port`. Never a secret. */
   readonly target: string;
   dial(listener: TransportListener, options: { timeout: number }): Promise<Transport>;
+  /** A TCP connection from the daemon's machine to `host` and `port`, as seen there. */
+  dialTcp(listener: TransportListener, host: string, port: number, options: { timeout: number }): Promise<Transport>;
   /** Ends what all transports share (an SSH connection). */
   close(): void;
 }

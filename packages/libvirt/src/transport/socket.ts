@@ -4,14 +4,22 @@ import type { Dialer, Transport, TransportListener } from "./transport.ts";
 
 /** A dialer for the unix socket at `path`, by default the one of a system's libvirtd. */
 export function unixDialer(path = "/run/libvirt/libvirt-sock"): Dialer {
-  return { target: path, dial: (listener) => UnixTransport.connect(path, listener), close: () => {} };
+  return {
+    target: path,
+    dial: (listener) =>
+      SocketTransport.connect({ unix: path }, listener, `${path}: is libvirtd running, and may we open its socket?`),
+    dialTcp: (listener, hostname, port) => SocketTransport.connect({ hostname, port }, listener, `${hostname}:${port}`),
+    close: () => {},
+  };
 }
+
+type Address = { unix: string } | { hostname: string; port: number };
 
 /**
  * Bun's `socket.write` takes what fits into the kernel's buffer and returns how much that was; the rest is ours to offer again when
  * `drain` is called. Writes therefore queue here, in order.
  */
-class UnixTransport implements Transport {
+class SocketTransport implements Transport {
   readonly #listener: TransportListener;
   #socket: Socket | undefined;
   readonly #queue: { bytes: Uint8Array; sent: number; done: () => void }[] = [];
@@ -21,26 +29,20 @@ class UnixTransport implements Transport {
     this.#listener = listener;
   }
 
-  static async connect(path: string, listener: TransportListener): Promise<Transport> {
-    const transport = new UnixTransport(listener);
+  static async connect(address: Address, listener: TransportListener, where: string): Promise<Transport> {
+    const transport = new SocketTransport(listener);
     try {
-      transport.#socket = await Bun.connect({
-        unix: path,
-        socket: {
-          data: (_socket, chunk) => listener.data(chunk),
-          drain: () => transport.#flush(),
-          close: (_socket, error) => transport.#end(error),
-          error: (_socket, error) => transport.#end(error),
-        },
-      });
+      const socket = {
+        data: (_socket: Socket, chunk: Uint8Array) => listener.data(chunk),
+        drain: () => transport.#flush(),
+        close: (_socket: Socket, error?: Error) => transport.#end(error),
+        error: (_socket: Socket, error: Error) => transport.#end(error),
+      };
+      transport.#socket = await ("unix" in address
+        ? Bun.connect({ unix: address.unix, socket })
+        : Bun.connect({ hostname: address.hostname, port: address.port, socket }));
     } catch (cause) {
-      throw new LibvirtError(
-        "CONNECT_FAILED",
-        `cannot connect to ${path}: is libvirtd running, and may we open its socket?`,
-        {
-          cause,
-        },
-      );
+      throw new LibvirtError("CONNECT_FAILED", `cannot connect to ${where}`, { cause });
     }
     return transport;
   }
