@@ -7,7 +7,7 @@ import { startTestBus, type TestBus } from "@nano/bus/testing";
 import { type Log, operationOf, ownedBy, silentLog } from "@nano/contract";
 import { type Gateway, type GatewayParts, start } from "./main.ts";
 
-type Echo = "scheduler" | "images";
+type Echo = "scheduler" | "images" | "cell";
 /** Owners that answer each operation's example: real peers on the real bus, with nothing behind them. */
 export const echo = <O extends Echo>(owner: O, own: Partial<Handlers<O>> = {}): Handlers<O> => {
   const handlers = ownedBy(owner).map((name) => [name, () => operationOf(name).example.output]);

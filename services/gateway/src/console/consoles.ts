@@ -216,8 +216,12 @@ export class Consoles {
 
   #end(console: Console, code: number, reason: string): void {
     this.#forget(console);
-    console.sockets.browser?.close(code, reason);
-    console.sockets.cell?.close(code, reason);
+    const { browser, cell } = console.sockets;
+    // Taken out first: a socket's `close` comes while we are still here, and would end the other one for another reason.
+    delete console.sockets.browser;
+    delete console.sockets.cell;
+    browser?.close(code, reason);
+    cell?.close(code, reason);
   }
 
   #forget(console: Console): void {
