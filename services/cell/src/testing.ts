@@ -29,19 +29,25 @@ export const until = async <T>(look: () => T | undefined | false | Promise<T | u
   }
 };
 
+/** Resolves when it is open. */
+export const openHypervisor = async (config: LibvirtConfig, log: Log): Promise<LibvirtHypervisor> => {
+  const hypervisor = new LibvirtHypervisor(config, { clock: systemClock, log });
+  const isOpen = new Promise<void>((resolve) => {
+    hypervisor.onChange((id) => id === undefined && resolve());
+  });
+  await hypervisor.start();
+  await isOpen;
+  return hypervisor;
+};
+
 export const startLabHost = async (): Promise<LabHost> => {
   const lab = await startLibvirtd();
   const opened: LibvirtHypervisor[] = [];
   return {
     lab,
     open: async (log = silentLog) => {
-      const hypervisor = new LibvirtHypervisor(labConfig(lab), { clock: systemClock, log });
+      const hypervisor = await openHypervisor(labConfig(lab), log);
       opened.push(hypervisor);
-      const isOpen = new Promise<void>((resolve) => {
-        hypervisor.onChange((id) => id === undefined && resolve());
-      });
-      await hypervisor.start();
-      await isOpen;
       return hypervisor;
     },
     [Symbol.asyncDispose]: async () => {

@@ -40,6 +40,7 @@ export async function* download(options: DownloadOptions): AsyncGenerator<Uint8A
   let failures = 0;
   while (offset < bytes) {
     const before = offset;
+    let cause: unknown = new Error("the file ended early");
     try {
       for await (const chunk of connection(options.source(), offset, signal, silenceMs)) {
         offset += chunk.length;
@@ -51,14 +52,13 @@ export async function* download(options: DownloadOptions): AsyncGenerator<Uint8A
     } catch (error) {
       if (error instanceof NanoError) throw error;
       signal.throwIfAborted();
-      failures = offset > before ? 1 : failures + 1;
-      if (failures >= attempts)
-        throw new NanoError("unavailable", "The image service does not deliver the file", { cause: error });
+      cause = error;
     }
-    if (offset < bytes) {
-      if (offset === before && failures === 0) failures = 1;
-      await Bun.sleep(pauseMs * 2 ** Math.max(0, failures - 1));
-    }
+    if (offset === bytes) break;
+    failures = offset > before ? 1 : failures + 1;
+    if (failures >= attempts)
+      throw new NanoError("unavailable", "The image service does not deliver the file", { cause });
+    await Bun.sleep(pauseMs * 2 ** (failures - 1));
   }
   if (hash.digest("hex") !== options.sha256) throw mismatch("The file's bytes do not have the promised SHA-256");
 }
