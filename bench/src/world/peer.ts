@@ -1,0 +1,54 @@
+/** Peers as processes of their own, as the services are: they share neither our event loop nor our heap. */
+import { join } from "node:path";
+import { freePort } from "@nano/bus/testing";
+
+export interface Peer extends AsyncDisposable {
+  readonly pid: number;
+  /** Its first line: mostly the port it listens on. */
+  readonly said: string;
+}
+
+/** Starts `peers/<name>.ts` and waits for its first line. */
+export const startPeer = (name: string, ...args: readonly string[]): Promise<Peer> =>
+  begin([process.execPath, join(import.meta.dir, "../peers", `${name}.ts`), ...args]);
+
+/** A nats-server without identities, permissions or a stream. */
+export async function startBareNats(): Promise<Peer & { readonly url: string }> {
+  const port = await freePort();
+  const server = Bun.spawn(["nats-server", "-a", "127.0.0.1", "-p", String(port)], {
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "ignore",
+  });
+  while (!(await accepts(port))) {
+    if (server.exitCode !== null) throw new Error(`nats-server exited with ${server.exitCode}`);
+    await Bun.sleep(10);
+  }
+  return { pid: server.pid, said: "", url: `nats://127.0.0.1:${port}`, [Symbol.asyncDispose]: () => end(server) };
+}
+
+async function begin(argv: readonly string[]): Promise<Peer> {
+  const peer = Bun.spawn([...argv], { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
+  const decoder = new TextDecoder();
+  let said = "";
+  for await (const chunk of peer.stdout) {
+    said += decoder.decode(chunk, { stream: true });
+    if (said.includes("\n")) break;
+  }
+  if (!said.includes("\n")) throw new Error(`${argv.join(" ")} ended before it was ready`);
+  return { pid: peer.pid, said: said.trim(), [Symbol.asyncDispose]: () => end(peer) };
+}
+
+async function end(process: Bun.Subprocess): Promise<void> {
+  process.kill();
+  await process.exited;
+}
+
+async function accepts(port: number): Promise<boolean> {
+  try {
+    (await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } })).end();
+    return true;
+  } catch {
+    return false;
+  }
+}

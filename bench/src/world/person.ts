@@ -1,0 +1,16 @@
+/** A person of a bench's zone: its administrator, with a bearer for the REST API. */
+import type { Settings } from "@nano/nanoctl/config";
+
+/** Creates the first administrator and logs in. @returns the `Authorization` header of everything they ask */
+export async function becomeAdministrator(settings: Settings): Promise<{ authorization: string }> {
+  const answer = await fetch(`${settings.urls.gateway}/api/v2/setup`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ name: "bench", password: crypto.randomUUID() }),
+  });
+  const made: unknown = await answer.json();
+  if (typeof made !== "object" || made === null || !("session" in made)) {
+    throw new Error(`the gateway did not take the first administrator: ${JSON.stringify(made)}`);
+  }
+  return { authorization: `Bearer ${String(made.session)}` };
+}

@@ -1,0 +1,115 @@
+/**
+ * A whole Nano of a bench's own: started by `nanoctl up` and ended by `nanoctl down`, as a person does it, on ports and in directories
+ * that nobody else uses, with a libvirtd of its own.
+ */
+import { join } from "node:path";
+import type { Bus } from "@nano/bus";
+import { freePort } from "@nano/bus/testing";
+import { type LabLibvirtd, startLibvirtd } from "@nano/lab";
+import { checkout, paths, readSettings, type Settings } from "@nano/nanoctl/config";
+import { operatorBus } from "@nano/nanoctl/health";
+import { askStatus, type Status } from "@nano/nanoctl/supervise/control";
+
+export interface ZoneOptions {
+  /** Its data directory; short, because a unix socket's path has to fit. */
+  readonly directory: string;
+  readonly compact?: boolean;
+  /** Simulated cells beside the real one. */
+  readonly simulatedCells?: number;
+  /** The bench's own, when it outlives the zone. */
+  readonly lab?: LabLibvirtd;
+}
+
+export interface Zone extends AsyncDisposable {
+  readonly settings: Settings;
+  readonly lab: LabLibvirtd;
+  /** Seconds from typing `nanoctl up` to its end: everything answers. */
+  readonly startSeconds: number;
+  /** With the operator's credentials. */
+  readonly bus: Bus;
+  status(): Promise<Status>;
+}
+
+export async function startZone(options: ZoneOptions): Promise<Zone> {
+  const lab = options.lab ?? (await startLibvirtd());
+  const environment = await environmentOf(options.directory, lab);
+  const settings = readSettings(environment);
+  const down = async (): Promise<void> => {
+    try {
+      await nanoctl(environment, ["down"]);
+    } finally {
+      if (!options.lab) await lab.stop();
+    }
+  };
+  try {
+    const began = Bun.nanoseconds();
+    const simulated = options.simulatedCells ? ["--sim", String(options.simulatedCells)] : [];
+    await nanoctl(environment, ["up", ...(options.compact ? ["--compact"] : []), ...simulated]);
+    const startSeconds = (Bun.nanoseconds() - began) / 1e9;
+    const bus = await operatorBus(settings);
+    await untilThereIsRoom(bus);
+    return {
+      settings,
+      lab,
+      startSeconds,
+      bus,
+      status: async () => {
+        const status = await askStatus(paths(settings).control);
+        if (!status) throw new Error("the bench's zone does not answer");
+        return status;
+      },
+      async [Symbol.asyncDispose]() {
+        await bus.close();
+        await down();
+      },
+    };
+  } catch (error) {
+    await down();
+    throw error;
+  }
+}
+
+const ports = ["NANO_NATS_PORT", "NANO_WEB_PORT", "NANO_IMAGES_PORT", "NANO_REST_PORT", "NANO_DISCOVERY_PORT"] as const;
+
+async function environmentOf(directory: string, lab: LabLibvirtd): Promise<Record<string, string>> {
+  const free: Record<string, string> = {};
+  for (const name of ports) free[name] = String(await freePort());
+  return {
+    PATH: process.env.PATH ?? "",
+    HOME: process.env.HOME ?? "/",
+    NANO_DATA: join(directory, "data"),
+    // Two zones of one domain on one machine would hear each other's announcements.
+    NANO_DOMAIN: `bench-${crypto.randomUUID().slice(0, 8)}`,
+    NANO_LIBVIRT_SOCKET: lab.socket,
+    NANO_CELL_STORAGE: join(lab.storage, "pool"),
+    NANO_CELL_NAME: "bench",
+    NANO_LOG: "warn",
+    ...free,
+  };
+}
+
+/** A cell is online a moment before it knows what its host has. */
+async function untilThereIsRoom(bus: Bus): Promise<void> {
+  for (let patience = 500; patience > 0; patience--) {
+    const { items } = await bus.call("pool.list", {});
+    if (items.some(({ capacity }) => capacity.cores > 0)) return;
+    await Bun.sleep(20);
+  }
+  throw new Error("the zone's cell never told what its host has");
+}
+
+async function nanoctl(environment: Record<string, string>, words: readonly string[]): Promise<void> {
+  const started = Bun.spawn([process.execPath, "infra/nanoctl/src/main.ts", ...words], {
+    cwd: checkout,
+    env: environment,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [output, complaint, code] = await Promise.all([
+    new Response(started.stdout).text(),
+    new Response(started.stderr).text(),
+    started.exited,
+  ]);
+  if (code !== 0) throw new Error(`nanoctl ${words.join(" ")} exited with ${code}:\n${output}${complaint}`);
+}
