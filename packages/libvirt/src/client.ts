@@ -110,9 +110,7 @@ export class RpcClient {
    * ```
    */
   call<N extends ProcedureName>(name: N, args: ArgsOf<N>, options: CallOptions = {}): Promise<ReturnOf<N>> {
-    // `procedures[name]` is declared with exactly these types; TypeScript does not follow an indexed union that far.
-    const procedure = procedures[name] as unknown as Procedure<ArgsOf<N>, ReturnOf<N>>;
-    return this.invoke(name, procedure, args, options).result;
+    return this.invoke(name, procedures[name], args, options).result;
   }
 
   /** Like {@link call}, for a procedure that opens a stream: the stream is there as soon as the daemon has agreed. */
@@ -121,7 +119,7 @@ export class RpcClient {
     args: ArgsOf<N>,
     options: CallOptions = {},
   ): Promise<{ result: ReturnOf<N>; stream: RpcStream }> {
-    const procedure = procedures[name] as unknown as Procedure<ArgsOf<N>, ReturnOf<N>>;
+    const procedure: Procedure<ArgsOf<N>, ReturnOf<N>> = procedures[name];
     if (this.#end || !this.#transport) throw this.#reason(name);
     const { serial, result } = this.invoke(name, procedure, args, options);
     // Made before the answer: the first data may come in the same chunk as the answer does.

@@ -54,9 +54,12 @@ export class RpcStream {
    * more than that in memory. The bytes must not be changed before.
    */
   async write(bytes: Uint8Array): Promise<void> {
-    for (let offset = 0; offset < bytes.length; offset += STREAM_PAYLOAD_MAX) {
+    // Packets of equal size: a usual chunk of 256 KiB is 24 bytes over the limit, and a packet costs the daemon the same whatever is in it.
+    const packets = Math.ceil(bytes.length / STREAM_PAYLOAD_MAX);
+    const size = Math.ceil(bytes.length / packets);
+    for (let offset = 0; offset < bytes.length; offset += size) {
       this.#throwIfOver();
-      const part = bytes.length <= STREAM_PAYLOAD_MAX ? bytes : bytes.subarray(offset, offset + STREAM_PAYLOAD_MAX);
+      const part = packets === 1 ? bytes : bytes.subarray(offset, offset + size);
       void this.#transport.write(encodeStreamPrefix(this.#header(MessageStatus.continue), part.length));
       const sent = this.#transport.write(part);
       if (sent) await sent;
