@@ -10,3 +10,6 @@ mkdir -m 0755 /run/sshd
 /usr/sbin/sshd -D -e -f "$dir/sshd_config" &
 trap : CHLD
 while read -r _; do :; done
+
+kill -KILL -1 2>/dev/null || true
+rm -rf "$dir"

@@ -27,53 +27,55 @@ export async function startSshd(): Promise<LabSshd> {
   if (!(await Bun.file("/usr/sbin/sshd").exists())) {
     throw new Error("no /usr/sbin/sshd on this machine: install openssh-server (`nanoctl test` does)");
   }
+  // sshd cannot choose a free port itself; between our choice and its use somebody else may take it, so we try again.
+  for (let attempt = 1; ; attempt++) {
+    const sshd = await startOn(freePort());
+    if (typeof sshd !== "string") return sshd;
+    if (attempt === 5 || !sshd.includes("Address already in use")) throw new Error(`sshd did not start: ${sshd}`);
+  }
+}
+
+/** The server, or what sshd said instead. */
+async function startOn(port: number): Promise<LabSshd | string> {
   const dir = await mkdtemp(join(tmpdir(), "nano-lab-sshd-"));
   for (const name of ["host_key", "client_key"]) {
     await Bun.$`ssh-keygen -q -t ed25519 -N ${""} -C ${name} -f ${join(dir, name)}`.quiet();
   }
   const hostPublic = (await Bun.file(join(dir, "host_key.pub")).text()).split(" ")[1] ?? "";
   const digest = createHash("sha256").update(Buffer.from(hostPublic, "base64")).digest("base64");
-
-  // sshd cannot choose a free port itself; between our choice and its use somebody else may take it, so we try again.
-  for (let attempt = 1; ; attempt++) {
-    const port = freePort();
-    writeFileSync(join(dir, "sshd_config"), config(dir, port));
-    const server = Bun.spawn(
-      [
-        ...["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"],
-        ...["bash", join(import.meta.dir, "sshd.sh"), dir],
-      ],
-      { stdin: "pipe", stdout: "ignore", stderr: "pipe" },
-    );
-    let stopped: Promise<void> | undefined;
-    const stop = (): Promise<void> => {
-      stopped ??= (async () => {
-        await server.stdin.end();
-        await server.exited;
-        await rm(dir, { recursive: true, force: true });
-      })();
-      return stopped;
-    };
-    const output = await untilListening(server.stderr);
-    if (output === undefined) {
-      return {
-        host: "127.0.0.1",
-        port,
-        username: "root",
-        privateKey: await Bun.file(join(dir, "client_key")).text(),
-        hostKey: `SHA256:${digest.replace(/=+$/, "")}`,
-        stop,
-        [Symbol.asyncDispose]: stop,
-      };
-    }
-    if (attempt < 5 && output.includes("Address already in use")) {
+  const privateKey = await Bun.file(join(dir, "client_key")).text();
+  writeFileSync(join(dir, "sshd_config"), config(dir, port));
+  const server = Bun.spawn(
+    [
+      ...["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"],
+      ...["bash", join(import.meta.dir, "sshd.sh"), dir],
+    ],
+    { stdin: "pipe", stdout: "ignore", stderr: "pipe" },
+  );
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopped ??= (async () => {
+      // Closing the pipe makes sshd.sh end the server and remove the files.
       await server.stdin.end();
       await server.exited;
-      continue;
-    }
+      await rm(dir, { recursive: true, force: true });
+    })();
+    return stopped;
+  };
+  const output = await untilListening(server.stderr);
+  if (output !== undefined) {
     await stop();
-    throw new Error(`sshd did not start: ${output}`);
+    return output;
   }
+  return {
+    host: "127.0.0.1",
+    port,
+    username: "root",
+    privateKey,
+    hostKey: `SHA256:${digest.replace(/=+$/, "")}`,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
 }
 
 function config(dir: string, port: number): string {

@@ -237,7 +237,7 @@ describe("keepalive", () => {
         socket.write(encodeFrame({ ...header, procedure: 2 }));
         if (++pings === 8) socket.write(reply({ ...header, program: 0x2000_8086, serial: 1 }, hostname("slow")));
       },
-      { keepalive: { interval: 5, count: 2 } },
+      { keepalive: { interval: 30, count: 4 } },
     );
     expect(await client.call("connectGetHostname", {})).toEqual({ hostname: "slow" });
   });

@@ -182,10 +182,10 @@ describe("when the daemon goes away", () => {
     await using watchful = await connect({
       socket: own.socket,
       uri: "test:///default",
-      keepalive: { interval: 20, count: 2 },
+      keepalive: { interval: 150, count: 3 },
       reconnect: { min: 5, max: 20 },
-      connectTimeout: 500,
-      callTimeout: 500,
+      connectTimeout: 2_000,
+      callTimeout: 5_000,
     });
     own.freeze();
     expect(await codeOf(watchful.getHostname({ timeout: 0 }))).toBe("CONNECTION_LOST");
