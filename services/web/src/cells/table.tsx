@@ -1,0 +1,127 @@
+import type { Cell } from "@nano/contract";
+import type { Visit } from "../http/visit.ts";
+import { to } from "../paths.ts";
+import { formatCount, formatGiB, formatMiB, share } from "../text/format.ts";
+import { CellBadge } from "../view/badges.tsx";
+import { Bar } from "../view/charts.tsx";
+import { Icon } from "../view/icons.tsx";
+
+const Load = ({
+  percent,
+  reserved,
+  label,
+  text,
+}: {
+  percent: number;
+  reserved?: number;
+  label: string;
+  text: string;
+}) => (
+  <div class="cell-load">
+    <Bar percent={percent} label={label} {...(reserved === undefined ? {} : { reserved })} />
+    <span class="quiet num" safe>
+      {text}
+    </span>
+  </div>
+);
+
+export const CellTable = ({ visit, cells }: { visit: Visit; cells: readonly Cell[] }) => {
+  const { t } = visit;
+  return (
+    <div class="table-wrap">
+      <table class="table">
+        <thead>
+          <tr>
+            <th scope="col" safe>
+              {t("Cell")}
+            </th>
+            <th scope="col" safe>
+              {t("Status")}
+            </th>
+            <th scope="col" safe>
+              {t("CPU")}
+            </th>
+            <th scope="col" safe>
+              {t("Memory")}
+            </th>
+            <th scope="col" safe>
+              {t("Storage")}
+            </th>
+            <th scope="col" safe>
+              {t("Instances")}
+            </th>
+            <th scope="col" class="wide-only" safe>
+              {t("Virtualization")}
+            </th>
+            <th scope="col" class="wide-only" safe>
+              {t("Version")}
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {cells.map((cell) => (
+            <tr id={`cell-${cell.id}`}>
+              <td data-label={t("Cell")}>
+                <a class="strong" href={to.cell(cell.id)} safe>
+                  {cell.name}
+                </a>
+                {cell.problems.length > 0 ? (
+                  <span
+                    class="text-warn"
+                    title={
+                      cell.problems.length === 1
+                        ? t("1 problem")
+                        : t("{count} problems", { count: cell.problems.length })
+                    }
+                  >
+                    <Icon name="warning" />
+                  </span>
+                ) : null}
+                <span class="sub" safe>
+                  {cell.address}
+                </span>
+              </td>
+              <td data-label={t("Status")}>
+                <CellBadge visit={visit} cell={cell} />
+              </td>
+              <td data-label={t("CPU")}>
+                <Load
+                  percent={cell.load.cpuPercent}
+                  label={t("CPU")}
+                  text={`${cell.load.cpuPercent.toFixed(0)} % · ${cell.capacity.cores} ${t("cores")}`}
+                />
+              </td>
+              <td data-label={t("Memory")}>
+                <Load
+                  percent={share(cell.load.memoryUsedMiB, cell.capacity.memoryMiB)}
+                  reserved={share(cell.reserved.memoryMiB, cell.capacity.memoryMiB)}
+                  label={t("Memory")}
+                  text={`${formatMiB(cell.load.memoryUsedMiB)} / ${formatMiB(cell.capacity.memoryMiB)}`}
+                />
+              </td>
+              <td data-label={t("Storage")}>
+                <Load
+                  percent={share(cell.load.storageUsedGiB, cell.capacity.storageGiB)}
+                  reserved={share(cell.reserved.storageGiB, cell.capacity.storageGiB)}
+                  label={t("Storage")}
+                  text={`${formatGiB(cell.load.storageUsedGiB)} / ${formatGiB(cell.capacity.storageGiB)}`}
+                />
+              </td>
+              <td data-label={t("Instances")} class="num">
+                <span safe>{`${formatCount(cell.instances.running)} / ${formatCount(cell.instances.total)}`}</span>
+              </td>
+              <td class="wide-only" data-label={t("Virtualization")}>
+                <span class={`chip chip-${cell.virtualization}`} safe>
+                  {visit.word(cell.virtualization)}
+                </span>
+              </td>
+              <td class="wide-only quiet" data-label={t("Version")} safe>
+                {cell.versions.nano}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+};

@@ -1,0 +1,43 @@
+/** Forms as browsers send them (WHATWG URL-encoded), decoded with bounds. */
+import { NanoError } from "@nano/contract";
+
+const maxFormBytes = 64 * 1024;
+const maxFields = 512;
+
+/** What was typed, by name; a name may come more than once. Never trimmed away silently: a handler says what it does with it. */
+export interface Form {
+  /** Without the blanks around it. */
+  text(name: string): string;
+  /** Exactly as typed: for passwords. */
+  raw(name: string): string;
+  all(name: string): string[];
+  has(name: string): boolean;
+  /** A whole number; `NaN` for anything else, so that the owner's check refuses it and the form shows it. */
+  number(name: string): number;
+}
+
+export const formOf = (values: URLSearchParams): Form => ({
+  text: (name) => (values.get(name) ?? "").trim(),
+  raw: (name) => values.get(name) ?? "",
+  all: (name) => values.getAll(name).map((value) => value.trim()),
+  has: (name) => values.has(name),
+  number: (name) => {
+    const text = (values.get(name) ?? "").trim();
+    return /^-?\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  },
+});
+
+/** @throws NanoError `unsupported-media-type`, `payload-too-large`, `malformed-request` */
+export const readForm = async (request: Request): Promise<Form> => {
+  const type = (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase();
+  if (type !== "application/x-www-form-urlencoded")
+    throw new NanoError("unsupported-media-type", "The portal's forms are sent as application/x-www-form-urlencoded");
+  if (Number(request.headers.get("content-length") ?? 0) > maxFormBytes)
+    throw new NanoError("payload-too-large", `A form is ${maxFormBytes / 1024} KiB at most`);
+  const text = await request.text();
+  if (text.length > maxFormBytes)
+    throw new NanoError("payload-too-large", `A form is ${maxFormBytes / 1024} KiB at most`);
+  const values = new URLSearchParams(text);
+  if (values.size > maxFields) throw new NanoError("malformed-request", `A form has ${maxFields} fields at most`);
+  return formOf(values);
+};

@@ -1,0 +1,65 @@
+/** What every answer carries, and what every change is checked for. */
+import { NanoError } from "@nano/contract";
+
+/**
+ * No inline script or style, no `eval`, nothing from elsewhere. Uploads go straight to the image service, so its origin may be connected
+ * to and posted to; `ws:`/`wss:` of our own origin is spelled out because not every browser counts it as 'self'.
+ */
+export const contentSecurityPolicy = (imagesOrigin: string, ownHost: string): string =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "font-src 'self'",
+    `connect-src 'self' ${imagesOrigin} ws://${ownHost} wss://${ownHost}`,
+    `form-action 'self' ${imagesOrigin}`,
+    "manifest-src 'self'",
+    "base-uri 'none'",
+    "object-src 'none'",
+    "frame-ancestors 'none'",
+  ].join("; ");
+
+/** `Host` is the client's word; only what can be a host goes into a header. */
+export const cleanHost = (host: string): string => (/^[A-Za-z0-9.:[\]-]{1,255}$/.test(host) ? host : "localhost");
+
+export const securityHeaders = (csp: string, secure: boolean): Record<string, string> => ({
+  "Content-Security-Policy": csp,
+  "X-Content-Type-Options": "nosniff",
+  "X-Frame-Options": "DENY",
+  "Referrer-Policy": "same-origin",
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
+  ...(secure ? { "Strict-Transport-Security": "max-age=31536000" } : {}),
+});
+
+/** Whether the request's `Origin` is ours: the configured public URL, or the host it was sent to. */
+export const isOwnOrigin = (origin: string, request: Request, publicUrl: string): boolean => {
+  if (!URL.canParse(origin)) return false;
+  const url = new URL(origin);
+  if (url.origin !== origin.toLowerCase()) return false;
+  return url.origin === new URL(publicUrl).origin || url.host === request.headers.get("host");
+};
+
+/**
+ * Refuses a change that another site's page makes with our cookie. The session cookie is SameSite=Strict already; this is the second lock, and it
+ * also covers login (where there is no cookie yet). A browser sends `Sec-Fetch-Site` or `Origin` with every POST; who sends neither is no browser.
+ * @throws NanoError `foreign-origin`
+ */
+export const refuseForeign = (request: Request, publicUrl: string): void => {
+  const site = request.headers.get("sec-fetch-site");
+  const origin = request.headers.get("origin");
+  const foreign =
+    (site !== null && site !== "same-origin" && site !== "none") ||
+    (origin !== null && !isOwnOrigin(origin, request, publicUrl)) ||
+    (site === null && origin === null && request.headers.has("cookie"));
+  if (foreign) throw new NanoError("foreign-origin", "Refused a change that does not come from the portal's own pages");
+};
+
+/** A `next` that stays here: an absolute path of ours, nothing a browser could read as another host. Else the dashboard. */
+export const safeNext = (next: string | null | undefined): string => {
+  if (!next || next.length > 1024 || !/^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/.test(next)) return "/";
+  const url = new URL(next, "http://portal.invalid");
+  if (url.host !== "portal.invalid" || /^\/(login|logout|setup)(\/|$)/.test(url.pathname)) return "/";
+  return `${url.pathname}${url.search}`;
+};

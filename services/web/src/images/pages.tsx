@@ -1,0 +1,359 @@
+import { escapeHtml } from "@kitajs/html";
+import { errorDefinitions, imageStates, isErrorCode } from "@nano/contract";
+import type { Visit } from "../http/visit.ts";
+import { to, withQuery } from "../paths.ts";
+import { formatBytes, share } from "../text/format.ts";
+import { ImageBadge } from "../view/badges.tsx";
+import { Bar } from "../view/charts.tsx";
+import { ShowAsCommand } from "../view/command.tsx";
+import { Icon } from "../view/icons.tsx";
+import { page } from "../view/layout.tsx";
+import {
+  ConfirmLink,
+  Empty,
+  FactRow,
+  Facts,
+  LinkButton,
+  Live,
+  Mono,
+  Notice,
+  PageHead,
+  Panel,
+  Time,
+} from "../view/parts.tsx";
+import { Pager } from "../view/table.tsx";
+import type { FilePage, Kind, StoredFile } from "./kinds.ts";
+
+const Arriving = ({ visit, file }: { visit: Visit; file: StoredFile }) =>
+  file.expectedBytes && file.state === "uploading" ? (
+    <div class="cell-load">
+      <Bar percent={share(file.bytes, file.expectedBytes)} label={visit.t("Progress")} />
+      <span class="quiet num" safe>{`${formatBytes(file.bytes)} / ${formatBytes(file.expectedBytes)}`}</span>
+    </div>
+  ) : (
+    <span class="num" safe>
+      {formatBytes(file.bytes)}
+    </span>
+  );
+
+const virtualSize = (file: StoredFile): string =>
+  "virtualBytes" in file && file.virtualBytes ? formatBytes(file.virtualBytes) : "–";
+
+const FileTable = ({ visit, kind, files }: { visit: Visit; kind: Kind; files: readonly StoredFile[] }) => {
+  const { t } = visit;
+  const disk = kind.kind === "image";
+  return (
+    <div class="table-wrap">
+      <table class="table">
+        <thead>
+          <tr>
+            <th scope="col" safe>
+              {t("Name")}
+            </th>
+            <th scope="col" safe>
+              {t("Status")}
+            </th>
+            <th scope="col" safe>
+              {t("File")}
+            </th>
+            {disk ? (
+              <th scope="col" safe>
+                {t("Disk size")}
+              </th>
+            ) : null}
+            <th scope="col" class="wide-only">
+              SHA-256
+            </th>
+            <th scope="col" safe>
+              {t("Created")}
+            </th>
+            <th scope="col">
+              <span class="sr" safe>
+                {t("Actions")}
+              </span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {files.map((file) => (
+            <tr id={`file-${file.id}`}>
+              <td data-label={t("Name")}>
+                <a class="strong" href={to.file(kind.kind, file.id)} safe>
+                  {file.name}
+                </a>
+                <span class="tags">
+                  {file.tags.map((tag) => (
+                    <span class="chip" safe>
+                      {tag}
+                    </span>
+                  ))}
+                </span>
+              </td>
+              <td data-label={t("Status")}>
+                <ImageBadge visit={visit} state={file.state} />
+              </td>
+              <td data-label={t("File")}>
+                <Arriving visit={visit} file={file} />
+              </td>
+              {disk ? (
+                <td data-label={t("Disk size")} class="num" safe>
+                  {virtualSize(file)}
+                </td>
+              ) : null}
+              <td class="wide-only" data-label="SHA-256">
+                {file.sha256 ? <Mono visit={visit} text={file.sha256} short={12} /> : <span class="quiet">–</span>}
+              </td>
+              <td data-label={t("Created")}>
+                <Time at={file.createdAt} relative />
+              </td>
+              <td class="row-actions">
+                {file.state === "ready" && disk ? (
+                  <a
+                    class="icon-button"
+                    href={withQuery(to.instanceNew, { image: file.id })}
+                    title={t("Create an instance from it")}
+                    aria-label={escapeHtml(`${t("Create an instance from it")}: ${file.name}`)}
+                  >
+                    <Icon name="plus" />
+                  </a>
+                ) : null}
+                <ConfirmLink
+                  href={to.fileDelete(kind.kind, file.id)}
+                  look={{ label: t("Delete"), icon: "trash", small: true }}
+                />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+};
+
+export const filesPage = (
+  visit: Visit,
+  kind: Kind,
+  files: FilePage,
+  filter: { state: string; search: string },
+): Promise<Response> => {
+  const { t } = visit;
+  const root = to.files(kind.kind);
+  const filtered = filter.search !== "" || filter.state !== "";
+  const id = `${kind.kind}-list`;
+  return page(
+    visit,
+    {
+      title: t(kind.text.many),
+      section: kind.section,
+      crumbs: [{ text: t(kind.text.many) }],
+      topics: [kind.kind],
+      wide: true,
+    },
+    <>
+      <PageHead title={t(kind.text.many)} lead={t(kind.text.lead)}>
+        <LinkButton
+          href={to.fileNew(kind.kind)}
+          look={{ label: t(kind.text.upload), icon: "upload", kind: "primary" }}
+        />
+      </PageHead>
+      {files.total > 0 || filtered ? (
+        <search>
+          <form
+            method="get"
+            action={root}
+            class="filters"
+            hx-get={root}
+            hx-trigger="submit, input delay:250ms"
+            hx-target={`#${id}`}
+            hx-select={`#${id}`}
+            hx-swap="outerMorph"
+            hx-push-url="true"
+          >
+            <span class="search">
+              <Icon name="search" />
+              <input
+                class="input"
+                type="search"
+                name="search"
+                value={escapeHtml(filter.search)}
+                maxlength={64}
+                placeholder={t("Name or tag")}
+                aria-label={t("Name or tag")}
+              />
+            </span>
+            <select class="input" name="state" aria-label={t("Status")}>
+              <option value="" safe>
+                {t("Any status")}
+              </option>
+              {imageStates.map((state) => (
+                <option value={state} selected={state === filter.state} safe>
+                  {visit.word(state)}
+                </option>
+              ))}
+            </select>
+            <button type="submit" class="button button-plain no-js" safe>
+              {t("Filter")}
+            </button>
+          </form>
+        </search>
+      ) : null}
+      <Live visit={visit} id={id} on={[kind.kind]}>
+        {files.items.length > 0 ? (
+          <>
+            <Panel>
+              <FileTable visit={visit} kind={kind} files={files.items} />
+            </Panel>
+            <Pager visit={visit} shown={files.items.length} total={files.total} next={files.next} />
+          </>
+        ) : filtered ? (
+          <Empty icon="search" title={t("Nothing fits")} text={t("No file fits this filter.")}>
+            <LinkButton href={root} look={{ label: t("Show all") }} />
+          </Empty>
+        ) : (
+          <Empty icon={kind.icon} title={t(kind.text.none)} text={t(kind.text.noneText)}>
+            <LinkButton
+              href={to.fileNew(kind.kind)}
+              look={{ label: t(kind.text.upload), icon: "upload", kind: "primary" }}
+            />
+          </Empty>
+        )}
+      </Live>
+      <ShowAsCommand
+        visit={visit}
+        commands={[
+          {
+            operation: kind.kind === "image" ? "image.list" : "media.list",
+            input: filter.search ? { search: filter.search } : {},
+          },
+        ]}
+      />
+    </>,
+  );
+};
+
+const Failure = ({ visit, file }: { visit: Visit; file: StoredFile }) => {
+  if (!file.error) return null;
+  const { code, message, remedy } = file.error;
+  return (
+    <Notice tone="bad">
+      <p>
+        <b safe>{isErrorCode(code) ? visit.say(errorDefinitions[code].title) : code}</b>
+      </p>
+      <p safe>{message}</p>
+      <p class="quiet">
+        <span safe>{visit.say(remedy)}</span>{" "}
+        <a href={to.error(code)} safe>
+          {visit.t("What does this mean?")}
+        </a>
+      </p>
+    </Notice>
+  );
+};
+
+export const filePage = (visit: Visit, kind: Kind, file: StoredFile): Promise<Response> => {
+  const { t } = visit;
+  const ready = file.state === "ready";
+  const label = "volumeLabel" in file ? file.volumeLabel : undefined;
+  return page(
+    visit,
+    {
+      title: file.name,
+      section: kind.section,
+      crumbs: [{ text: t(kind.text.many), path: to.files(kind.kind) }, { text: file.name }],
+      topics: [`${kind.kind}:${file.id}`],
+    },
+    <>
+      <Live visit={visit} id="file" on={[kind.kind]}>
+        <PageHead title={file.name} {...(file.description ? { lead: file.description } : {})}>
+          <ImageBadge visit={visit} state={file.state} />
+          <ConfirmLink
+            href={to.fileDelete(kind.kind, file.id)}
+            look={{ label: t("Delete"), icon: "trash", kind: "danger" }}
+          />
+          {ready ? (
+            kind.kind === "image" ? (
+              <LinkButton
+                href={withQuery(to.instanceNew, { image: file.id })}
+                look={{ label: t("Create an instance"), icon: "plus", kind: "primary" }}
+              />
+            ) : null
+          ) : (
+            <LinkButton
+              href={to.fileUpload(kind.kind, file.id)}
+              look={{ label: t("Upload its file"), icon: "upload", kind: "primary" }}
+            />
+          )}
+        </PageHead>
+        <Failure visit={visit} file={file} />
+        <Panel title={t("About")}>
+          <Facts>
+            <FactRow term={t("File")}>
+              <Arriving visit={visit} file={file} />
+            </FactRow>
+            {kind.kind === "image" ? (
+              <FactRow term={t("Disk size")}>
+                <span safe>{virtualSize(file)}</span>
+              </FactRow>
+            ) : null}
+            <FactRow term={t("Format")}>
+              <code safe>{file.format}</code>
+            </FactRow>
+            {label ? (
+              <FactRow term={t("Volume label")}>
+                <code safe>{label}</code>
+              </FactRow>
+            ) : null}
+            <FactRow term="SHA-256">
+              {file.sha256 ? (
+                <Mono visit={visit} text={file.sha256} />
+              ) : (
+                <span class="quiet" safe>
+                  {t("once it is uploaded")}
+                </span>
+              )}
+            </FactRow>
+            {file.tags.length > 0 ? (
+              <FactRow term={t("Tags")}>
+                <span class="chips">
+                  {file.tags.map((tag) => (
+                    <span class="chip" safe>
+                      {tag}
+                    </span>
+                  ))}
+                </span>
+              </FactRow>
+            ) : null}
+            <FactRow term={t("Owner")}>
+              <span safe>{file.owner}</span>
+            </FactRow>
+            <FactRow term={t("Created")}>
+              <Time at={file.createdAt} />
+            </FactRow>
+            <FactRow term={t("Changed")}>
+              <Time at={file.modifiedAt} relative />
+            </FactRow>
+            <FactRow term={t("Id")}>
+              <Mono visit={visit} text={file.id} />
+            </FactRow>
+          </Facts>
+        </Panel>
+      </Live>
+      <ShowAsCommand
+        visit={visit}
+        commands={
+          kind.kind === "image"
+            ? [
+                { operation: "image.get", input: { id: file.id } },
+                { operation: "image.upload", input: { id: file.id } },
+                { operation: "image.delete", input: { id: file.id } },
+              ]
+            : [
+                { operation: "media.get", input: { id: file.id } },
+                { operation: "media.upload", input: { id: file.id } },
+                { operation: "media.delete", input: { id: file.id } },
+              ]
+        }
+      />
+    </>,
+  );
+};

@@ -1,0 +1,169 @@
+/** Disk images and media: list, upload, look at, delete. */
+import { imageStates, isErrorCode, NanoError } from "@nano/contract";
+import { type Form, readForm } from "../http/forms.ts";
+import { failedFlash, fieldProblems, seeOther } from "../http/respond.ts";
+import type { Visit } from "../http/visit.ts";
+import { to } from "../paths.ts";
+import { get, post, type Route } from "../route.ts";
+import { formatBytes } from "../text/format.ts";
+import { confirmPage } from "../view/confirm.tsx";
+import { pageQuery } from "../view/table.tsx";
+import { type Kind, kinds } from "./kinds.ts";
+import { filePage, filesPage } from "./pages.tsx";
+import { emptyUpload, type UploadFields, uploadFormPage, uploadSecondPage } from "./upload.tsx";
+
+const list =
+  (kind: Kind) =>
+  async (visit: Visit): Promise<Response> => {
+    const state = visit.query("state");
+    const search = visit.query("search").slice(0, 64);
+    const found = await kind.list(visit, {
+      ...pageQuery(visit, 50),
+      ...(imageStates.some((one) => one === state) ? { state } : {}),
+      ...(search ? { search } : {}),
+    });
+    if (!found.ok) throw found.error;
+    return filesPage(visit, kind, found.value, { state, search });
+  };
+
+const show =
+  (kind: Kind) =>
+  async (visit: Visit): Promise<Response> =>
+    filePage(visit, kind, await kind.get(visit));
+
+const fieldsOf = (form: Form): UploadFields => ({
+  name: form.text("name"),
+  description: form.text("description"),
+  tags: form.text("tags"),
+  sha256: form.text("sha256").toLowerCase(),
+  key: form.text("key"),
+});
+
+const inputOf = (fields: UploadFields, bytes: number | undefined): Record<string, unknown> => {
+  const tags = fields.tags.split(/[\s,]+/).filter((tag) => tag !== "");
+  return {
+    name: fields.name,
+    ...(fields.description ? { description: fields.description } : {}),
+    ...(tags.length > 0 ? { tags } : {}),
+    ...(fields.sha256 ? { sha256: fields.sha256 } : {}),
+    ...(bytes === undefined || Number.isNaN(bytes) ? {} : { bytes }),
+  };
+};
+
+/** The first of two steps: the record. With JavaScript the answer is JSON, and the script sends the bytes at once. */
+const begin =
+  (kind: Kind) =>
+  async (visit: Visit): Promise<Response> => {
+    const form = await readForm(visit.facts.request);
+    const fields = fieldsOf(form);
+    const scripted = (visit.facts.request.headers.get("accept") ?? "").includes("application/json");
+    const made = await kind.create(
+      visit,
+      inputOf(fields, form.has("bytes") ? form.number("bytes") : undefined),
+      fields.key,
+    );
+    if (scripted)
+      return made.ok
+        ? Response.json(
+            {
+              page: to.file(kind.kind, made.value.file.id),
+              again: to.fileUpload(kind.kind, made.value.file.id),
+              ...made.value.upload,
+            },
+            { status: 201 },
+          )
+        : Response.json({ error: made.error.toBody() }, { status: made.error.status });
+    if (!made.ok)
+      return uploadFormPage(visit, kind, fields, {
+        error: made.error,
+        problems:
+          made.error.code === "name-taken" ? new Map([["/name", made.error.message]]) : fieldProblems(made.error),
+        status: made.error.status,
+      });
+    return seeOther(visit, to.fileUpload(kind.kind, made.value.file.id), {
+      kind: "done",
+      text: kind.text.begun,
+      values: { name: made.value.file.name },
+    });
+  };
+
+/** The second step: a form that sends the file straight to the image service, with a fresh ticket. */
+const second =
+  (kind: Kind) =>
+  async (visit: Visit): Promise<Response> => {
+    const file = await kind.get(visit);
+    if (file.state === "ready") return seeOther(visit, to.file(kind.kind, file.id));
+    const ticket = await kind.ticket(visit);
+    const code = visit.query("error");
+    const before = isErrorCode(code) ? new NanoError(code, visit.t("The last upload did not succeed")) : undefined;
+    return uploadSecondPage(visit, kind, file, ticket, before);
+  };
+
+/** A new ticket for the script, to repeat a broken upload. */
+const renew =
+  (kind: Kind) =>
+  async (visit: Visit): Promise<Response> => {
+    const ticket = await kind.ticket(visit);
+    return ticket.ok
+      ? Response.json(ticket.value, { headers: { "Cache-Control": "no-store" } })
+      : Response.json({ error: ticket.error.toBody() }, { status: ticket.error.status });
+  };
+
+const askDelete =
+  (kind: Kind) =>
+  async (visit: Visit): Promise<Response> => {
+    const { t } = visit;
+    const file = await kind.get(visit);
+    const title = t("Delete {name}?", { name: file.name });
+    return confirmPage(
+      visit,
+      {
+        title,
+        section: kind.section,
+        crumbs: [
+          { text: t(kind.text.many), path: to.files(kind.kind) },
+          { text: file.name, path: to.file(kind.kind, file.id) },
+          { text: t("Delete") },
+        ],
+      },
+      {
+        title,
+        losses: [
+          t("The file ({size}) and its record.", { size: formatBytes(file.bytes) }),
+          kind.kind === "image"
+            ? t("Instances made from it keep running: their cells hold their own verified copy.")
+            : t("Instances that have it inserted keep their copy until they stop."),
+        ],
+        action: to.fileDelete(kind.kind, file.id),
+        back: to.file(kind.kind, file.id),
+        button: t("Delete it"),
+        commands: [{ operation: kind.kind === "image" ? "image.delete" : "media.delete", input: { id: file.id } }],
+      },
+    );
+  };
+
+const remove =
+  (kind: Kind) =>
+  async (visit: Visit): Promise<Response> => {
+    const form = await readForm(visit.facts.request);
+    const file = await kind.get(visit);
+    const gone = await kind.delete(visit, form.text("key") || crypto.randomUUID());
+    if (!gone.ok) return seeOther(visit, to.file(kind.kind, file.id), failedFlash(gone.error));
+    return seeOther(visit, to.files(kind.kind), { kind: "done", text: kind.text.deleted, values: { name: file.name } });
+  };
+
+const routesOf = (kind: Kind): Route[] => {
+  const root = to.files(kind.kind);
+  return [
+    get(root, list(kind)),
+    get(`${root}/new`, (visit) => uploadFormPage(visit, kind, emptyUpload())),
+    post(`${root}/new`, begin(kind)),
+    get(`${root}/:id`, show(kind)),
+    get(`${root}/:id/upload`, second(kind)),
+    post(`${root}/:id/upload`, renew(kind)),
+    get(`${root}/:id/delete`, askDelete(kind)),
+    post(`${root}/:id/delete`, remove(kind)),
+  ];
+};
+
+export const imageRoutes: readonly Route[] = kinds.flatMap(routesOf);

@@ -1,0 +1,117 @@
+/** Start, stop, reboot, delete: the button's POST, and the question before what loses something. */
+import { allows, type InstanceId, NanoError, type Output } from "@nano/contract";
+import { type Form, readForm } from "../http/forms.ts";
+import { readId } from "../http/ids.ts";
+import { failedFlash, seeOther } from "../http/respond.ts";
+import { safeNext } from "../http/security.ts";
+import type { Attempt, Visit } from "../http/visit.ts";
+import { to } from "../paths.ts";
+import { get, post, type Route } from "../route.ts";
+import { formatGiB } from "../text/format.ts";
+import { confirmPage } from "../view/confirm.tsx";
+import { ErrorNotice } from "../view/parts.tsx";
+import { actionTexts, isVerb, type Verb, verbCommand } from "./actions.tsx";
+import { startPage } from "./start.tsx";
+
+type Acted = Attempt<Output<"instance.start"> | Output<"instance.delete">>;
+
+export const act = async (visit: Visit, verb: Verb, id: InstanceId, key: string, media?: string): Promise<Acted> => {
+  const context = { idempotencyKey: key };
+  switch (verb) {
+    case "start":
+      return visit.submit("instance.start", { id, ...(media ? { media } : {}) }, context);
+    case "stop":
+      return visit.attempt("instance.stop", { id }, context);
+    case "force-stop":
+      return visit.attempt("instance.stop", { id, force: true }, context);
+    case "reboot":
+      return visit.attempt("instance.reboot", { id }, context);
+    case "force-reboot":
+      return visit.attempt("instance.reboot", { id, force: true }, context);
+    case "delete":
+      return visit.attempt("instance.delete", { id }, context);
+  }
+};
+
+const verbOf = (visit: Visit): Verb => {
+  const verb = visit.param("action");
+  if (!isVerb(verb))
+    throw new NanoError("unknown-operation", `There is no action “${verb.slice(0, 32)}” of an instance`);
+  return verb;
+};
+
+const backOf = (form: Form, fallback: string): string =>
+  form.text("back") === "" ? fallback : safeNext(form.text("back"));
+
+const perform = async (visit: Visit): Promise<Response> => {
+  const verb = verbOf(visit);
+  const id = readId.instance(visit.param("id"));
+  const form = await readForm(visit.facts.request);
+  const done = await act(visit, verb, id, form.text("key") || crypto.randomUUID(), form.text("media"));
+  const back = backOf(form, verb === "delete" && done.ok ? to.instances : to.instance(id));
+  if (!done.ok) return seeOther(visit, back, failedFlash(done.error));
+  const task = done.value.kind === "task" ? done.value : undefined;
+  return seeOther(visit, back, {
+    kind: "done",
+    text: actionTexts[verb].done,
+    values: { name: task?.resource.name ?? id },
+    ...(task ? { task: task.id } : {}),
+  });
+};
+
+const ask = async (visit: Visit): Promise<Response> => {
+  const verb = verbOf(visit);
+  const { t } = visit;
+  const instance = await visit.call("instance.get", { id: readId.instance(visit.param("id")) });
+  const { question, label } = actionTexts[verb];
+  const { name } = instance;
+  const allowed = allows(instance.state, verb);
+  // Who follows an old link is told why not, instead of being asked something that will be refused.
+  const refused =
+    allowed === true ? undefined : new NanoError("wrong-state", `${name} is ${instance.state}: ${allowed}`);
+  const deleted = [
+    t("The instance {name} and its record.", { name }),
+    ...instance.disks.map((disk) =>
+      disk.name === "system"
+        ? t("Its system disk ({size}) with everything on it.", { size: formatGiB(disk.sizeGiB) })
+        : t("Its disk {disk} ({size}) with everything on it.", { disk: disk.name, size: formatGiB(disk.sizeGiB) }),
+    ),
+  ];
+  const title = question ? t(question.title, { name }) : `${t(label)}: ${name}`;
+  return confirmPage(
+    visit,
+    {
+      title,
+      section: "instances",
+      crumbs: [
+        { text: t("Instances"), path: to.instances },
+        { text: name, path: to.instance(instance.id) },
+        { text: t(label) },
+      ],
+      ...(refused ? { status: refused.status } : {}),
+    },
+    {
+      title,
+      losses: verb === "delete" ? deleted : (question?.losses ?? []).map((loss) => t(loss)),
+      action: to.instanceAction(instance.id, verb),
+      back: to.instance(instance.id),
+      button: t(question?.button ?? label),
+      commands: [verbCommand(verb, instance.id)],
+    },
+    refused ? ErrorNotice({ visit, error: refused }) : undefined,
+  );
+};
+
+const chooseMedia = async (visit: Visit): Promise<Response> => {
+  const [instance, media] = await Promise.all([
+    visit.call("instance.get", { id: readId.instance(visit.param("id")) }),
+    visit.attempt("media.list", { state: "ready", limit: 200 }),
+  ]);
+  return startPage(visit, instance, media);
+};
+
+export const actRoutes: readonly Route[] = [
+  get("/instances/:id/start", chooseMedia),
+  get("/instances/:id/:action", ask),
+  post("/instances/:id/:action", perform),
+];

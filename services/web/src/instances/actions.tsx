@@ -1,0 +1,166 @@
+/** What can be done with an instance: one table for the buttons, the questions and the routes. */
+import { allows, type Instance, type InstanceAction } from "@nano/contract";
+import type { Visit, ZoneOperation } from "../http/visit.ts";
+import { to } from "../paths.ts";
+import type { ChineseKey } from "../text/chinese.ts";
+import type { Command } from "../view/command.tsx";
+import { Icon, type IconName } from "../view/icons.tsx";
+import { ActionButton, ConfirmLink, DisabledButton, LinkButton } from "../view/parts.tsx";
+
+export interface ActionText {
+  readonly operation: ZoneOperation;
+  readonly force?: true;
+  readonly label: ChineseKey;
+  readonly icon: IconName;
+  readonly done: ChineseKey;
+  readonly danger?: true;
+  /** Asked before it is done. */
+  readonly question?: {
+    readonly title: ChineseKey;
+    readonly button: ChineseKey;
+    readonly losses: readonly ChineseKey[];
+  };
+}
+
+export type Verb = Exclude<InstanceAction, "console">;
+
+export const actionTexts: Record<Verb, ActionText> = {
+  start: { operation: "instance.start", label: "Start", icon: "play", done: "{name} is starting" },
+  stop: { operation: "instance.stop", label: "Stop", icon: "power", done: "{name} was asked to shut down" },
+  reboot: { operation: "instance.reboot", label: "Reboot", icon: "reboot", done: "{name} was asked to reboot" },
+  "force-stop": {
+    operation: "instance.stop",
+    force: true,
+    label: "Force stop",
+    icon: "plug",
+    done: "{name} is switched off",
+    danger: true,
+    question: {
+      title: "Force {name} to stop?",
+      button: "Pull the plug",
+      losses: [
+        "Like pulling the plug: what the guest has not written to its disks is lost.",
+        "Its file systems may need a check at the next start.",
+      ],
+    },
+  },
+  "force-reboot": {
+    operation: "instance.reboot",
+    force: true,
+    label: "Force reboot",
+    icon: "reboot",
+    done: "{name} is reset",
+    danger: true,
+    question: {
+      title: "Force {name} to reboot?",
+      button: "Press the reset button",
+      losses: [
+        "Like pulling the plug and putting it back: what the guest has not written to its disks is lost.",
+        "Its file systems may need a check at the next start.",
+      ],
+    },
+  },
+  delete: {
+    operation: "instance.delete",
+    label: "Delete",
+    icon: "trash",
+    done: "{name} is being deleted",
+    danger: true,
+    question: { title: "Delete {name}?", button: "Delete it and its disks", losses: [] },
+  },
+};
+export const verbs: readonly Verb[] = ["start", "stop", "reboot", "force-stop", "force-reboot", "delete"];
+export const isVerb = (text: string): text is Verb => Object.hasOwn(actionTexts, text);
+
+export const verbCommand = (verb: Verb, id: string): Command => {
+  const { operation, force } = actionTexts[verb];
+  return { operation, input: { id, ...(force ? { force } : {}) } };
+};
+
+const Verb = ({
+  visit,
+  instance,
+  verb,
+  primary,
+}: {
+  visit: Visit;
+  instance: Instance;
+  verb: Verb;
+  primary: boolean;
+}) => {
+  const text = actionTexts[verb];
+  const look = {
+    label: visit.t(text.label),
+    icon: text.icon,
+    ...(text.danger ? { kind: "danger" as const } : primary ? { kind: "primary" as const } : {}),
+  };
+  const allowed = allows(instance.state, verb);
+  if (allowed !== true)
+    return <DisabledButton look={{ label: look.label, icon: look.icon }} why={visit.say(allowed)} />;
+  if (!visit.may(text.operation))
+    return <DisabledButton look={{ label: look.label, icon: look.icon }} why={visit.t("You may not do this.")} />;
+  return text.question ? (
+    <ConfirmLink href={to.instanceAction(instance.id, verb)} look={look} />
+  ) : (
+    <ActionButton action={to.instanceAction(instance.id, verb)} look={look} />
+  );
+};
+
+const ConsoleButton = ({ visit, instance }: { visit: Visit; instance: Instance }) => {
+  const allowed = allows(instance.state, "console");
+  const look = { label: visit.t("Console"), icon: "console" as const };
+  return allowed === true ? (
+    <LinkButton href={to.console(instance.id)} look={{ ...look, kind: "primary" }} boosted={false} />
+  ) : (
+    <DisabledButton look={look} why={visit.say(allowed)} />
+  );
+};
+
+const StartWithMedia = ({ visit, instance }: { visit: Visit; instance: Instance }) => {
+  const allowed = allows(instance.state, "start");
+  const look = { label: visit.t("Start with media…"), icon: "media" as const };
+  return allowed === true ? (
+    <LinkButton href={to.instanceStart(instance.id)} look={look} />
+  ) : (
+    <DisabledButton look={look} why={visit.say(allowed)} />
+  );
+};
+
+/** The buttons of an instance's page: the likely ones in sight, the hard ones one click away. */
+export const InstanceActions = ({ visit, instance }: { visit: Visit; instance: Instance }) => {
+  const startable = allows(instance.state, "start") === true;
+  return (
+    <>
+      <ConsoleButton visit={visit} instance={instance} />
+      {startable ? (
+        <Verb visit={visit} instance={instance} verb="start" primary />
+      ) : (
+        <>
+          <Verb visit={visit} instance={instance} verb="stop" primary={false} />
+          <Verb visit={visit} instance={instance} verb="reboot" primary={false} />
+        </>
+      )}
+      <details class="menu" id="more-actions">
+        <summary class="button button-plain" aria-label={visit.t("More actions")}>
+          <span safe>{visit.t("More")}</span>
+          <Icon name="down" />
+        </summary>
+        <div class="menu-body menu-actions">
+          {startable ? (
+            <>
+              <Verb visit={visit} instance={instance} verb="stop" primary={false} />
+              <Verb visit={visit} instance={instance} verb="reboot" primary={false} />
+            </>
+          ) : (
+            <Verb visit={visit} instance={instance} verb="start" primary={false} />
+          )}
+          <StartWithMedia visit={visit} instance={instance} />
+          <hr />
+          <Verb visit={visit} instance={instance} verb="force-stop" primary={false} />
+          <Verb visit={visit} instance={instance} verb="force-reboot" primary={false} />
+          <Verb visit={visit} instance={instance} verb="delete" primary={false} />
+        </div>
+      </details>
+    </>
+  );
+};

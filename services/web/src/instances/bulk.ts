@@ -1,0 +1,83 @@
+/** The same action for many: what loses something is asked once for all of them, naming each. */
+import { allows, type Instance, NanoError } from "@nano/contract";
+import { readForm } from "../http/forms.ts";
+import { readId } from "../http/ids.ts";
+import { seeOther } from "../http/respond.ts";
+import type { Visit } from "../http/visit.ts";
+import { to } from "../paths.ts";
+import { post, type Route } from "../route.ts";
+import { confirmPage } from "../view/confirm.tsx";
+import { act } from "./act.ts";
+import { actionTexts, isVerb, type Verb } from "./actions.tsx";
+
+const atMost = 100;
+
+const askAll = (
+  visit: Visit,
+  verb: Verb,
+  instances: readonly Instance[],
+  unable: readonly Instance[],
+): Promise<Response> => {
+  const { t } = visit;
+  const text = actionTexts[verb];
+  const title = t("{action}: {count} {count|instance|instances}", { action: t(text.label), count: instances.length });
+  return confirmPage(
+    visit,
+    { title, section: "instances", crumbs: [{ text: t("Instances"), path: to.instances }, { text: t(text.label) }] },
+    {
+      title,
+      losses: [
+        ...(text.question?.losses ?? []).map((loss) => t(loss)),
+        ...instances.map(({ name, disks }) =>
+          verb === "delete"
+            ? t("{name} with {count} {count|disk|disks} and everything on {count|it|them}.", {
+                name,
+                count: disks.length,
+              })
+            : name,
+        ),
+        ...unable.map(({ name, state }) => {
+          const why = allows(state, verb);
+          return t("Left out: {name}. {why}", { name, why: why === true ? "" : visit.say(why) });
+        }),
+      ],
+      action: to.instanceBulk,
+      back: to.instances,
+      button: t(text.question?.button ?? text.label),
+      fields: [["action", verb], ["sure", "yes"], ...instances.map(({ id }) => ["id", id] as const)],
+    },
+  );
+};
+
+const bulk = async (visit: Visit): Promise<Response> => {
+  const form = await readForm(visit.facts.request);
+  const verb = form.text("action");
+  if (!isVerb(verb)) throw new NanoError("malformed-request", "The form does not say what to do with the instances");
+  const ids = [...new Set(form.all("id"))].slice(0, atMost).map(readId.instance);
+  if (ids.length === 0) return seeOther(visit, to.instances, { kind: "failed", text: "Select some instances first" });
+  const found = await Promise.all(ids.map((id) => visit.attempt("instance.get", { id })));
+  const instances = found.flatMap((one) => (one.ok ? [one.value] : []));
+  const able = instances.filter(({ state }) => allows(state, verb) === true);
+  const unable = instances.filter(({ state }) => allows(state, verb) !== true);
+  if (able.length === 0)
+    return seeOther(visit, to.instances, { kind: "failed", text: "None of the selected instances can do this now" });
+  if (actionTexts[verb].question && form.text("sure") !== "yes") return askAll(visit, verb, able, unable);
+  // One key for the form, one for each instance: a double submit starts nothing twice.
+  const key = form.text("key") || crypto.randomUUID();
+  const done = await Promise.all(able.map(({ id }) => act(visit, verb, id, `${key}.${id}`.slice(0, 128))));
+  const failed = done.flatMap((one) => (one.ok ? [] : [one.error]));
+  return seeOther(
+    visit,
+    to.instances,
+    failed[0]
+      ? {
+          kind: "failed",
+          text: "{count} of {all} could not be done",
+          values: { count: failed.length, all: done.length },
+          detail: failed[0].message.slice(0, 400),
+        }
+      : { kind: "done", text: "{count} {count|task|tasks} started", values: { count: done.length } },
+  );
+};
+
+export const bulkRoutes: readonly Route[] = [post("/instances/bulk", bulk)];

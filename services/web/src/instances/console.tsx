@@ -1,0 +1,119 @@
+import type { Instance } from "@nano/contract";
+import { novncModule } from "../http/assets.ts";
+import type { Visit } from "../http/visit.ts";
+import { to } from "../paths.ts";
+import { InstanceBadge } from "../view/badges.tsx";
+import { Icon, type IconName } from "../view/icons.tsx";
+import { page } from "../view/layout.tsx";
+import { ActionButton, ConfirmLink, LinkButton, Live } from "../view/parts.tsx";
+
+const Tool = ({ name, icon, label, pressed }: { name: string; icon: IconName; label: string; pressed?: boolean }) => (
+  <button
+    type="button"
+    class="tool"
+    data-console={name}
+    title={label}
+    aria-pressed={pressed === undefined ? undefined : pressed ? "true" : "false"}
+  >
+    <Icon name={icon} />
+    <span safe>{label}</span>
+  </button>
+);
+
+/**
+ * The console: noVNC in the page, its bytes over one WebSocket. The script asks this same address for a ticket (POST), at once before each
+ * connection, because a ticket lives 30 s and works once.
+ */
+export const consolePage = (visit: Visit, instance: Instance): Promise<Response> => {
+  const { t } = visit;
+  return page(
+    visit,
+    {
+      title: t("Console of {name}", { name: instance.name }),
+      section: "instances",
+      crumbs: [
+        { text: instance.pool, path: to.pool(instance.pool) },
+        { text: instance.name, path: to.instance(instance.id) },
+        { text: t("Console") },
+      ],
+      topics: [`instance:${instance.id}`],
+      scripts: ["console.js"],
+      wide: true,
+    },
+    <div
+      class="console"
+      id="console"
+      data-ticket={to.console(instance.id)}
+      data-module={novncModule}
+      data-text-connecting={t("Connecting…")}
+      data-text-connected={t("Connected")}
+      data-text-lost={t("The connection was lost. Connecting again…")}
+      data-text-refused={t("The console could not be opened")}
+      data-text-ended={t("Disconnected")}
+    >
+      <div class="console-bar">
+        <h1 class="console-name" safe>
+          {instance.name}
+        </h1>
+        <Live visit={visit} id="console-state" on={["instance"]}>
+          <InstanceBadge visit={visit} state={instance.state} />
+        </Live>
+        <p class="console-link" data-console="state" role="status" safe>
+          {t("Connecting…")}
+        </p>
+        <div class="console-tools" role="toolbar" aria-label={t("Console tools")}>
+          <Tool name="ctrl-alt-del" icon="keyboard" label={t("Ctrl+Alt+Del")} />
+          <Tool name="paste" icon="paste" label={t("Paste text")} />
+          <Tool name="scale" icon="instance" label={t("Fit")} pressed />
+          <Tool name="view-only" icon="eye" label={t("View only")} pressed={false} />
+          <Tool name="fullscreen" icon="full" label={t("Full screen")} />
+          <Tool name="reconnect" icon="reboot" label={t("Reconnect")} />
+        </div>
+        <div class="console-power">
+          <ActionButton
+            action={to.instanceAction(instance.id, "stop")}
+            look={{ label: t("Stop"), icon: "power", small: true }}
+            fields={{ back: to.console(instance.id) }}
+          />
+          <ActionButton
+            action={to.instanceAction(instance.id, "reboot")}
+            look={{ label: t("Reboot"), icon: "reboot", small: true }}
+            fields={{ back: to.console(instance.id) }}
+          />
+          <ConfirmLink
+            href={to.instanceAction(instance.id, "force-reboot")}
+            look={{ label: t("Force reboot"), icon: "plug", kind: "danger", small: true }}
+          />
+        </div>
+      </div>
+      <form class="console-paste" data-console="paste-form" hidden hx-boost="false">
+        <label for="paste-text" safe>
+          {t("Text to type into the instance")}
+        </label>
+        <textarea id="paste-text" class="input" rows="3" maxlength={8192} />
+        <div class="form-actions">
+          <button type="submit" class="button button-primary button-small" safe>
+            {t("Type it")}
+          </button>
+        </div>
+      </form>
+      <div class="console-screen" data-console="screen" hx-morph-skip />
+      <noscript>
+        <div class="notice notice-info">
+          <div>
+            <p safe>{t("The console needs JavaScript. The picture of the screen does not:")}</p>
+            <p>
+              <img src={to.screen(instance.id)} alt={t("The instance's screen")} />
+            </p>
+          </div>
+        </div>
+      </noscript>
+      <p class="console-foot quiet">
+        <LinkButton
+          href={to.instance(instance.id)}
+          look={{ label: t("Back to {name}", { name: instance.name }), icon: "left", small: true }}
+        />
+      </p>
+    </div>,
+  );
+};

@@ -1,0 +1,73 @@
+/** From the create form to the contract's input and back: the form is what was typed, the input what is asked for. */
+import { limits } from "@nano/contract";
+import type { Form } from "../http/forms.ts";
+
+/** What was typed, as text: shown again as it was when something does not fit. */
+export interface CreateForm {
+  readonly name: string;
+  readonly description: string;
+  readonly pool: string;
+  readonly cores: string;
+  readonly memoryMiB: string;
+  /** An image's id; empty for a blank disk. */
+  readonly image: string;
+  readonly systemGiB: string;
+  readonly dataGiB: readonly string[];
+  readonly autostart: boolean;
+  readonly start: boolean;
+  /** The idempotency key: made with the empty form, so that a double submit makes one instance. */
+  readonly key: string;
+}
+
+export const emptyCreateForm = (start: Partial<CreateForm> = {}): CreateForm => ({
+  name: "",
+  description: "",
+  pool: "default",
+  cores: "1",
+  memoryMiB: "1024",
+  image: "",
+  systemGiB: "10",
+  dataGiB: [],
+  autostart: false,
+  start: true,
+  key: crypto.randomUUID(),
+  ...start,
+});
+
+export const readCreateForm = (form: Form): CreateForm => ({
+  name: form.text("name"),
+  description: form.text("description"),
+  pool: form.text("pool"),
+  cores: form.text("cores"),
+  memoryMiB: form.text("memoryMiB"),
+  image: form.text("image"),
+  systemGiB: form.text("systemGiB"),
+  dataGiB: form.all("dataGiB").slice(0, limits.dataDisks + 1),
+  autostart: form.has("autostart"),
+  start: form.has("start"),
+  key: form.text("key"),
+});
+
+/** A number if it is one, else what was typed: the contract's check says what is wrong with it. */
+const numberOr = (text: string): number | string => (/^-?\d{1,15}$/.test(text) ? Number(text) : text);
+
+export const createInput = (form: CreateForm): Record<string, unknown> => ({
+  name: form.name,
+  pool: form.pool,
+  cores: numberOr(form.cores),
+  memoryMiB: numberOr(form.memoryMiB),
+  systemDisk: { sizeGiB: numberOr(form.systemGiB), ...(form.image === "" ? {} : { image: form.image }) },
+  ...(form.dataGiB.length > 0 ? { dataDisks: form.dataGiB.map((size) => ({ sizeGiB: numberOr(size) })) } : {}),
+  ...(form.autostart ? { autostart: true } : {}),
+  ...(form.description === "" ? {} : { description: form.description }),
+  ...(form.start ? { start: true } : {}),
+});
+
+/** The buttons inside the form that change it without sending it: `add-disk`, `remove-disk-<n>`. */
+export const editDisks = (form: CreateForm, edit: string): CreateForm => {
+  if (edit === "add-disk" && form.dataGiB.length < limits.dataDisks)
+    return { ...form, dataGiB: [...form.dataGiB, "10"] };
+  const removed = /^remove-disk-(\d{1,2})$/.exec(edit)?.[1];
+  if (removed !== undefined) return { ...form, dataGiB: form.dataGiB.filter((_, i) => i !== Number(removed)) };
+  return form;
+};

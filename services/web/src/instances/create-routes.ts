@@ -1,0 +1,76 @@
+import { readForm } from "../http/forms.ts";
+import { fieldProblems, seeOther } from "../http/respond.ts";
+import type { Visit } from "../http/visit.ts";
+import { to } from "../paths.ts";
+import { get, post, type Route } from "../route.ts";
+import { type CreateChoices, createPage } from "./create.tsx";
+import { type CreateForm, createInput, editDisks, emptyCreateForm, readCreateForm } from "./create-input.ts";
+
+const choicesOf = async (visit: Visit): Promise<CreateChoices> => {
+  const [pools, images] = await Promise.all([
+    visit.attempt("pool.list", { limit: 100 }),
+    visit.attempt("image.list", { state: "ready", limit: 200 }),
+  ]);
+  return { pools, images };
+};
+
+const newInstance = async (visit: Visit): Promise<Response> => {
+  const choices = await choicesOf(visit);
+  const image = choices.images.ok
+    ? choices.images.value.items.find(({ id }) => id === visit.query("image"))
+    : undefined;
+  const pool = visit.query("pool");
+  return createPage(
+    visit,
+    emptyCreateForm({
+      ...(pool ? { pool } : {}),
+      ...(image
+        ? { image: image.id, systemGiB: String(Math.max(10, Math.ceil((image.virtualBytes ?? 0) / 2 ** 30))) }
+        : {}),
+    }),
+    choices,
+  );
+};
+
+/** Some refusals belong to a field, though they are not about its form. */
+const pointers: Readonly<Record<string, string>> = {
+  "name-taken": "/name",
+  "disk-smaller-than-image": "/systemDisk/sizeGiB",
+  "image-not-found": "/systemDisk/image",
+  "image-not-ready": "/systemDisk/image",
+  "pool-not-found": "/pool",
+};
+
+const show = async (visit: Visit, form: CreateForm, outcome: Parameters<typeof createPage>[3]): Promise<Response> =>
+  createPage(visit, form, await choicesOf(visit), outcome);
+
+const createInstance = async (visit: Visit): Promise<Response> => {
+  const posted = await readForm(visit.facts.request);
+  const edit = posted.text("edit");
+  const form = editDisks(readCreateForm(posted), edit);
+  if (edit !== "" && edit !== "preview") return show(visit, form, {});
+  const dry = edit === "preview";
+  const input = { ...createInput(form), ...(dry ? { dryRun: true } : {}) };
+  const made = await visit.submit("instance.create", input, dry ? {} : { idempotencyKey: form.key });
+  if (!made.ok) {
+    const { error } = made;
+    const pointer = pointers[error.code];
+    const problems = pointer ? new Map([[pointer, error.message]]) : fieldProblems(error);
+    // The old key belongs to what was made with it; what is typed now is another wish.
+    const key = error.code === "idempotency-key-reused" ? crypto.randomUUID() : form.key;
+    return show(visit, { ...form, key }, { error, problems, status: error.status });
+  }
+  if (made.value.kind === "plan") return show(visit, form, { plan: made.value });
+  const { id, resource } = made.value;
+  return seeOther(visit, to.instance(resource.id), {
+    kind: "done",
+    text: "{name} is being created",
+    values: { name: resource.name },
+    task: id,
+  });
+};
+
+export const createRoutes: readonly Route[] = [
+  get("/instances/new", newInstance),
+  post("/instances/new", createInstance),
+];

@@ -1,0 +1,329 @@
+import { escapeHtml } from "@kitajs/html";
+import { type Image, limits, type NanoError, type Output, type Plan } from "@nano/contract";
+import type { Attempt, Visit } from "../http/visit.ts";
+import { to } from "../paths.ts";
+import { formatBytes } from "../text/format.ts";
+import { CommandBody } from "../view/command.tsx";
+import { Check, NumberField, noProblems, type Option, type Problems, SelectField, TextField } from "../view/fields.tsx";
+import { Icon } from "../view/icons.tsx";
+import { page } from "../view/layout.tsx";
+import { ErrorNotice, LinkButton, Notice, PageHead, Panel, SubmitButton } from "../view/parts.tsx";
+import { type CreateForm, createInput } from "./create-input.ts";
+import { DecisionView } from "./decision.tsx";
+
+export interface CreateChoices {
+  readonly pools: Attempt<Output<"pool.list">>;
+  readonly images: Attempt<Output<"image.list">>;
+}
+export interface CreateOutcome {
+  readonly error?: NanoError;
+  readonly problems?: Problems;
+  readonly plan?: Plan;
+  readonly status?: number;
+}
+
+const memoryPresets = [512, 1024, 2048, 4096, 8192, 16_384].map((mib) => ({
+  value: mib,
+  label: mib < 1024 ? `${mib} M` : `${mib / 1024} G`,
+}));
+const corePresets = [1, 2, 4, 8].map((cores) => ({ value: cores, label: String(cores) }));
+const diskPresets = [10, 20, 50, 100].map((gib) => ({ value: gib, label: `${gib} G` }));
+
+const minimumGiB = (image: Image): number => Math.max(1, Math.ceil((image.virtualBytes ?? 0) / 2 ** 30));
+
+const imageOptions = (visit: Visit, choices: CreateChoices): Option[] => [
+  { value: "", text: visit.t("Blank disk") },
+  ...(choices.images.ok ? choices.images.value.items : []).map((image) => ({
+    value: image.id,
+    text: image.virtualBytes ? `${image.name} · ${formatBytes(image.virtualBytes)}` : image.name,
+    minimumGiB: minimumGiB(image),
+  })),
+];
+const poolOptions = (choices: CreateChoices, chosen: string): Option[] => {
+  const names = choices.pools.ok ? choices.pools.value.items.map(({ name }) => name) : [chosen];
+  return names.map((name) => ({ value: name, text: name }));
+};
+
+const PlanView = ({ visit, plan }: { visit: Visit; plan: Plan }) => {
+  const { t } = visit;
+  return (
+    <Panel class="plan" title={t("Preview")}>
+      <p class="plan-where">
+        <Icon name="cell" />
+        <span>
+          <span safe>{t("It would go to")}</span>{" "}
+          {plan.cell ? (
+            <a href={to.cell(plan.cell.id)} safe>
+              {plan.cell.name}
+            </a>
+          ) : (
+            <b safe>{t("no cell")}</b>
+          )}
+        </span>
+      </p>
+      <p class="quiet" safe>
+        {plan.copyBytes > 0
+          ? t("{size} at most are copied to the cell.", { size: formatBytes(plan.copyBytes) })
+          : t("Nothing needs to be copied: the cell has the image.")}
+      </p>
+      <ol class="plan-steps">
+        {plan.steps.map(({ title }) => (
+          <li safe>{visit.say(title)}</li>
+        ))}
+      </ol>
+      {plan.locks.length > 0 ? (
+        <p class="quiet" safe>
+          {t("Locked meanwhile: {what}", { what: plan.locks.join(", ") })}
+        </p>
+      ) : null}
+      {plan.decision ? <DecisionView visit={visit} decision={plan.decision} compact /> : null}
+    </Panel>
+  );
+};
+
+/** The part of the form that shows it as a command; asked for again as the form changes. */
+export const CreateCommand = ({ visit, form }: { visit: Visit; form: CreateForm }) => (
+  <div
+    id="create-command"
+    hx-post={to.instanceCommand}
+    hx-trigger="input from:closest form delay:300ms, change from:closest form delay:300ms"
+    hx-swap="outerMorph"
+  >
+    <CommandBody visit={visit} commands={[{ operation: "instance.create", input: createInput(form) }]} />
+  </div>
+);
+
+const DataDisks = ({ visit, form, problems }: { visit: Visit; form: CreateForm; problems: Problems }) => {
+  const { t } = visit;
+  return (
+    <div class="disks">
+      {form.dataGiB.map((size, i) => {
+        const problem = problems.get(`/dataDisks/${i}/sizeGiB`);
+        return (
+          <div class={problem ? "field field-bad" : "field"}>
+            <label for={`disk-${i}`} safe>
+              {t("Data disk {number}", { number: i + 1 })}
+            </label>
+            <div class="number">
+              <span class="input-unit">
+                <input
+                  id={`disk-${i}`}
+                  class="input"
+                  type="number"
+                  name="dataGiB"
+                  value={escapeHtml(size)}
+                  min={String(limits.diskGiB.minimum)}
+                  max={String(limits.diskGiB.maximum)}
+                  required
+                  aria-invalid={problem ? "true" : undefined}
+                />
+                <span class="unit" aria-hidden="true">
+                  GiB
+                </span>
+              </span>
+              <button
+                type="submit"
+                class="icon-button"
+                name="edit"
+                value={`remove-disk-${i}`}
+                formnovalidate
+                title={t("Remove this disk")}
+                aria-label={t("Remove this disk")}
+              >
+                <Icon name="cross" />
+              </button>
+            </div>
+            {problem ? (
+              <p class="field-problem" safe>
+                {visit.say(problem)}
+              </p>
+            ) : null}
+          </div>
+        );
+      })}
+      {form.dataGiB.length < limits.dataDisks ? (
+        <SubmitButton
+          look={{ label: t("Add a data disk"), icon: "plus", small: true }}
+          name="edit"
+          value="add-disk"
+          novalidate
+        />
+      ) : null}
+    </div>
+  );
+};
+
+const Advice = ({ visit, choices }: { visit: Visit; choices: CreateChoices }) => {
+  const { t } = visit;
+  const room = choices.pools.ok && choices.pools.value.items.some(({ cells }) => cells.online > 0);
+  return (
+    <>
+      {choices.pools.ok && !room ? (
+        <Notice tone="warn">
+          <p>
+            <span safe>{t("No pool has a cell that is online.")}</span>{" "}
+            <a href={to.pools} safe>
+              {t("Add a cell")}
+            </a>
+          </p>
+        </Notice>
+      ) : null}
+      {choices.images.ok && choices.images.value.items.length === 0 ? (
+        <Notice tone="info">
+          <p>
+            <span safe>{t("There is no disk image yet: a blank disk can be installed from a medium.")}</span>{" "}
+            <a href={to.fileNew("image")} safe>
+              {t("Upload an image")}
+            </a>
+          </p>
+        </Notice>
+      ) : null}
+    </>
+  );
+};
+
+export const createPage = (
+  visit: Visit,
+  form: CreateForm,
+  choices: CreateChoices,
+  outcome: CreateOutcome = {},
+): Promise<Response> => {
+  const { t } = visit;
+  const { error, plan, problems = noProblems } = outcome;
+  return page(
+    visit,
+    {
+      title: t("Create an instance"),
+      section: "instances",
+      crumbs: [{ text: t("Instances"), path: to.instances }, { text: t("Create") }],
+      status: outcome.status ?? 200,
+    },
+    <>
+      <PageHead
+        title={t("Create an instance")}
+        lead={t("Nano chooses the cell with the lowest weighted load that has room.")}
+      />
+      <Advice visit={visit} choices={choices} />
+      {error && problems.size === 0 ? <ErrorNotice visit={visit} error={error} /> : null}
+      {problems.size > 0 ? (
+        <Notice tone="bad">
+          <p safe>{t("Something does not fit yet; see the marked fields.")}</p>
+        </Notice>
+      ) : null}
+      <form method="post" action={to.instanceNew} class="create">
+        <input type="hidden" name="key" value={escapeHtml(form.key)} />
+        {/* The first submit button is what Enter presses: it must be the one that creates. */}
+        <button type="submit" class="sr" tabindex={-1} safe>
+          {t("Create the instance")}
+        </button>
+        <div class="create-main">
+          <Panel title={t("Identity")}>
+            <div class="form">
+              <TextField
+                visit={visit}
+                name="name"
+                label={t("Name")}
+                hint={t("Letters, digits and '-'. Its name in the network, too.")}
+                value={form.name}
+                required
+                maxlength={63}
+                autofocus={form.name === ""}
+                problems={problems}
+              />
+              <TextField
+                visit={visit}
+                name="description"
+                label={t("Description")}
+                value={form.description}
+                maxlength={1024}
+                problems={problems}
+              />
+              <SelectField
+                visit={visit}
+                name="pool"
+                label={t("Pool")}
+                value={form.pool}
+                options={poolOptions(choices, form.pool)}
+                problems={problems}
+              />
+            </div>
+          </Panel>
+          <Panel title={t("Size")}>
+            <div class="form">
+              <NumberField
+                visit={visit}
+                name="cores"
+                label={t("Cores")}
+                unit={t("cores")}
+                value={form.cores}
+                {...limits.cores}
+                presets={corePresets}
+                problems={problems}
+              />
+              <NumberField
+                visit={visit}
+                name="memoryMiB"
+                label={t("Memory")}
+                unit="MiB"
+                value={form.memoryMiB}
+                {...limits.memoryMiB}
+                presets={memoryPresets}
+                problems={problems}
+              />
+            </div>
+          </Panel>
+          <Panel title={t("Disks")}>
+            <div class="form">
+              <SelectField
+                visit={visit}
+                name="image"
+                label={t("System disk")}
+                hint={t("A clone of an image takes milliseconds and only the room of what changes.")}
+                pointer="/systemDisk/image"
+                value={form.image}
+                options={imageOptions(visit, choices)}
+                problems={problems}
+              />
+              <NumberField
+                visit={visit}
+                name="systemGiB"
+                label={t("Its size")}
+                pointer="/systemDisk/sizeGiB"
+                unit="GiB"
+                value={form.systemGiB}
+                {...limits.diskGiB}
+                presets={diskPresets}
+                problems={problems}
+              />
+              <DataDisks visit={visit} form={form} problems={problems} />
+            </div>
+          </Panel>
+          <Panel title={t("Starting")}>
+            <div class="form">
+              <Check name="start" label={t("Start it once it is created")} checked={form.start} />
+              <Check name="autostart" label={t("Start it whenever its cell's host starts")} checked={form.autostart} />
+            </div>
+          </Panel>
+        </div>
+        <aside class="create-side">
+          {plan ? <PlanView visit={visit} plan={plan} /> : null}
+          <Panel class="create-actions">
+            <SubmitButton look={{ label: t("Create the instance"), kind: "primary", icon: "plus" }} />
+            <SubmitButton look={{ label: t("Preview"), icon: "eye" }} name="edit" value="preview" />
+            <LinkButton href={to.instances} look={{ label: t("Cancel") }} />
+            <p class="quiet" safe>
+              {t("The preview asks where it would go and why, and changes nothing.")}
+            </p>
+          </Panel>
+          <details class="disclosure">
+            <summary>
+              <Icon name="code" />
+              <span safe>{t("Show as command")}</span>
+            </summary>
+            <CreateCommand visit={visit} form={form} />
+          </details>
+        </aside>
+      </form>
+    </>,
+  );
+};

@@ -1,0 +1,189 @@
+/** "Why here?": a placement decision as people read it. */
+import { escapeHtml } from "@kitajs/html";
+import type { Decision } from "@nano/contract";
+import type { Visit } from "../http/visit.ts";
+import { to } from "../paths.ts";
+import { formatCount, formatGiB, formatMiB } from "../text/format.ts";
+import { FactRow, Facts, Notice, Time } from "../view/parts.tsx";
+
+type Ranked = Decision["ranked"][number];
+
+const weighted = (terms: Ranked["terms"]): number =>
+  terms.reduce((sum, { value, weight }) => sum + Math.max(0, value * weight), 0);
+
+/** A score as a bar of its terms: who reads it sees what made the difference. */
+const ScoreBar = ({ ranked, top }: { ranked: Ranked; top: number }) => {
+  let offset = 0;
+  return (
+    <svg
+      class="score"
+      width="100%"
+      height="10"
+      role="img"
+      aria-label={escapeHtml(`${ranked.name}: ${ranked.score.toFixed(3)}`)}
+    >
+      <rect class="bar-track" width="100%" height="10" rx="3" />
+      {ranked.terms.map(({ rule, value, weight }, i) => {
+        const part = top > 0 ? (Math.max(0, value * weight) / top) * 100 : 0;
+        const x = offset;
+        offset += part;
+        return (
+          <rect class={`term-${i % 6}`} x={`${x.toFixed(2)}%`} width={`${part.toFixed(2)}%`} height="10">
+            <title safe>{`${rule}: ${value.toFixed(3)} × ${weight}`}</title>
+          </rect>
+        );
+      })}
+    </svg>
+  );
+};
+
+const RankedTable = ({ visit, decision }: { visit: Visit; decision: Decision }) => {
+  const { t } = visit;
+  const top = Math.max(...decision.ranked.map(({ terms }) => weighted(terms)), 1e-9);
+  const rules = decision.ranked[0]?.terms ?? [];
+  return (
+    <>
+      <ul class="legend">
+        {rules.map(({ rule, weight }, i) => (
+          <li>
+            <span class={`legend-mark term-${i % 6}`} />
+            <span safe>{visit.word(rule)}</span>{" "}
+            {weight === 1 ? null : (
+              <span class="quiet" safe>
+                {`× ${weight}`}
+              </span>
+            )}
+          </li>
+        ))}
+      </ul>
+      <div class="table-wrap">
+        <table class="table">
+          <thead>
+            <tr>
+              <th scope="col">#</th>
+              <th scope="col" safe>
+                {t("Cell")}
+              </th>
+              <th scope="col" class="grow" safe>
+                {t("Score (lower is better)")}
+              </th>
+              <th scope="col" />
+            </tr>
+          </thead>
+          <tbody>
+            {decision.ranked.map((ranked, i) => (
+              <tr>
+                <td class="num">{i + 1}</td>
+                <td data-label={t("Cell")}>
+                  <a class={i === 0 ? "strong" : undefined} href={to.cell(ranked.cell)} safe>
+                    {ranked.name}
+                  </a>{" "}
+                  {ranked.cell === decision.winner?.cell ? (
+                    <span class="chip chip-kvm" safe>
+                      {t("chosen")}
+                    </span>
+                  ) : ranked.cell === decision.runnerUp?.cell ? (
+                    <span class="chip" safe>
+                      {t("runner-up")}
+                    </span>
+                  ) : null}
+                </td>
+                <td class="grow" data-label={t("Score (lower is better)")}>
+                  <ScoreBar ranked={ranked} top={top} />
+                </td>
+                <td class="num" safe>
+                  {ranked.score.toFixed(3)}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </>
+  );
+};
+
+const Removed = ({ visit, decision }: { visit: Visit; decision: Decision }) => (
+  <ul class="removed">
+    {decision.removed.map(({ rule, count, examples }) => (
+      <li>
+        <p>
+          <b safe>{visit.word(rule)}</b>{" "}
+          <span class="quiet" safe>
+            {visit.t("removed {count} {count|cell|cells}", { count })}
+          </span>
+        </p>
+        <ul>
+          {examples.map(({ cell, name, reason }) => (
+            <li>
+              <a href={to.cell(cell)} safe>
+                {name}
+              </a>{" "}
+              <span safe>{reason}</span>
+            </li>
+          ))}
+        </ul>
+      </li>
+    ))}
+  </ul>
+);
+
+export const DecisionView = ({
+  visit,
+  decision,
+  compact = false,
+}: {
+  visit: Visit;
+  decision: Decision;
+  compact?: boolean;
+}) => {
+  const { t } = visit;
+  const { request } = decision;
+  return (
+    <div class={compact ? "decision decision-compact" : "decision"}>
+      <p class="decision-summary" safe>
+        {decision.summary}
+      </p>
+      {decision.smallestChange ? (
+        <Notice tone="info">
+          <p safe>{t("It would fit with this change: {change}", { change: decision.smallestChange })}</p>
+        </Notice>
+      ) : null}
+      {compact ? null : (
+        <Facts>
+          <FactRow term={t("Asked for")}>
+            <span
+              safe
+            >{`${request.cores} ${t("cores")} · ${formatMiB(request.memoryMiB)} · ${formatGiB(request.storageGiB)}`}</span>
+          </FactRow>
+          <FactRow term={t("Policy")}>
+            <span safe>{visit.word(decision.policy)}</span>
+          </FactRow>
+          <FactRow term={t("Considered")}>
+            <span safe>
+              {t("{count} {count|cell|cells} of pool {pool}", {
+                count: formatCount(decision.considered),
+                pool: decision.pool,
+              })}
+            </span>
+          </FactRow>
+          <FactRow term={t("Decided")}>
+            <Time at={decision.at} />
+          </FactRow>
+        </Facts>
+      )}
+      {decision.ranked.length > 0 ? (
+        <>
+          <h3 safe>{t("Cells that fit, best first")}</h3>
+          <RankedTable visit={visit} decision={decision} />
+        </>
+      ) : null}
+      {decision.removed.length > 0 ? (
+        <>
+          <h3 safe>{t("Cells that did not fit, and why")}</h3>
+          <Removed visit={visit} decision={decision} />
+        </>
+      ) : null}
+    </div>
+  );
+};

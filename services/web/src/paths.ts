@@ -1,0 +1,61 @@
+/** Every address of the portal, made here and nowhere else: an `href` is never assembled from what a person or a guest wrote. */
+
+type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** Appends a query, leaving out what is absent or empty. */
+export const withQuery = (path: string, query: Query): string => {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query))
+    if (value !== undefined && value !== "" && value !== false) parameters.set(name, String(value));
+  const text = parameters.toString();
+  return text === "" ? path : `${path}?${text}`;
+};
+const part = (text: string): string => encodeURIComponent(text);
+
+export type FileKind = "image" | "media";
+export type InstanceTab = "overview" | "serial" | "why" | "events" | "tasks";
+export type ConfirmedAction = "force-stop" | "force-reboot" | "delete";
+
+const files = (kind: FileKind) => (kind === "image" ? "/images" : "/media");
+
+export const to = {
+  dashboard: "/",
+  login: (next?: string) => withQuery("/login", { next: next === "/" ? undefined : next }),
+  logout: "/logout",
+  setup: "/setup",
+  preferences: "/preferences",
+  pools: "/pools",
+  poolNew: "/pools/new",
+  pool: (name: string) => `/pools/${part(name)}`,
+  poolDelete: (name: string) => `/pools/${part(name)}/delete`,
+  poolAdd: (name: string) => `/pools/${part(name)}/add`,
+  cells: "/cells",
+  cell: (id: string) => `/cells/${part(id)}`,
+  cellAction: (id: string, action: "add" | "remove" | "enable" | "disable") => `/cells/${part(id)}/${action}`,
+  files,
+  fileNew: (kind: FileKind) => `${files(kind)}/new`,
+  file: (kind: FileKind, id: string) => `${files(kind)}/${part(id)}`,
+  fileUpload: (kind: FileKind, id: string) => `${files(kind)}/${part(id)}/upload`,
+  fileDelete: (kind: FileKind, id: string) => `${files(kind)}/${part(id)}/delete`,
+  instances: "/instances",
+  instanceNew: "/instances/new",
+  instanceCommand: "/instances/new/command",
+  instanceBulk: "/instances/bulk",
+  instance: (id: string, tab: InstanceTab = "overview") =>
+    withQuery(`/instances/${part(id)}`, { tab: tab === "overview" ? undefined : tab }),
+  instanceAction: (id: string, action: string) => `/instances/${part(id)}/${part(action)}`,
+  instanceStart: (id: string) => `/instances/${part(id)}/start`,
+  screen: (id: string, version?: string) => withQuery(`/instances/${part(id)}/screen.png`, { v: version }),
+  console: (id: string) => `/instances/${part(id)}/console`,
+  consoleSocket: "/console/socket",
+  tasks: "/tasks",
+  task: (id: string) => `/tasks/${part(id)}`,
+  taskCancel: (id: string) => `/tasks/${part(id)}/cancel`,
+  taskToast: (id: string) => `/tasks/${part(id)}/toast`,
+  tokens: "/tokens",
+  tokenDelete: (id: string) => `/tokens/${part(id)}/delete`,
+  events: "/events",
+  error: (code: string) => `/errors/${part(code)}`,
+  errors: "/errors",
+  swagger: "/swagger",
+} as const;

@@ -1,0 +1,98 @@
+/** First run, login, logout, and each person's preferences. */
+import type { NanoError } from "@nano/contract";
+import { languageCookie, liveCookie, sessionCookie, themeCookie, writeCookie } from "../http/cookies.ts";
+import { readForm } from "../http/forms.ts";
+import { fieldProblems, isSecure, seeOther } from "../http/respond.ts";
+import { safeNext } from "../http/security.ts";
+import { isTheme, type Visit } from "../http/visit.ts";
+import { to } from "../paths.ts";
+import { get, post, type Route } from "../route.ts";
+import { isLanguage } from "../text/translate.ts";
+import { loginPage, setupPage } from "./form.tsx";
+
+const yearSeconds = 365 * 86_400;
+
+/** The cookie that carries a session, for as long as the gateway keeps it. */
+const keepSession = (visit: Visit, session: string, expiresAt: string): string =>
+  writeCookie(sessionCookie, session, {
+    maxAgeSeconds: Math.max(60, (Date.parse(expiresAt) - visit.facts.now) / 1000),
+    secure: isSecure(visit),
+  });
+const dropSession = (visit: Visit): string =>
+  writeCookie(sessionCookie, "", { maxAgeSeconds: 0, secure: isSecure(visit) });
+
+const refusal = (error: NanoError) => ({ error, problems: fieldProblems(error), status: error.status });
+
+const showSetup = async (visit: Visit): Promise<Response> => {
+  const { needed } = await visit.call("setup.get", {});
+  return needed ? setupPage(visit, { name: "admin", next: "/" }) : seeOther(visit, to.login());
+};
+
+const createAdministrator = async (visit: Visit): Promise<Response> => {
+  const form = await readForm(visit.facts.request);
+  const name = form.text("name");
+  const password = form.raw("password");
+  if (password !== form.raw("again"))
+    return setupPage(visit, {
+      name,
+      next: "/",
+      problems: new Map([["/again", visit.t("The two passwords differ")]]),
+      status: 422,
+    });
+  const made = await visit.attempt("setup.create", { name, password });
+  if (!made.ok) return setupPage(visit, { name, next: "/", ...refusal(made.error) });
+  const { session, expiresAt } = made.value;
+  return seeOther(visit, to.dashboard, { kind: "done", text: "Welcome, {name}", values: { name } }, [
+    keepSession(visit, session, expiresAt),
+  ]);
+};
+
+const showLogin = async (visit: Visit): Promise<Response> => {
+  const next = safeNext(visit.query("next"));
+  if (visit.known) return seeOther(visit, next);
+  const { needed } = await visit.call("setup.get", {});
+  return needed ? seeOther(visit, to.setup) : loginPage(visit, { name: "", next });
+};
+
+const logIn = async (visit: Visit): Promise<Response> => {
+  const form = await readForm(visit.facts.request);
+  const name = form.text("name");
+  const next = safeNext(form.text("next"));
+  const opened = await visit.attempt("session.create", { name, password: form.raw("password") });
+  if (!opened.ok) return loginPage(visit, { name, next, ...refusal(opened.error) });
+  return seeOther(visit, next, undefined, [keepSession(visit, opened.value.session, opened.value.expiresAt)]);
+};
+
+const logOut = async (visit: Visit): Promise<Response> => {
+  const { session } = visit.facts;
+  // The cookie goes in any case; what the gateway could not end now ends by itself.
+  if (session) await visit.attempt("session.delete", { session });
+  return seeOther(visit, to.login(), undefined, [dropSession(visit)]);
+};
+
+const setPreferences = async (visit: Visit): Promise<Response> => {
+  const form = await readForm(visit.facts.request);
+  const options = { maxAgeSeconds: yearSeconds, secure: isSecure(visit) };
+  const cookies: string[] = [];
+  const language = form.text("language");
+  const theme = form.text("theme");
+  const live = form.text("live");
+  if (isLanguage(language)) cookies.push(writeCookie(languageCookie, language, options));
+  if (isTheme(theme)) cookies.push(writeCookie(themeCookie, theme, options));
+  if (live === "on" || live === "off") cookies.push(writeCookie(liveCookie, live, options));
+  const asked = form.text("next");
+  const next = new URL(URL.canParse(asked, "http://portal.invalid") ? asked : "/", "http://portal.invalid");
+  next.searchParams.delete("lang");
+  const path = `${next.pathname}${next.search}`;
+  // Login and setup are left by `safeNext` on purpose; preferences are the one change made there.
+  return seeOther(visit, path === to.setup || path.startsWith("/login") ? path : safeNext(path), undefined, cookies);
+};
+
+export const peopleRoutes: readonly Route[] = [
+  get("/setup", showSetup, { anonymous: true }),
+  post("/setup", createAdministrator, { anonymous: true }),
+  get("/login", showLogin, { anonymous: true }),
+  post("/login", logIn, { anonymous: true }),
+  post("/logout", logOut, { anonymous: true }),
+  post("/preferences", setPreferences, { anonymous: true, busless: true }),
+];

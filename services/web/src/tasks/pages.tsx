@@ -1,0 +1,351 @@
+import { errorDefinitions, isErrorCode, type Output, type Task, type TaskStep, taskStates } from "@nano/contract";
+import { EventList } from "../events/list.tsx";
+import type { Attempt, Visit } from "../http/visit.ts";
+import { to, withQuery } from "../paths.ts";
+import { formatBytes, formatDuration, formatPercent, share } from "../text/format.ts";
+import { TaskBadge } from "../view/badges.tsx";
+import { Bar } from "../view/charts.tsx";
+import { ShowAsCommand } from "../view/command.tsx";
+import { Icon, type IconName } from "../view/icons.tsx";
+import { page } from "../view/layout.tsx";
+import {
+  ActionButton,
+  DisabledButton,
+  Empty,
+  ErrorNotice,
+  FactRow,
+  Facts,
+  Live,
+  Mono,
+  Notice,
+  PageHead,
+  Panel,
+  Time,
+} from "../view/parts.tsx";
+import { hereWith, Pager } from "../view/table.tsx";
+import { currentStep, elapsed, taskTitle } from "./list.tsx";
+import { hasEnded } from "./state.ts";
+
+export const TaskTable = ({ visit, tasks }: { visit: Visit; tasks: readonly Task[] }) => {
+  const { t } = visit;
+  return (
+    <div class="table-wrap">
+      <table class="table">
+        <thead>
+          <tr>
+            <th scope="col" safe>
+              {t("Task")}
+            </th>
+            <th scope="col" safe>
+              {t("Status")}
+            </th>
+            <th scope="col" class="grow" safe>
+              {t("Progress")}
+            </th>
+            <th scope="col" safe>
+              {t("By")}
+            </th>
+            <th scope="col" safe>
+              {t("Began")}
+            </th>
+            <th scope="col" safe>
+              {t("Took")}
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {tasks.map((task) => (
+            <tr id={`task-${task.id}`}>
+              <td data-label={t("Task")}>
+                <a class="strong" href={to.task(task.id)}>
+                  <span safe>{taskTitle(visit, task.operation)}</span> <span safe>{task.resource.name}</span>
+                </a>
+                <span class="sub" safe>
+                  {task.operation}
+                </span>
+              </td>
+              <td data-label={t("Status")}>
+                <TaskBadge visit={visit} state={task.state} />
+              </td>
+              <td data-label={t("Progress")} class="grow">
+                {hasEnded(task.state) ? (
+                  <span class={task.error ? "text-bad" : "quiet"} safe>
+                    {task.error
+                      ? task.error.message
+                      : visit.t("{count} {count|step|steps}", { count: task.steps.length })}
+                  </span>
+                ) : (
+                  <div class="cell-load">
+                    <Bar percent={task.progress} label={t("Progress")} />
+                    <span class="quiet" safe>
+                      {visit.say(currentStep(task)?.title ?? t("waiting"))}
+                    </span>
+                  </div>
+                )}
+              </td>
+              <td data-label={t("By")} safe>
+                {task.actor.name}
+              </td>
+              <td data-label={t("Began")}>
+                <Time at={task.startedAt ?? task.createdAt} relative />
+              </td>
+              <td data-label={t("Took")} class="num" safe>
+                {formatDuration(elapsed(task, visit.facts.now))}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+};
+
+const Tabs = ({ visit, state }: { visit: Visit; state: string }) => (
+  <nav class="tabs" aria-label={visit.t("Filter")}>
+    <a href={to.tasks} aria-current={state === "" ? "page" : undefined} safe>
+      {visit.t("All tasks")}
+    </a>
+    {taskStates.map((one) => (
+      <a href={withQuery(to.tasks, { state: one })} aria-current={state === one ? "page" : undefined} safe>
+        {visit.word(one)}
+      </a>
+    ))}
+    <a href={withQuery(to.tasks, { view: "events" })} aria-current={state === "events" ? "page" : undefined} safe>
+      {visit.t("Events")}
+    </a>
+  </nav>
+);
+
+export const tasksPage = (
+  visit: Visit,
+  active: readonly Task[],
+  tasks: Output<"task.list">,
+  state: string,
+): Promise<Response> => {
+  const { t } = visit;
+  const shown = new Set<string>(active.map(({ id }) => id));
+  const rest = tasks.items.filter(({ id }) => !shown.has(id));
+  return page(
+    visit,
+    { title: t("Tasks"), section: "tasks", crumbs: [{ text: t("Tasks") }], topics: ["task"] },
+    <>
+      <PageHead
+        title={t("Tasks")}
+        lead={t("Work that takes steps. It goes on when you leave, and is finished or undone after a crash.")}
+      />
+      <Tabs visit={visit} state={state} />
+      <Live visit={visit} id="tasks" on={["task"]}>
+        {active.length > 0 ? (
+          <Panel title={t("Now")}>
+            <TaskTable visit={visit} tasks={active} />
+          </Panel>
+        ) : null}
+        {rest.length > 0 ? (
+          <Panel {...(active.length > 0 ? { title: t("Before") } : {})}>
+            <TaskTable visit={visit} tasks={rest} />
+          </Panel>
+        ) : active.length === 0 ? (
+          <Empty
+            icon="task"
+            title={t("No tasks here")}
+            text={t("Whatever takes steps, like creating an instance, appears here.")}
+          />
+        ) : null}
+        <Pager visit={visit} shown={tasks.items.length} total={tasks.total} next={tasks.next} />
+      </Live>
+      <ShowAsCommand visit={visit} commands={[{ operation: "task.list", input: state ? { state } : {} }]} />
+    </>,
+  );
+};
+
+export const eventsPage = (visit: Visit, events: Attempt<Output<"event.list">>): Promise<Response> => {
+  const { t } = visit;
+  const items = events.ok ? events.value.items.filter(({ name }) => name !== "cell.load").reverse() : [];
+  return page(
+    visit,
+    {
+      title: t("Events"),
+      section: "tasks",
+      crumbs: [{ text: t("Tasks"), path: to.tasks }, { text: t("Events") }],
+      topics: ["pool", "cell", "instance", "task", "image", "media"],
+    },
+    <>
+      <PageHead
+        title={t("Events")}
+        lead={t("What happened in the zone, newest first. The stream keeps a bounded time.")}
+      />
+      <Tabs visit={visit} state="events" />
+      {events.ok ? null : <ErrorNotice visit={visit} error={events.error} />}
+      <Live visit={visit} id="events" on={["pool", "cell", "instance", "task", "image", "media"]} every="2s">
+        {items.length > 0 ? (
+          <Panel>
+            <EventList visit={visit} events={items} />
+          </Panel>
+        ) : (
+          <Empty icon="pulse" title={t("Nothing has happened yet.")} text={t("Events appear here as they happen.")} />
+        )}
+      </Live>
+      <p class="pager">
+        {events.ok && events.value.items.length > 0 ? (
+          <a class="button button-plain button-small" href={hereWith(visit, { after: undefined })} safe>
+            {t("Newest")}
+          </a>
+        ) : null}
+      </p>
+      <ShowAsCommand visit={visit} commands={[{ operation: "event.list", input: { limit: 200 } }]} />
+    </>,
+  );
+};
+
+const stepIcons: Readonly<Record<TaskStep["state"], IconName | undefined>> = {
+  waiting: undefined,
+  running: undefined,
+  done: "check",
+  failed: "cross",
+  undoing: "reboot",
+  undone: "reboot",
+};
+
+const took = (step: TaskStep, now: number): string =>
+  step.startedAt ? formatDuration((step.endedAt ? Date.parse(step.endedAt) : now) - Date.parse(step.startedAt)) : "";
+
+const Step = ({ visit, step, number }: { visit: Visit; step: TaskStep; number: number }) => {
+  const icon = stepIcons[step.state];
+  return (
+    <li class={`task-step task-step-${step.state}`} id={`step-${number}`}>
+      <span class="step-mark">{icon ? <Icon name={icon} /> : <span>{number}</span>}</span>
+      <div class="task-step-text">
+        <p>
+          <span safe>{visit.say(step.title)}</span>{" "}
+          <span class="quiet" safe>
+            {step.state === "done" || step.state === "waiting" ? "" : visit.word(step.state)}
+          </span>
+        </p>
+        {step.bytesTotal ? (
+          <div class="cell-load">
+            <Bar percent={share(step.bytesDone ?? 0, step.bytesTotal)} label={step.title} />
+            <span
+              class="quiet num"
+              safe
+            >{`${formatBytes(step.bytesDone ?? 0)} / ${formatBytes(step.bytesTotal)}`}</span>
+          </div>
+        ) : null}
+      </div>
+      <span class="quiet num" safe>
+        {took(step, visit.facts.now)}
+      </span>
+    </li>
+  );
+};
+
+const TaskError = ({ visit, task }: { visit: Visit; task: Task }) => {
+  if (!task.error) return null;
+  const { code, message, remedy } = task.error;
+  return (
+    <Notice tone="bad">
+      <p>
+        <b safe>{isErrorCode(code) ? visit.say(errorDefinitions[code].title) : code}</b>
+      </p>
+      <p safe>{message}</p>
+      <p class="quiet">
+        <span safe>{visit.say(remedy)}</span>{" "}
+        <a href={to.error(code)} safe>
+          {visit.t("What does this mean?")}
+        </a>
+      </p>
+    </Notice>
+  );
+};
+
+export const taskPage = (visit: Visit, task: Task): Promise<Response> => {
+  const { t } = visit;
+  const title = `${taskTitle(visit, task.operation)} ${task.resource.name}`;
+  const ended = hasEnded(task.state);
+  return page(
+    visit,
+    {
+      title,
+      section: "tasks",
+      crumbs: [{ text: t("Tasks"), path: to.tasks }, { text: title }],
+      topics: [`task:${task.id}`],
+      ...(ended ? {} : { refreshSeconds: 2 }),
+    },
+    <>
+      <Live visit={visit} id="task" on={["task"]} every="300ms">
+        <PageHead title={title}>
+          <TaskBadge visit={visit} state={task.state} />
+          {task.cancellable && !ended ? (
+            <ActionButton action={to.taskCancel(task.id)} look={{ label: t("Cancel the task"), icon: "cross" }} />
+          ) : (
+            <DisabledButton
+              look={{ label: t("Cancel the task"), icon: "cross" }}
+              why={ended ? t("It has ended.") : t("Its current step must finish.")}
+            />
+          )}
+        </PageHead>
+        <TaskError visit={visit} task={task} />
+        <div class="columns columns-2-1">
+          <Panel>
+            <div class="task-progress">
+              <Bar percent={task.progress} label={t("Progress")} />
+              <p>
+                <b safe>{formatPercent(task.progress)}</b>{" "}
+                <span class="quiet" safe>
+                  {ended
+                    ? t("took {time}", { time: formatDuration(elapsed(task, visit.facts.now)) })
+                    : t("for {time}", { time: formatDuration(elapsed(task, visit.facts.now)) })}
+                </span>
+              </p>
+            </div>
+            <ol class="task-steps">
+              {task.steps.map((step, i) => (
+                <Step visit={visit} step={step} number={i + 1} />
+              ))}
+            </ol>
+          </Panel>
+          <Panel title={t("About")}>
+            <Facts>
+              <FactRow term={t("Instance")}>
+                <a href={to.instance(task.resource.id)} safe>
+                  {task.resource.name}
+                </a>
+              </FactRow>
+              <FactRow term={t("Operation")}>
+                <code safe>{task.operation}</code>
+              </FactRow>
+              <FactRow term={t("By")}>
+                <span safe>{task.actor.name}</span>
+              </FactRow>
+              <FactRow term={t("Asked for")}>
+                <Time at={task.createdAt} />
+              </FactRow>
+              {task.startedAt ? (
+                <FactRow term={t("Began")}>
+                  <Time at={task.startedAt} />
+                </FactRow>
+              ) : null}
+              {task.endedAt ? (
+                <FactRow term={t("Ended")}>
+                  <Time at={task.endedAt} />
+                </FactRow>
+              ) : null}
+              <FactRow term={t("Id")}>
+                <Mono visit={visit} text={task.id} short={13} />
+              </FactRow>
+              <FactRow term={t("Request")}>
+                <Mono visit={visit} text={task.requestId} short={13} />
+              </FactRow>
+            </Facts>
+          </Panel>
+        </div>
+      </Live>
+      <ShowAsCommand
+        visit={visit}
+        commands={[
+          { operation: "task.get", input: { id: task.id, waitSeconds: 30 } },
+          { operation: "task.cancel", input: { id: task.id } },
+        ]}
+      />
+    </>,
+  );
+};

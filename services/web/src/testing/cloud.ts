@@ -1,0 +1,459 @@
+/**
+ * A small cloud in memory, served on a real bus: the portal's tests talk to it exactly as the portal talks to the real services. It keeps the contract's
+ * records in maps and changes them as the owners would; every answer is checked against the contract by the test bus.
+ */
+import type { Bus, Handlers } from "@nano/bus";
+import {
+  allows,
+  type Bytes,
+  type Cell,
+  type CellId,
+  type Decision,
+  type DecisionId,
+  type EventName,
+  type GiB,
+  type Image,
+  type ImageId,
+  type Instance,
+  type InstanceAction,
+  type InstanceId,
+  type Media,
+  type MediaId,
+  type MiB,
+  NanoError,
+  type Output,
+  operations,
+  type Pool,
+  type PoolName,
+  type Task,
+  type TaskId,
+  type Token,
+  timestamp,
+  type UserId,
+} from "@nano/contract";
+
+const now = () => timestamp(Date.now());
+const page = <T>(items: readonly T[], input: { limit?: number; cursor?: string }) => {
+  const from = Number(input.cursor ?? 0);
+  const limit = input.limit ?? 50;
+  return {
+    items: items.slice(from, from + limit),
+    total: items.length,
+    ...(from + limit < items.length ? { next: String(from + limit) } : {}),
+  };
+};
+/** The contract's own example of an operation's answer. */
+const example = {
+  pool: operations["pool.get"].example.output,
+  cell: operations["cell.get"].example.output,
+  instance: operations["instance.get"].example.output,
+  image: operations["image.get"].example.output,
+  media: operations["media.get"].example.output,
+  decision: operations["decision.get"].example.output,
+  token: operations["token.create"].example.output.token,
+  task: operations["task.get"].example.output,
+  zone: operations["zone.get"].example.output,
+  user: operations["setup.create"].example.output.user,
+};
+const uuid = <Id extends string>() => Bun.randomUUIDv7() as Id;
+/** One red pixel's worth of screen (RFC 2083). */
+const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
+
+export class Cloud {
+  readonly pools = new Map<string, Pool>();
+  readonly cells = new Map<string, Cell>();
+  readonly instances = new Map<string, Instance>();
+  readonly tasks = new Map<string, Task>();
+  readonly images = new Map<string, Image>();
+  readonly media = new Map<string, Media>();
+  readonly tokens = new Map<string, Token>();
+  readonly decisions = new Map<string, Decision>();
+  readonly sessions = new Map<string, string>();
+  readonly keys = new Map<string, Task>();
+  people = new Map<string, string>();
+  serial = "Debian GNU/Linux 12\n";
+  imagesUrl = "http://127.0.0.1:5860";
+  /** What the last calls were made with: for tests that look at what the portal sent. */
+  readonly calls: { name: string; actor: string; key?: string }[] = [];
+
+  addPool(name: string, more: Partial<Pool> = {}): Pool {
+    const pool: Pool = { ...example.pool, name: name as PoolName, createdAt: now(), ...more };
+    this.pools.set(name, pool);
+    return pool;
+  }
+  addCell(number: number, more: Partial<Cell> = {}): Cell {
+    const letters = "abcdefghijklmnopqrstuvwxyz234567";
+    const id = `cell-${"a".repeat(14)}${letters[Math.floor(number / 32) % 32]}${letters[number % 32]}` as CellId;
+    const cell: Cell = {
+      ...example.cell,
+      id,
+      name: `node-${number}`,
+      address: `192.0.2.${number}`,
+      lastSeenAt: now(),
+      ...more,
+    };
+    this.cells.set(id, cell);
+    return cell;
+  }
+  addInstance(name: string, more: Partial<Instance> = {}): Instance {
+    const instance: Instance = { ...example.instance, id: uuid<InstanceId>(), name, modifiedAt: now(), ...more };
+    this.instances.set(instance.id, instance);
+    return instance;
+  }
+  addImage(name: string, more: Partial<Image> = {}): Image {
+    const image: Image = { ...example.image, id: uuid<ImageId>(), name, ...more };
+    this.images.set(image.id, image);
+    return image;
+  }
+  addMedia(name: string, more: Partial<Media> = {}): Media {
+    const media: Media = { ...example.media, id: uuid<MediaId>(), name, ...more };
+    this.media.set(media.id, media);
+    return media;
+  }
+  addTask(operation: string, instance: Instance, more: Partial<Task> = {}): Task {
+    const task: Task = {
+      ...example.task,
+      id: uuid<TaskId>(),
+      operation,
+      resource: { type: "instance", id: instance.id, name: instance.name },
+      createdAt: now(),
+      ...more,
+    };
+    this.tasks.set(task.id, task);
+    return task;
+  }
+  addDecision(more: Partial<Decision> = {}): Decision {
+    const decision: Decision = { ...example.decision, id: uuid<DecisionId>(), ...more };
+    this.decisions.set(decision.id, decision);
+    return decision;
+  }
+  /** A person with an open session; the session's secret. */
+  logIn(name = "admin"): string {
+    const secret = `session-${crypto.randomUUID()}`;
+    this.people.set(name, this.people.get(name) ?? "correct horse battery");
+    this.sessions.set(secret, name);
+    return secret;
+  }
+
+  readonly #bus: Bus;
+  constructor(bus: Bus) {
+    this.#bus = bus;
+  }
+  /** Tells the zone; only the scheduler's bus may. */
+  emit(name: EventName, id: string, data: Record<string, string | number | boolean> = {}): Promise<number> {
+    return this.#bus.emit({ name, id, at: now(), data }, crypto.randomUUID());
+  }
+
+  #one<T>(map: ReadonlyMap<string, T>, id: string, code: ConstructorParameters<typeof NanoError>[0]): T {
+    const found = map.get(id);
+    if (!found) throw new NanoError(code, `There is no '${id}'`);
+    return found;
+  }
+  #note(name: string, context: { actor: { name: string }; idempotencyKey?: string }): void {
+    this.calls.push({
+      name,
+      actor: context.actor.name,
+      ...(context.idempotencyKey ? { key: context.idempotencyKey } : {}),
+    });
+  }
+  #act(id: string, action: InstanceAction, operation: string, state: Instance["state"]): Task {
+    const instance = this.#one(this.instances, id, "instance-not-found");
+    const allowed = allows(instance.state, action);
+    if (allowed !== true) throw new NanoError("wrong-state", `${instance.name} is ${instance.state}: ${allowed}`);
+    this.instances.set(id, { ...instance, state });
+    void this.emit("instance.changed", id, { name: instance.name, state });
+    const task = this.addTask(operation, instance, {
+      state: "done",
+      progress: 100,
+      cancellable: false,
+      endedAt: now(),
+      steps: [{ name: "act", title: "Do it", state: "done" }],
+    });
+    void this.emit("task.changed", task.id, { name: instance.name, state: "done" });
+    return task;
+  }
+
+  scheduler(): Handlers<"scheduler"> {
+    const nothing = {};
+    return {
+      "zone.get": () => this.#zone(),
+      "pool.list": (input) => page([...this.pools.values()], input),
+      "pool.get": ({ name }) => this.#one(this.pools, name, "pool-not-found"),
+      "pool.create": ({ name, description }, context) => {
+        this.#note("pool.create", context);
+        if (this.pools.has(name)) throw new NanoError("name-taken", `A pool '${name}' exists already`);
+        return this.addPool(name, {
+          description: description ?? "",
+          cells: { total: 0, online: 0 },
+          instances: { total: 0, running: 0 },
+        });
+      },
+      "pool.delete": ({ name }) => {
+        if (this.#one(this.pools, name, "pool-not-found").cells.total > 0)
+          throw new NanoError("pool-not-empty", `${name} has cells`);
+        this.pools.delete(name);
+        return nothing;
+      },
+      "cell.list": (input) =>
+        page(
+          [...this.cells.values()].filter((cell) =>
+            input.unassigned ? cell.pool === undefined : !input.pool || cell.pool === input.pool,
+          ),
+          input,
+        ),
+      "cell.get": ({ id }) => this.#one(this.cells, id, "cell-not-found"),
+      "cell.add": ({ id, pool }) => this.#change(id, { pool }),
+      "cell.remove": ({ id }) => {
+        const { pool: _, ...rest } = this.#one(this.cells, id, "cell-not-found");
+        this.cells.set(id, rest);
+        return rest;
+      },
+      "cell.enable": ({ id }) => this.#change(id, { enabled: true }),
+      "cell.disable": ({ id }) => this.#change(id, { enabled: false }),
+      "instance.list": (input) => {
+        const found = [...this.instances.values()].filter(
+          (one) =>
+            (!input.state || one.state === input.state) &&
+            (!input.pool || one.pool === input.pool) &&
+            (!input.cell || one.cell === input.cell) &&
+            (!input.search || one.name.includes(input.search)),
+        );
+        found.sort((a, b) => (a.name < b.name ? -1 : 1) * (input.descending ? -1 : 1));
+        return page(found, input);
+      },
+      "instance.get": ({ id }) => this.#one(this.instances, id, "instance-not-found"),
+      "instance.create": (input, context) => {
+        this.#note("instance.create", context);
+        if (input.dryRun)
+          return operations["instance.create"].example.output.kind === "plan"
+            ? operations["instance.create"].example.output
+            : this.#plan();
+        const before = context.idempotencyKey ? this.keys.get(context.idempotencyKey) : undefined;
+        if (before) return before;
+        if ([...this.instances.values()].some(({ name }) => name === input.name))
+          throw new NanoError("name-taken", `An instance '${input.name}' exists already`);
+        const instance = this.addInstance(input.name, {
+          state: "creating",
+          cores: input.cores,
+          memoryMiB: input.memoryMiB,
+          disks: [{ name: "system", sizeGiB: input.systemDisk.sizeGiB }],
+        });
+        const task = this.addTask("instance.create", instance, { state: "running", progress: 25 });
+        if (context.idempotencyKey) this.keys.set(context.idempotencyKey, task);
+        void this.emit("instance.created", instance.id, { name: instance.name });
+        return task;
+      },
+      "instance.delete": ({ id }) => this.#act(id, "delete", "instance.delete", "deleting"),
+      "instance.start": ({ id }) => this.#act(id, "start", "instance.start", "running"),
+      "instance.stop": ({ id, force }) =>
+        this.#act(id, force ? "force-stop" : "stop", "instance.stop", force ? "stopped" : "stopping"),
+      "instance.reboot": ({ id, force }) =>
+        this.#act(id, force ? "force-reboot" : "reboot", "instance.reboot", "running"),
+      "instance.screen": ({ id }) => {
+        if (this.#one(this.instances, id, "instance-not-found").state !== "running")
+          throw new NanoError("no-screen", "It is off");
+        return { contentType: "image/png", base64: png };
+      },
+      "instance.serial": () => ({ text: this.serial, truncated: false }),
+      "decision.get": ({ id }) => this.#one(this.decisions, id, "decision-not-found"),
+      "task.list": (input) =>
+        page(
+          [...this.tasks.values()]
+            .filter(
+              (task) =>
+                (!input.state || task.state === input.state) &&
+                (!input.resource || task.resource.id === input.resource) &&
+                (!input.active || !task.endedAt),
+            )
+            .reverse(),
+          input,
+        ),
+      "task.get": ({ id }) => this.#one(this.tasks, id, "task-not-found"),
+      "task.cancel": ({ id }) => {
+        const task: Task = { ...this.#one(this.tasks, id, "task-not-found"), state: "unwinding" };
+        this.tasks.set(id, task);
+        return task;
+      },
+      "event.list": (input) => this.#bus.pastEvents(input),
+    };
+  }
+
+  #plan(): Extract<Output<"instance.create">, { kind: "plan" }> {
+    const [cell] = this.cells.values();
+    return {
+      kind: "plan",
+      operation: "instance.create",
+      steps: [
+        { name: "reserve", title: "Reserve room" },
+        { name: "define", title: "Define the instance" },
+      ],
+      ...(cell ? { cell: { id: cell.id, name: cell.name } } : {}),
+      copyBytes: 217_000_000 as Bytes,
+      locks: ["instance web-1"],
+      decision: example.decision,
+    };
+  }
+  #change(id: string, change: Partial<Cell>): Cell {
+    const cell = { ...this.#one(this.cells, id, "cell-not-found"), ...change };
+    this.cells.set(id, cell);
+    void this.emit("cell.added", id, { name: cell.name });
+    return cell;
+  }
+  #zone(): Output<"zone.get"> {
+    const instances = [...this.instances.values()];
+    const cells = [...this.cells.values()].filter(({ pool }) => pool !== undefined);
+    const count = (state: Instance["state"]) => instances.filter((one) => one.state === state).length;
+    const sum = (of: (cell: Cell) => number) => cells.reduce((total, cell) => total + of(cell), 0);
+    return {
+      name: "nano",
+      startedAt: now(),
+      pools: { total: this.pools.size },
+      cells: {
+        online: cells.filter(({ online }) => online).length,
+        offline: cells.filter(({ online }) => !online).length,
+        unassigned: this.cells.size - cells.length,
+      },
+      instances: {
+        running: count("running"),
+        stopped: count("stopped"),
+        lost: count("lost"),
+        other: instances.length - count("running") - count("stopped") - count("lost"),
+      },
+      capacity: {
+        cores: sum((c) => c.capacity.cores),
+        memoryMiB: sum((c) => c.capacity.memoryMiB) as MiB,
+        storageGiB: sum((c) => c.capacity.storageGiB) as GiB,
+      },
+      reserved: {
+        cores: sum((c) => c.reserved.cores),
+        memoryMiB: sum((c) => c.reserved.memoryMiB) as MiB,
+        storageGiB: sum((c) => c.reserved.storageGiB) as GiB,
+      },
+      load: {
+        cpuPercent: cells.length > 0 ? sum((c) => c.load.cpuPercent) / cells.length : 0,
+        memoryUsedMiB: sum((c) => c.load.memoryUsedMiB) as MiB,
+        storageUsedGiB: sum((c) => c.load.storageUsedGiB) as GiB,
+      },
+      history: Array.from({ length: cells.length > 0 ? 60 : 0 }, (_, i) => ({
+        at: timestamp(Date.now() - (59 - i) * 10_000),
+        cpuPercent: 22 + 14 * Math.sin(i / 6) + (i % 5),
+        memoryUsedMiB: Math.round(sum((c) => c.load.memoryUsedMiB) * (0.8 + i / 300)) as MiB,
+        networkBytesPerSecond: 2_400_000 * (1 + Math.sin(i / 4)) + (i % 7) * 150_000,
+        diskBytesPerSecond: 9_000_000 * (1 + Math.cos(i / 9)),
+      })),
+    };
+  }
+
+  imageService(): Handlers<"images"> {
+    const ticket = (kind: string, id: string) => ({
+      url: `${this.imagesUrl}/upload/${id}`,
+      ticket: `${kind}-ticket`,
+      expiresAt: now(),
+    });
+    const taken = (map: ReadonlyMap<string, { name: string }>, name: string) => {
+      if ([...map.values()].some((one) => one.name === name))
+        throw new NanoError("name-taken", `'${name}' exists already`);
+    };
+    const { example: source } = operations["image.source"];
+    return {
+      "image.list": (input) =>
+        page(
+          [...this.images.values()].filter(
+            ({ state, name }) =>
+              (!input.state || state === input.state) && (!input.search || name.includes(input.search)),
+          ),
+          input,
+        ),
+      "image.get": ({ id }) => this.#one(this.images, id, "image-not-found"),
+      "image.create": ({ name, description = "", tags = [] }) => {
+        taken(this.images, name);
+        const image = this.addImage(name, { description, tags, state: "uploading", bytes: 0 as Bytes });
+        return { image, upload: ticket("image", image.id) };
+      },
+      "image.upload": ({ id }) => ticket("image", id),
+      "image.delete": ({ id }) => {
+        this.images.delete(id);
+        return {};
+      },
+      "image.source": () => source.output,
+      "media.list": (input) =>
+        page(
+          [...this.media.values()].filter(({ state }) => !input.state || state === input.state),
+          input,
+        ),
+      "media.get": ({ id }) => this.#one(this.media, id, "media-not-found"),
+      "media.create": ({ name, description = "", tags = [] }) => {
+        taken(this.media, name);
+        const media = this.addMedia(name, { description, tags, state: "uploading", bytes: 0 as Bytes });
+        return { media, upload: ticket("media", media.id) };
+      },
+      "media.upload": ({ id }) => ticket("media", id),
+      "media.delete": ({ id }) => {
+        this.media.delete(id);
+        return {};
+      },
+      "media.source": () => operations["media.source"].example.output,
+    };
+  }
+
+  gateway(): Handlers<"gateway"> {
+    const session = (name: string) => ({
+      user: { ...example.user, id: example.user.id satisfies UserId, name },
+      session: this.logIn(name),
+      expiresAt: timestamp(Date.now() + 3_600_000),
+    });
+    return {
+      "setup.get": () => ({ needed: this.people.size === 0 }),
+      "setup.create": ({ name, password }) => {
+        if (this.people.size > 0) throw new NanoError("setup-done", "There is an administrator already");
+        this.people.set(name, password);
+        return session(name);
+      },
+      "session.create": ({ name, password }) => {
+        if (this.people.get(name) !== password) throw new NanoError("login-failed", "Unknown name or wrong password");
+        return session(name);
+      },
+      "session.get": (_, { actor }) => ({
+        kind: actor.kind,
+        id: actor.id,
+        name: actor.name,
+        permissions: [...actor.permissions],
+      }),
+      "session.delete": ({ session: secret }) => {
+        if (secret) this.sessions.delete(secret);
+        return {};
+      },
+      "session.resolve": ({ secret }) => {
+        const name = this.sessions.get(secret);
+        if (!name) throw new NanoError("unauthenticated", "There is no such session");
+        return {
+          kind: "user",
+          id: example.user.id,
+          name,
+          permissions: name === "reader" ? ["instance.read", "zone.read"] : ["*"],
+          expiresAt: timestamp(Date.now() + 3_600_000),
+        };
+      },
+      "token.list": (input) => page([...this.tokens.values()], input),
+      "token.create": ({ name }) => {
+        const token: Token = { ...example.token, id: uuid<Token["id"]>(), name };
+        this.tokens.set(token.id, token);
+        return { token, secret: "nano_shown-once" };
+      },
+      "token.delete": ({ id }) => {
+        this.tokens.delete(id);
+        return {};
+      },
+      "console.create": ({ instance }, context) => {
+        this.#note("console.create", context);
+        this.#one(this.instances, instance, "instance-not-found");
+        return {
+          ticket: "console-ticket-0123456789abcdef",
+          path: "/console/socket",
+          password: "s3cretpw",
+          expiresAt: now(),
+        };
+      },
+    };
+  }
+}

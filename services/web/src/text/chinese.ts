@@ -1,0 +1,2 @@
+export const chinese: Readonly<Record<string, string>> = {};
+export type ChineseKey = string;

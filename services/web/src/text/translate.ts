@@ -1,0 +1,51 @@
+/**
+ * Every text a person reads goes through `t("…")`. English is the key, so the code reads as the page does, and a missing Chinese text is
+ * a type error. Texts may hold `{name}` and `{count|cell|cells}`: the latter chooses by the number (singular for 1).
+ */
+import { type ChineseKey, chinese } from "./chinese.ts";
+
+export const languages = ["en", "zh"] as const;
+export type Language = (typeof languages)[number];
+export const languageNames: Record<Language, string> = { en: "English", zh: "中文" };
+
+export type Values = Readonly<Record<string, string | number>>;
+export type Translate = (text: ChineseKey, values?: Values) => string;
+
+const fill = (template: string, values: Values): string =>
+  template.replace(/\{(\w+)(?:\|([^|}]*)\|([^}]*))?\}/g, (whole, name: string, one?: string, many?: string) => {
+    const value = values[name];
+    if (value === undefined) return whole;
+    if (one === undefined) return String(value);
+    return (Number(value) === 1 ? one : many) ?? "";
+  });
+
+const isKey = (text: string): text is ChineseKey => Object.hasOwn(chinese, text);
+
+export const translator =
+  (language: Language): Translate =>
+  (text, values = {}) =>
+    fill(language === "zh" ? (chinese[text] ?? text) : text, values);
+
+/** For texts of the contract and of other services (error titles, reasons): their Chinese where the catalogue has it, else as they are. */
+export const translateKnown = (language: Language, text: string): string =>
+  language === "zh" && isKey(text) ? (chinese[text] ?? text) : text;
+
+export const isCatalogued = isKey;
+
+export const isLanguage = (text: string | undefined | null): text is Language => text === "en" || text === "zh";
+
+/** The first language of an `Accept-Language` header (RFC 9110 §12.5.4) that we have, by its weights. */
+export const acceptedLanguage = (header: string | null): Language => {
+  const wanted = (header ?? "")
+    .slice(0, 256)
+    .split(",")
+    .map((part) => {
+      const [tag = "", ...parameters] = part.trim().toLowerCase().split(";");
+      const weight = parameters.map((p) => p.trim()).find((p) => p.startsWith("q="));
+      return { language: tag.split("-")[0], weight: weight ? Number(weight.slice(2)) || 0 : 1 };
+    })
+    .filter(({ weight }) => weight > 0)
+    .sort((a, b) => b.weight - a.weight);
+  for (const { language } of wanted) if (isLanguage(language)) return language;
+  return "en";
+};
