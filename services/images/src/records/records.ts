@@ -199,7 +199,7 @@ export const damagedFile = (name: string, bytes: number | undefined) =>
 const writeCursor = (name: string) => Buffer.from(name).toString("base64url");
 const readCursor = (cursor: string): string => {
   const name = Buffer.from(cursor, "base64url").toString();
-  if (writeCursor(name) !== cursor)
+  if (name === "" || writeCursor(name) !== cursor)
     throw new NanoError("invalid-input", "Listing: the cursor is not one that a page answered", {
       details: { fields: [{ path: "/cursor", message: "Not the `next` of a page" }] },
     });

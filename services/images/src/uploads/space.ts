@@ -3,6 +3,7 @@
  * that fit one at a time are not both begun; an upload of unknown length grows its reservation as it goes.
  */
 import { NanoError } from "@nano/contract";
+import { createMutex } from "../mutex.ts";
 
 /** By how much an upload of unknown length grows its reservation at a time. */
 const growthBytes = 64 * 2 ** 20;
@@ -26,43 +27,39 @@ export interface Space {
 }
 
 export const createSpace = (roomBytes: () => Promise<number>): Space => {
+  const mutex = createMutex();
   let reserved = 0;
 
-  /** Reserves first and asks the system then: two who ask at the same time see each other's reservation. */
-  const take = async (bytes: number) => {
-    reserved += bytes;
-    try {
-      const room = (await roomBytes()) - (reserved - bytes);
+  /** One at a time, so that two who ask at the same moment are not both promised the same room. */
+  const take = (bytes: number, keep: boolean): Promise<void> =>
+    mutex.run(async () => {
+      // Read before asking the system: what is written meanwhile moves from here to there, and counts twice rather than never.
+      const promised = reserved;
+      const room = Math.max(0, (await roomBytes()) - promised);
       if (bytes > room)
-        throw new NanoError("disk-full", `The file needs ${bytes} bytes; there is room for ${Math.max(0, room)}`, {
-          details: { neededBytes: bytes, freeBytes: Math.max(0, room) },
+        throw new NanoError("disk-full", `The file needs ${bytes} bytes; there is room for ${room}`, {
+          details: { neededBytes: bytes, freeBytes: room },
         });
-    } catch (error) {
-      reserved -= bytes;
-      throw error;
-    }
-  };
+      if (keep) reserved += bytes;
+    });
 
   return {
     get reservedBytes() {
       return reserved;
     },
-    async check(bytes) {
-      await take(bytes);
-      reserved -= bytes;
-    },
+    check: (bytes) => take(bytes, false),
     async reserve(bytes) {
       let left = bytes ?? 0;
-      await take(left);
+      await take(left, true);
       return {
         async ensure(count) {
           if (count <= left) return;
           const least = count - left;
           const step = Math.max(growthBytes, least);
           // Near the end of the disk the last few bytes may still fit where a whole step does not.
-          const grown = await take(step).then(
+          const grown = await take(step, true).then(
             () => step,
-            () => take(least).then(() => least),
+            () => take(least, true).then(() => least),
           );
           left += grown;
         },

@@ -1,0 +1,264 @@
+/** `kill -9` at every stage of an upload, and what the next life makes of it. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Bus } from "@nano/bus";
+import { startTestBus, type TestBus } from "@nano/bus/testing";
+import { systemClock } from "@nano/contract";
+import { openLocalBlobs } from "./blobs/local.ts";
+import { type ImagesConfig, start } from "./main.ts";
+import { fullQcow2File } from "./testing/files.ts";
+import { type ServiceProcess, startProcess } from "./testing/process.ts";
+import { rawClient, requestHead } from "./testing/raw.ts";
+import { answering, put, refusal, sha256Of, storedFiles, until, webUrl } from "./testing/world.ts";
+import { type UploadStage, uploadStages } from "./uploads/uploads.ts";
+
+let nats: TestBus;
+let bus: Bus;
+let file: Uint8Array;
+beforeAll(async () => {
+  nats = await startTestBus();
+  nats.bus("scheduler").keepEventStream();
+  bus = nats.bus("gateway");
+  file = await fullQcow2File(8);
+});
+afterAll(() => nats.stop());
+
+const withDirectory = async (work: (data: string) => Promise<void>) => {
+  const data = await mkdtemp(join(tmpdir(), "nano-images-crash-"));
+  try {
+    await work(data);
+  } finally {
+    await rm(data, { recursive: true, force: true });
+  }
+};
+const startHere = async (data: string, dieAt?: UploadStage): Promise<ServiceProcess> => {
+  const service = await startProcess({
+    data,
+    natsUrl: nats.url,
+    natsCreds: nats.identities.credentials("images"),
+    ...(dieAt ? { dieAt } : {}),
+  });
+  await answering(bus);
+  return service;
+};
+let count = 0;
+const create = async () => {
+  const { image, upload } = await bus.call("image.create", { name: `image-${++count}`, bytes: file.length as never });
+  return { id: image.id, ticket: upload };
+};
+const blobName = () => `blobs/${sha256Of(file).slice(0, 2)}/${sha256Of(file)}`;
+
+describe("killed when an upload has", () => {
+  test.each([...uploadStages])(
+    "%s",
+    (stage) =>
+      withDirectory(async (data) => {
+        const first = await startHere(data, stage);
+        const { id, ticket } = await create();
+        await put(ticket, file).catch(() => {});
+        await first.ended;
+
+        const second = await startHere(data);
+        try {
+          const image = await bus.call("image.get", { id });
+          if (stage === "recorded") {
+            expect(image).toMatchObject({ state: "ready", sha256: sha256Of(file) });
+            expect(await storedFiles(data)).toEqual([blobName()]);
+          } else {
+            expect(image).toMatchObject({ state: "failed", error: { code: "upload-incomplete" }, bytes: 0 });
+            // Published and not recorded: it lies there until the grace time has passed, or somebody uploads it again.
+            expect(await storedFiles(data)).toEqual(stage === "published" ? [blobName()] : []);
+            const again = await bus.call("image.upload", { id });
+            expect((await put(again, file)).status).toBe(200);
+          }
+          expect(await storedFiles(data)).toEqual([blobName()]);
+          await bus.call("image.delete", { id });
+          expect(await storedFiles(data)).toEqual([]);
+        } finally {
+          await second.kill();
+        }
+      }),
+    30_000,
+  );
+
+  test.each([0, 1, 50, 99])(
+    "received %d %",
+    (percent) =>
+      withDirectory(async (data) => {
+        const first = await startHere(data);
+        const { id, ticket } = await create();
+        const client = await rawClient(ticket.url);
+        const sent = Math.floor((file.length * percent) / 100);
+        await client.write(
+          requestHead("PUT", ticket.url, { authorization: `Bearer ${ticket.ticket}`, "content-length": file.length }),
+        );
+        await client.write(file.subarray(0, sent));
+        await until("it has arrived", async () => {
+          const { bytes } = await bus.call("image.get", { id });
+          return bytes === sent && (await storedFiles(data)).length === 1;
+        });
+        await first.kill();
+        client.vanish();
+        expect((await storedFiles(data))[0]).toMatch(/^uploads\/.*\.part$/);
+
+        const second = await startHere(data);
+        try {
+          expect(await bus.call("image.get", { id })).toMatchObject({
+            state: "failed",
+            error: { code: "upload-incomplete" },
+          });
+          expect(await storedFiles(data)).toEqual([]);
+        } finally {
+          await second.kill();
+        }
+      }),
+    30_000,
+  );
+});
+
+test(
+  "a record that nobody began to fill survives the crash, and its ticket too",
+  () =>
+    withDirectory(async (data) => {
+      const first = await startHere(data);
+      const { id, ticket } = await create();
+      await first.kill();
+      const second = await startHere(data);
+      try {
+        expect(await bus.call("image.get", { id })).toMatchObject({ state: "uploading" });
+        const url = `${second.url}${new URL(ticket.url).pathname}`;
+        expect((await put({ ...ticket, url }, file)).status).toBe(200);
+      } finally {
+        await second.kill();
+      }
+    }),
+  30_000,
+);
+
+test(
+  "SIGTERM during an upload ends it with a record that says so",
+  () =>
+    withDirectory(async (data) => {
+      const first = await startHere(data);
+      const { id, ticket } = await create();
+      const client = await rawClient(ticket.url);
+      await client.write(
+        requestHead("PUT", ticket.url, { authorization: `Bearer ${ticket.ticket}`, "content-length": file.length }),
+      );
+      await client.write(file.subarray(0, 1_000_000));
+      await until("it arrives", async () => (await bus.call("image.get", { id })).bytes > 0);
+      expect(await first.terminate()).toBe(0);
+      client.vanish();
+      expect(await storedFiles(data)).toEqual([]);
+      const second = await startHere(data);
+      try {
+        expect(await bus.call("image.get", { id })).toMatchObject({ error: { code: "upload-incomplete" } });
+      } finally {
+        await second.kill();
+      }
+    }),
+  30_000,
+);
+
+describe("in one process", () => {
+  const configOf = (data: string): ImagesConfig => ({
+    data,
+    host: "127.0.0.1",
+    port: 0,
+    webUrl,
+    natsUrl: nats.url,
+    natsCreds: nats.identities.credentials("images"),
+    limits: { reserveBytes: 0, reconcileMs: 50, graceMs: 0 },
+    checkReplies: true,
+    log: { info() {}, warn() {}, error() {} },
+  });
+
+  test("a file that no record refers to is collected after the grace time", () =>
+    withDirectory(async (data) => {
+      const blobs = await openLocalBlobs({ directory: data });
+      const part = await blobs.begin("orphan");
+      await part.append([file]);
+      await part.seal();
+      await part.publish(sha256Of(file) as never);
+      await writeFile(join(data, "blobs", "not-a-blob"), "left alone");
+      const service = await start(configOf(data));
+      try {
+        await until("it is gone", async () => (await storedFiles(data)).join() === "blobs/not-a-blob");
+      } finally {
+        await service.stop();
+      }
+    }));
+
+  test("an upload that nobody begins fails when its ticket expires", () =>
+    withDirectory(async (data) => {
+      let ahead = 0;
+      const clock = { now: () => systemClock.now() + ahead, monotonic: () => systemClock.monotonic() };
+      const service = await start({ ...configOf(data), clock });
+      try {
+        await answering(bus);
+        const { id } = await create();
+        ahead = 3_600_001;
+        await until("it failed", async () => (await bus.call("image.get", { id })).state === "failed");
+      } finally {
+        await service.stop();
+      }
+    }));
+
+  test("a stored file that disappeared, or changed its length, is found at the start", () =>
+    withDirectory(async (data) => {
+      let service = await start(configOf(data));
+      await answering(bus);
+      const { id, ticket } = await create();
+      expect((await put(ticket, file)).status).toBe(200);
+      await service.stop();
+      await rm(join(data, blobName()));
+      service = await start(configOf(data));
+      try {
+        await answering(bus);
+        expect(await bus.call("image.get", { id })).toMatchObject({
+          state: "failed",
+          error: { code: "image-damaged" },
+        });
+        expect(await refusal(bus.call("image.source", { id }))).toBe("image-not-ready");
+      } finally {
+        await service.stop();
+      }
+    }));
+
+  test("a second process on the same port fails before it touches the first one's files", () =>
+    withDirectory(async (data) => {
+      const service = await start(configOf(data));
+      await answering(bus);
+      const { id, ticket } = await create();
+      const client = await rawClient(ticket.url);
+      await client.write(
+        requestHead("PUT", ticket.url, { authorization: `Bearer ${ticket.ticket}`, "content-length": file.length }),
+      );
+      await client.write(file.subarray(0, 1_000_000));
+      try {
+        await until("it arrives", async () => (await bus.call("image.get", { id })).bytes > 0);
+        await expect(start({ ...configOf(data), port: service.port })).rejects.toThrow();
+        await client.write(file.subarray(1_000_000));
+        expect(await client.answer('"ready"')).toStartWith("HTTP/1.1 200");
+      } finally {
+        client.vanish();
+        await service.stop();
+      }
+    }));
+
+  test("it starts without the bus, and serves when the bus is there", () =>
+    withDirectory(async (data) => {
+      await nats.kill();
+      const service = await start(configOf(data));
+      try {
+        expect((await fetch(`http://127.0.0.1:${service.port}/healthz`)).status).toBe(200);
+        await nats.start();
+        await answering(bus);
+        expect((await create()).ticket.url).toContain(String(service.port));
+      } finally {
+        await service.stop();
+      }
+    }));
+});

@@ -1,0 +1,76 @@
+/**
+ * The service as a process of its own, for tests that end it with `kill -9`. Run as a program it is that process: configured as in production,
+ * and it kills itself at the upload stage that `DIE_AT` names.
+ */
+
+import { configFromEnv } from "../config.ts";
+import { start } from "../main.ts";
+import { uploadStages } from "../uploads/uploads.ts";
+
+export interface ServiceProcess {
+  readonly url: string;
+  /** Resolves when it has ended. */
+  readonly ended: Promise<unknown>;
+  /** `kill -9`. */
+  kill(): Promise<void>;
+  /** SIGTERM, as a supervisor does. */
+  terminate(): Promise<number>;
+}
+
+export const startProcess = async (options: {
+  data: string;
+  natsUrl: string;
+  natsCreds: string;
+  dieAt?: string;
+}): Promise<ServiceProcess> => {
+  const process_ = Bun.spawn([process.execPath, import.meta.path], {
+    env: {
+      PATH: process.env.PATH ?? "",
+      NANO_DATA: options.data,
+      NANO_IMAGES_PORT: "0",
+      NANO_NATS_URL: options.natsUrl,
+      NANO_NATS_CREDS: options.natsCreds,
+      NANO_IMAGES_RESERVE_BYTES: "0",
+      ...(options.dieAt ? { DIE_AT: options.dieAt } : {}),
+    },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  const port = await new Promise<number>((done, failed) => {
+    const read = async () => {
+      let text = "";
+      for await (const piece of process_.stdout) {
+        text += new TextDecoder().decode(piece);
+        const found = /^PORT (\d+)$/m.exec(text)?.[1];
+        if (found) done(Number(found));
+      }
+      failed(new Error(`The images process ended: ${text}`));
+    };
+    read().catch(failed);
+  });
+  return {
+    url: `http://127.0.0.1:${port}`,
+    ended: process_.exited,
+    async kill() {
+      process_.kill("SIGKILL");
+      await process_.exited;
+    },
+    async terminate() {
+      process_.kill("SIGTERM");
+      return await process_.exited;
+    },
+  };
+};
+
+if (import.meta.main) {
+  const dieAt = uploadStages.find((stage) => stage === process.env.DIE_AT);
+  const service = await start({
+    ...configFromEnv(process.env),
+    onStage: (stage) => {
+      if (stage === dieAt) process.kill(process.pid, "SIGKILL");
+    },
+  });
+  process.once("SIGTERM", () => void service.stop().then(() => process.exit(0)));
+  process.stdout.write(`PORT ${service.port}\n`);
+}
