@@ -27,7 +27,10 @@ const probes: Readonly<Record<ServiceName, Probe>> = {
   gateway: (settings) => answersHttp(`${settings.urls.gateway}/swagger`),
   web: (settings) => answersHttp(`${settings.urls.web}/`),
   cell: async (settings, bus) => {
-    if (!(await findOwnCell(settings, bus))?.online) throw new Error("the scheduler has not heard of it");
+    const cell = await findOwnCell(settings, bus);
+    if (!cell?.online) throw new Error("the scheduler has not heard of it");
+    // It joins before it knows its host: until libvirt has answered it has nothing to offer.
+    if (cell.capacity.cores === 0) throw new Error(cell.problems[0] ?? "it waits for libvirt");
   },
 };
 

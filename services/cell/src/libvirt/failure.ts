@@ -6,6 +6,8 @@ const noSpace = /No space left on device|Disk quota exceeded/i;
 
 /** What the cell reports while it has no connection to libvirt. */
 export const libvirtSilent = "libvirt does not answer";
+/** Until the first look at the host is done its capacity is not known, so nothing is placed here. */
+export const stillLooking = "still looking at what the host has";
 
 /**
  * Wraps what a libvirt call threw.

@@ -22,7 +22,7 @@ import { Fetcher } from "../volumes/fetcher.ts";
 import { AddressBook } from "./addresses.ts";
 import { Disks } from "./disks.ts";
 import type { DomainHost } from "./domain-xml.ts";
-import { libvirtSilent } from "./failure.ts";
+import { libvirtSilent, stillLooking } from "./failure.ts";
 import { type HostAbilities, type HostPreferences, probeHost } from "./host.ts";
 import { Instances } from "./instances.ts";
 import { LoadMeter } from "./load.ts";
@@ -127,6 +127,7 @@ export class LibvirtHypervisor implements Hypervisor {
     const silent = this.#connection.state !== "connected";
     const problems = [
       ...(silent ? [libvirtSilent] : this.#problem === undefined ? [] : [this.#problem]),
+      ...(this.#open || silent || this.#problem !== undefined ? [] : [stillLooking]),
       ...(abilities?.problems ?? []),
     ];
     return {

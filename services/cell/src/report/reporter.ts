@@ -45,8 +45,11 @@ export class Reporter {
 
   start(): void {
     this.#stopWatching = this.#options.hypervisor.onChange((id) => {
-      if (id === undefined) this.#inventoryWanted = true;
-      else this.#changed.add(id);
+      if (id === undefined) {
+        // The host itself may be another now: libvirt came back, or was looked at for the first time.
+        this.#heartbeat();
+        this.#inventoryWanted = true;
+      } else this.#changed.add(id);
       this.#work();
     });
     this.#timers = [
