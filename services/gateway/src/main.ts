@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { connectBus, createLog } from "@nano/bus";
 import { type Clock, type Log, systemClock, timestamp } from "@nano/contract";
 import { openDatabase, startOutbox } from "@nano/store";
-import packageJson from "../package.json" with { type: "json" };
+import { version } from "../package.json" with { type: "json" };
 import { configFromEnv, type GatewayConfig } from "./config.ts";
 import { type ConsoleLimits, Consoles, consoleLimits } from "./console/consoles.ts";
 import { cellPath, createConsoleDoor } from "./console/door.ts";
@@ -57,22 +57,29 @@ const ensureKey = async (path: string): Promise<Uint8Array> => {
 export const start = async (config: GatewayConfig, parts: GatewayParts = {}): Promise<Gateway> => {
   const { clock = systemClock, random = cryptoRandom, log = createLog("gateway") } = parts;
   const limits = parts.consoleLimits ?? consoleLimits;
+  // What was opened is closed in the opposite order: when `start` fails half way, and when the gateway stops.
+  await using opened = new AsyncDisposableStack();
+
   await mkdir(config.data, { recursive: true, mode: 0o700 });
   await chmod(config.data, 0o700);
   const db = await openDatabase<PeopleTables>({ url: `sqlite:${join(config.data, "gateway.db")}`, migrations, log });
+  opened.defer(() => db.destroy());
   const key = await ensureKey(join(config.data, "secrets.key"));
   const credentials = await Bun.file(config.natsCreds).bytes();
-  const bus = connectBus({ url: config.natsUrl, credentials, name: "gateway", version: packageJson.version, log });
+  const bus = connectBus({ url: config.natsUrl, credentials, name: "gateway", version, log });
+  opened.defer(() => bus.close());
   const outbox = startOutbox({ db, emit: (event, id) => bus.emit(event, id), log });
+  opened.defer(() => outbox.stop());
 
-  let listening = config.gatewayUrl ?? "";
+  const host = config.host.includes(":") ? `[${config.host}]` : config.host;
+  let gatewayUrl = config.gatewayUrl ?? "";
   const consoles = new Consoles({
     bus,
     clock,
     log,
     random,
     limits,
-    cellUrl: () => `${listening.replace(/^http/, "ws")}${cellPath}`,
+    cellUrl: () => `${gatewayUrl.replace(/^http/, "ws")}${cellPath}`,
   });
   const people: PeopleContext = {
     db,
@@ -84,57 +91,55 @@ export const start = async (config: GatewayConfig, parts: GatewayParts = {}): Pr
     // Tickets die with the session they were asked for in; which of a person's sessions that was, nobody needs to know.
     onLogout: (userId) => consoles.tickets.revoke(({ actor }) => actor.id === userId),
   };
-  const whoHas = (secret: string) => recognize(db, clock, secret);
-  const identifyCaller = (request: Request) => identify(request, whoHas);
   bus.serve("gateway", {
     ...sessionHandlers(people),
     ...tokenHandlers(people),
     ...consoleHandlers({ bus, clock, consoles, limits }),
   });
 
-  const events = createEvents({
-    bus,
-    identify: identifyCaller,
-    ...(parts.heartbeatMs === undefined ? {} : { heartbeatMs: parts.heartbeatMs }),
-  });
+  const whoHas = (secret: string) => recognize(db, clock, secret);
+  const whoAsks = (request: Request) => identify(request, whoHas);
+  const { heartbeatMs } = parts;
+  const events = createEvents({ bus, identify: whoAsks, ...(heartbeatMs === undefined ? {} : { heartbeatMs }) });
   const origins = new Set(originsOf([config.webUrl, ...(config.gatewayUrl ? [config.gatewayUrl] : [])]));
   const server = openHttp({
     host: config.host,
     port: config.port,
-    version: packageJson.version,
+    version,
     log,
     webUrl: config.webUrl,
     secure: config.gatewayUrl?.startsWith("https:") ?? false,
     rest: { bus, recognize: whoHas, origins },
     events: events.open,
-    console: createConsoleDoor({ clock, consoles, origins, identify: identifyCaller }),
+    console: createConsoleDoor({ clock, consoles, origins, identify: whoAsks }),
   });
   const port = server.port ?? config.port;
-  const host = config.host.includes(":") ? `[${config.host}]` : config.host;
-  if (listening === "") {
-    listening = `http://${host}:${port}`;
-    for (const origin of originsOf([listening])) origins.add(origin);
+  const url = `http://${host}:${port}`;
+  if (gatewayUrl === "") {
+    gatewayUrl = url;
+    for (const origin of originsOf([url])) origins.add(origin);
   }
+  opened.defer(async () => {
+    events.stop();
+    consoles.stop();
+    await Promise.race([server.stop(), Bun.sleep(stopMs)]);
+    await server.stop(true);
+  });
   const sweep = setInterval(() => {
     const now = clock.now();
     deleteEndedSessions(db, timestamp(now), timestamp(now - sessionIdleMs)).catch((error: unknown) =>
       log.error("Could not forget ended sessions", { error }),
     );
   }, sweepMs);
-  log.info("The gateway listens", { url: listening, port });
+  opened.defer(() => clearInterval(sweep));
 
+  log.info("The gateway listens", { url: gatewayUrl, port });
+  const running = opened.move();
   return {
     port,
-    url: `http://${host}:${port}`,
+    url,
     async stop() {
-      clearInterval(sweep);
-      events.stop();
-      consoles.stop();
-      await Promise.race([server.stop(), Bun.sleep(stopMs)]);
-      await server.stop(true);
-      await outbox.stop();
-      await bus.close();
-      await db.destroy();
+      await running.disposeAsync();
       log.info("The gateway stopped");
     },
   };

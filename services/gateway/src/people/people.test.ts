@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import type { Clock, Log } from "@nano/contract";
+import { type Clock, type Log, operatorActor } from "@nano/contract";
 import { admin, startWorld, type World } from "../testing.ts";
 
 /** Time that the test moves. */
@@ -236,6 +236,15 @@ describe("tokens", () => {
     }
     expect(new Set(seen).size).toBe(seen.length);
   });
+});
+
+test("who holds the operator's credentials makes tokens too", async () => {
+  const door = world.bus.bus("web");
+  const { token, secret } = await door.call("token.create", { name: "cron" }, { actor: operatorActor });
+  expect((await world.json("GET", "/api/v2/pools", undefined, { bearer: secret })).status).toBe(200);
+  await door.call("token.delete", { id: token.id }, { actor: operatorActor });
+  expect((await world.json("GET", "/api/v2/pools", undefined, { bearer: secret })).status).toBe(401);
+  await expect(door.call("token.create", { name: "for a service" })).rejects.toThrow("belong to people");
 });
 
 test("a door asks whose secret it is; a person may not", async () => {

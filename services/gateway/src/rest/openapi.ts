@@ -13,6 +13,7 @@ import {
   InstanceCreateInput,
   isErrorCode,
   Media,
+  NanoError,
   type Operation,
   operationOf,
   operationSubject,
@@ -28,6 +29,7 @@ import {
   Zone,
 } from "@nano/contract";
 import type { DocumentDecoration } from "elysia";
+import { type Problem, problemOf } from "./problem.ts";
 import { hiddenInputs } from "./session-cookie.ts";
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -39,7 +41,7 @@ const isJsonObject = (value: Json): value is JsonObject =>
 const asJson = <T>(value: unknown): T => JSON.parse(JSON.stringify(value));
 const bare = (value: unknown): Json => asJson<Json>(value);
 
-const Problem = Type.Object(
+const ProblemSchema = Type.Object(
   {
     type: Type.String({ description: "Relative URL of the page that explains this kind of error" }),
     title: Type.String(),
@@ -67,7 +69,7 @@ const named: Readonly<Record<string, TSchema>> = {
   UploadTicket,
   User,
   Token,
-  Problem,
+  Problem: ProblemSchema,
 };
 const nameByShape = new Map(Object.entries(named).map(([name, schema]) => [JSON.stringify(bare(schema)), name]));
 
@@ -84,7 +86,17 @@ const schemaOf = (schema: TSchema): Json => refer(bare(schema));
 export const componentSchemas = (): Record<string, { type: "object" }> =>
   asJson(Object.fromEntries(Object.entries(named).map(([name, schema]) => [name, refer(bare(schema), true)])));
 
-const problemContent = { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } };
+/** What each error looks like, once, for the whole document. */
+export const componentExamples = (): Record<string, { summary: string; value: Problem }> =>
+  Object.fromEntries(
+    Object.keys(errorDefinitions)
+      .filter(isErrorCode)
+      .map((code) => {
+        const { title } = errorDefinitions[code];
+        const problem = problemOf(new NanoError(code, title), "0197a3f2-8c1d-7e4b-9a55-3b1f0c6d2e17");
+        return [code, { summary: title, value: problem }];
+      }),
+  );
 /** What only a REST client meets. */
 const restErrors = (operation: Operation): readonly ErrorCode[] => [
   ...(operation.changes ? (["foreign-origin", "unsupported-media-type"] as const) : []),
@@ -101,7 +113,12 @@ const errorResponses = (operation: Operation): Record<string, Json> => {
       String(status),
       {
         description: all.map((code) => `\`${code}\`: ${errorDefinitions[code].title}`).join("\n\n"),
-        content: problemContent,
+        content: {
+          "application/problem+json": {
+            schema: { $ref: "#/components/schemas/Problem" },
+            examples: Object.fromEntries(all.map((code) => [code, { $ref: `#/components/examples/${code}` }])),
+          },
+        },
       },
     ]),
   );

@@ -13,13 +13,14 @@ import { startWorld, type World } from "../testing.ts";
 import { hiddenInputs } from "./session-cookie.ts";
 
 let world: World;
+let session: string;
 let powerless: string;
 
 beforeAll(async () => {
   world = await startWorld({
     scheduler: { "event.list": () => operations["event.list"].example.output },
   });
-  await world.setUp();
+  session = await world.setUp();
   const made = await world.json("POST", "/api/v2/tokens", { name: "nothing", permissions: [] });
   powerless = String(Object(await made.json()).secret);
 });
@@ -216,6 +217,29 @@ test("addresses that are none", async () => {
   expect((await world.request("/errors/no-room")).headers.get("location")).toBe(
     "http://portal.test:5850/errors/no-room",
   );
+});
+
+test("a body in pieces, without end, compressed or not UTF-8", async () => {
+  const endless = new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(16_384).fill(0x20)) });
+  const headers = { "content-type": "application/json" };
+  await problem(await post(endless, headers), "payload-too-large");
+  await problem(await post(new Uint8Array([0x7b, 0xff, 0x7d]), headers), "malformed-request");
+  const zipped = Bun.gzipSync(Buffer.from('{"name":"a"}'));
+  await problem(await post(zipped, { ...headers, "content-encoding": "gzip" }), "unsupported-media-type");
+  const pieces = new ReadableStream({
+    start(controller) {
+      for (const piece of ['{"na', 'me":"', 'default"}']) controller.enqueue(Buffer.from(piece));
+      controller.close();
+    },
+  });
+  expect((await post(pieces, headers)).status).toBe(201);
+});
+const post = (body: NonNullable<RequestInit["body"]>, headers: Record<string, string>) =>
+  world.request("/api/v2/pools", { method: "POST", body, headers: { authorization: `Bearer ${session}`, ...headers } });
+
+test("any host name will do, a short one included", async () => {
+  const response = await world.json("GET", "/api/v2/pools", undefined, { headers: { host: "n1" } });
+  expect(response.status).toBe(200);
 });
 
 test("a request id and an idempotency key are taken only if they are plain", async () => {
