@@ -5,7 +5,6 @@
 import { NanoError } from "@nano/contract";
 import type { Kysely, Transaction } from "kysely";
 import type { Migration } from "kysely/migration";
-import { isUniqueViolation } from "./database.ts";
 
 export interface IdempotencyTable {
   idempotency: {
@@ -55,6 +54,40 @@ const canonical = (value: unknown): unknown => {
 };
 const sha256 = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest("hex");
 
+interface Scoped {
+  readonly operation: string;
+  readonly scope: string;
+  readonly input: string;
+}
+const scopeOf = (request: IdempotentRequest, key: string): Scoped => ({
+  operation: request.operation,
+  scope: sha256(JSON.stringify([request.actor, request.operation, key])),
+  input: sha256(JSON.stringify(canonical(request.input))),
+});
+
+const earlier = async <T>(db: Kysely<IdempotencyTable>, own: Scoped): Promise<{ answer: T } | undefined> => {
+  const row = await db.selectFrom("idempotency").selectAll().where("scope", "=", own.scope).executeTakeFirst();
+  if (!row) return undefined;
+  if (row.input !== own.input)
+    throw new NanoError(
+      "idempotency-key-reused",
+      `The Idempotency-Key of this ${own.operation} was used for another one`,
+    );
+  return { answer: JSON.parse(row.answer) as T };
+};
+
+/**
+ * What was answered the first time, if there was one: to be asked before checks that the first time's effect, or time itself, would fail.
+ * @throws NanoError `idempotency-key-reused` when the key came with another input
+ */
+export const answered = async <DB extends IdempotencyTable, T>(
+  db: Kysely<DB>,
+  request: IdempotentRequest,
+): Promise<{ answer: T } | undefined> =>
+  request.key === undefined
+    ? undefined
+    : earlier<T>(db as unknown as Kysely<IdempotencyTable>, scopeOf(request, request.key));
+
 /**
  * Does the work in a transaction, or gives the answer it had the first time.
  * @throws NanoError `idempotency-key-reused` when the key came with another input
@@ -67,19 +100,8 @@ export const once = async <DB extends IdempotencyTable, T>(
   const { key } = request;
   if (key === undefined) return db.transaction().execute(work);
   const own = db as unknown as Kysely<IdempotencyTable>;
-  const scope = sha256(JSON.stringify([request.actor, request.operation, key]));
-  const input = sha256(JSON.stringify(canonical(request.input)));
-  const earlier = async (): Promise<{ answer: T } | undefined> => {
-    const row = await own.selectFrom("idempotency").selectAll().where("scope", "=", scope).executeTakeFirst();
-    if (!row) return undefined;
-    if (row.input !== input)
-      throw new NanoError(
-        "idempotency-key-reused",
-        `The Idempotency-Key of this ${request.operation} was used for another one`,
-      );
-    return { answer: JSON.parse(row.answer) as T };
-  };
-  const before = await earlier();
+  const scoped = scopeOf(request, key);
+  const before = await earlier<T>(own, scoped);
   if (before) return before.answer;
   try {
     return await db.transaction().execute(async (transaction) => {
@@ -89,6 +111,7 @@ export const once = async <DB extends IdempotencyTable, T>(
         .deleteFrom("idempotency")
         .where("at", "<", request.now - keepMs)
         .execute();
+      const { scope, input } = scoped;
       await table
         .insertInto("idempotency")
         .values({ scope, input, answer: JSON.stringify(answer), at: request.now })
@@ -97,7 +120,7 @@ export const once = async <DB extends IdempotencyTable, T>(
     });
   } catch (error) {
     // The other of two simultaneous requests won, its effect included: this one's was rolled back.
-    const winner = isUniqueViolation(error) ? await earlier() : undefined;
+    const winner = await earlier<T>(own, scoped);
     if (winner) return winner.answer;
     throw error;
   }

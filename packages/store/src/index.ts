@@ -8,5 +8,5 @@ export {
   openDatabase,
   type Queryable,
 } from "./database.ts";
-export { type IdempotencyTable, type IdempotentRequest, idempotencyMigration, once } from "./idempotency.ts";
+export { answered, type IdempotencyTable, type IdempotentRequest, idempotencyMigration, once } from "./idempotency.ts";
 export { enqueue, type Outbox, type OutboxTable, outboxMigration, startOutbox } from "./outbox.ts";

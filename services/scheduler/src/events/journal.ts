@@ -1,6 +1,6 @@
 /** How the scheduler changes what it knows: in a transaction, with the events that tell of it, which are published once it is committed. */
 import { type Actor, type Clock, type EventName, type NanoEvent, timestamp } from "@nano/contract";
-import { enqueue, type IdempotentRequest, type Outbox, once } from "@nano/store";
+import { answered, enqueue, type IdempotentRequest, type Outbox, once } from "@nano/store";
 import type { Kysely, Transaction } from "kysely";
 import type { Database } from "../database.ts";
 
@@ -15,6 +15,8 @@ export interface Cause {
 export interface Journal {
   /** Runs `work` in a transaction. It must not wait for the network: everybody else's changes wait meanwhile. */
   write<T>(work: (trx: Write) => Promise<T>): Promise<T>;
+  /** What this request was answered the first time, if it was. */
+  answered<T>(request: Omit<IdempotentRequest, "now">): Promise<{ answer: T } | undefined>;
   /** The same, at most once for one idempotency key. */
   writeOnce<T>(request: Omit<IdempotentRequest, "now">, work: (trx: Write) => Promise<T>): Promise<T>;
   /** Tells of a change, if it is committed. */
@@ -29,6 +31,7 @@ export function createJournal(deps: { db: Kysely<Database>; outbox: Pick<Outbox,
       outbox.kick();
       return result;
     },
+    answered: (request) => answered(db, { ...request, now: clock.now() }),
     async writeOnce(request, work) {
       const result = await once(db, { ...request, now: clock.now() }, work);
       outbox.kick();

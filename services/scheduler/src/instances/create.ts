@@ -41,12 +41,15 @@ export const createInstance =
   (deps: InstanceDeps, engine: TaskEngine) =>
   async (input: Create, context: RequestContext): Promise<Task | Plan> => {
     const { db, journal } = deps;
+    const request = { key: context.idempotencyKey, actor: context.actor.id, operation: "instance.create", input };
+    // Before the checks: the first time's effect is what would fail them.
+    const before = await journal.answered<Task>(request);
+    if (before) return before.answer;
     await requirePool(db, input.pool);
     await refuseTakenName(deps, input.name);
     const image = await readyImage(deps, input, context.requestId);
     try {
       if (input.dryRun === true) return await plan(deps, engine, input, context, image);
-      const request = { key: context.idempotencyKey, actor: context.actor.id, operation: "instance.create", input };
       const task = await journal.writeOnce(request, (trx) => reserve(deps, engine, trx, input, context, image));
       engine.drive(task.id);
       return task;

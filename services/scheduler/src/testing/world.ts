@@ -8,7 +8,6 @@ import { join } from "node:path";
 import type { Bus, CallContext } from "@nano/bus";
 import { startTestBus, type TestBus } from "@nano/bus/testing";
 import {
-  type Clock,
   decode,
   type Input,
   type Instance,
@@ -36,43 +35,57 @@ export const quickBackoff = { firstMs: 5, mostMs: 40 };
 
 type Overrides = Partial<Omit<SchedulerDeps, "db" | "bus">>;
 
+/** A scheduler in this process, whose insides a test may look at. */
+interface Inside {
+  readonly db: Kysely<Database>;
+  readonly bus: Bus;
+  readonly scheduler: Scheduler;
+}
+
 export class World implements AsyncDisposable {
   readonly cells: TestCell[] = [];
+  #inside: Inside | undefined;
+  #outside: Bun.Subprocess | undefined;
+
   private constructor(
     readonly testBus: TestBus,
     readonly directory: string,
     /** A door's connection: asks as the gateway does. */
     readonly bus: Bus,
-    public db: Kysely<Database>,
-    private schedulerBus: Bus,
-    public scheduler: Scheduler,
   ) {}
 
-  static async start(options: { cells?: readonly Partial<Resources>[]; overrides?: Overrides } = {}): Promise<World> {
+  get db(): Kysely<Database> {
+    return this.#in().db;
+  }
+  get scheduler(): Scheduler {
+    return this.#in().scheduler;
+  }
+  #in(): Inside {
+    if (!this.#inside) throw new Error("The scheduler of this world runs in its own process");
+    return this.#inside;
+  }
+
+  /** @param options.process the scheduler is a process of its own, which can be killed */
+  static async start(
+    options: { cells?: readonly Partial<Resources>[]; overrides?: Overrides; process?: boolean } = {},
+  ): Promise<World> {
     const testBus = await startTestBus();
-    const directory = await mkdtemp(join(tmpdir(), "nano-scheduler-"));
     const images = testBus.bus("images");
     serveImages(images);
-    const bus = testBus.bus("gateway");
-    const started = await World.#startScheduler(testBus, directory, options.overrides);
-    const world = new World(testBus, directory, bus, started.db, started.bus, started.scheduler);
-    await Promise.all([images.ready(), bus.ready(), started.bus.ready()]);
-    await until("the scheduler serves", () => bus.call("pool.list", {}).then(() => true));
-    await Promise.all(
-      (options.cells ?? [{}]).map(async (capacity, n) => {
-        await world.addCell(n, capacity);
-      }),
-    );
+    const world = new World(testBus, await mkdtemp(join(tmpdir(), "nano-scheduler-")), testBus.bus("gateway"));
+    await Promise.all([images.ready(), world.bus.ready()]);
+    await (options.process === true ? world.spawnScheduler() : world.startScheduler(options.overrides));
+    for (const [n, capacity] of (options.cells ?? [{}]).entries()) await world.addCell(n, capacity);
     return world;
   }
 
-  static async #startScheduler(testBus: TestBus, directory: string, overrides: Overrides = {}) {
+  /** Starts the scheduler in this process. */
+  async startScheduler(overrides: Overrides = {}): Promise<void> {
     const log: Log = overrides.log ?? silentLog;
-    const db = await openDatabase<Database>({ url: `sqlite:${join(directory, "scheduler.db")}`, migrations, log });
-    const bus = testBus.bus("scheduler", log);
-    const clock: Clock = systemClock;
+    const db = await openDatabase<Database>({ url: `sqlite:${join(this.directory, "scheduler.db")}`, migrations, log });
+    const bus = this.testBus.bus("scheduler", log);
     const scheduler = await startScheduler({
-      clock,
+      clock: systemClock,
       log,
       random: () => 0.5,
       newId: () => Bun.randomUUIDv7(),
@@ -82,7 +95,49 @@ export class World implements AsyncDisposable {
       db,
       bus,
     });
-    return { db, bus, scheduler };
+    this.#inside = { db, bus, scheduler };
+    await this.#serves();
+  }
+
+  /**
+   * Starts the scheduler as a process of its own.
+   * @param fail `NANO_FAIL`
+   */
+  async spawnScheduler(fail = ""): Promise<void> {
+    const { identities, url } = this.testBus;
+    this.#outside = Bun.spawn(["bun", join(import.meta.dir, "../main.ts")], {
+      env: {
+        PATH: process.env.PATH ?? "",
+        NANO_DATA: this.directory,
+        NANO_NATS_URL: url,
+        NANO_NATS_CREDS: identities.credentials("scheduler"),
+        NANO_FAIL: fail,
+      },
+      stdin: "ignore",
+      stdout: Bun.file(join(this.directory, "scheduler.log")),
+      stderr: Bun.file(join(this.directory, "scheduler.err")),
+    });
+    await this.#serves();
+    await until("the scheduler hears its cells", async () => {
+      const { items } = await this.call("cell.list", {});
+      return items.every(({ online }) => online);
+    });
+  }
+
+  /** Resolves when the scheduler's process was killed; by its failpoint. */
+  async schedulerKilled(): Promise<void> {
+    const child = this.#outside;
+    if (!child) throw new Error("The scheduler of this world has no process");
+    const timeout = setTimeout(() => child.kill("SIGTERM"), 15_000);
+    await child.exited;
+    clearTimeout(timeout);
+    if (child.signalCode !== "SIGKILL")
+      throw new Error(`The scheduler was not killed: ${await Bun.file(join(this.directory, "scheduler.err")).text()}`);
+    this.#outside = undefined;
+  }
+
+  async #serves(): Promise<void> {
+    await until("the scheduler serves", () => this.call("pool.list", {}, { deadlineMs: 500 }).then(() => true));
   }
 
   /** Starts a cell and waits until it is online in the pool. */
@@ -136,17 +191,19 @@ export class World implements AsyncDisposable {
 
   async restartScheduler(overrides: Overrides = {}): Promise<void> {
     await this.stopScheduler();
-    const started = await World.#startScheduler(this.testBus, this.directory, overrides);
-    this.db = started.db;
-    this.schedulerBus = started.bus;
-    this.scheduler = started.scheduler;
-    await until("the scheduler serves", () => this.bus.call("pool.list", {}).then(() => true));
+    await this.startScheduler(overrides);
   }
 
   async stopScheduler(): Promise<void> {
-    await this.scheduler.stop();
-    await this.schedulerBus.close();
-    await this.db.destroy();
+    const inside = this.#inside;
+    this.#inside = undefined;
+    await inside?.scheduler.stop();
+    await inside?.bus.close();
+    await inside?.db.destroy();
+    const outside = this.#outside;
+    this.#outside = undefined;
+    outside?.kill("SIGTERM");
+    await outside?.exited;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

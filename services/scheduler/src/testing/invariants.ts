@@ -1,0 +1,42 @@
+/** What must be true of a zone whenever nothing is under way, whatever happened before. */
+import { expect } from "bun:test";
+import { noUsage, plusUsage } from "../instances/usage.ts";
+import type { World } from "./world.ts";
+
+export async function expectInvariants(world: World): Promise<void> {
+  const { items: tasks } = await world.call("task.list", { active: true });
+  expect(tasks, "every task has ended").toEqual([]);
+
+  const { items: instances } = await world.call("instance.list", { limit: 500 });
+  expect(
+    instances.filter(({ task }) => task !== undefined),
+    "no lock is held",
+  ).toEqual([]);
+  expect(
+    instances.filter(({ state }) => state === "creating" || state === "deleting"),
+    "nothing is half made",
+  ).toEqual([]);
+
+  for (const cell of world.cells) {
+    const own = instances.filter((instance) => instance.cell === cell.id);
+    expect([...cell.domains.keys()].sort(), "domains = instances").toEqual(own.map(({ id }) => id).sort());
+    const disks = own.flatMap(({ id, disks }) => disks.map(({ name }) => `${id}/${name}`));
+    expect([...cell.disks.keys()].sort(), "disks = instances' disks").toEqual(disks.sort());
+    for (const { id, state } of own) expect<string | undefined>(state).toBe(cell.domains.get(id)?.state);
+
+    const sum = own
+      .map(({ cores, memoryMiB, disks }) => ({
+        ...noUsage,
+        cores,
+        memoryMiB,
+        storageGiB: disks.reduce((gib, disk) => gib + disk.sizeGiB, 0),
+      }))
+      .reduce(plusUsage, noUsage);
+    const { reserved } = await world.call("cell.get", { id: cell.id });
+    expect<unknown>(reserved, "reserved = sum over instances").toEqual({
+      cores: sum.cores,
+      memoryMiB: sum.memoryMiB,
+      storageGiB: sum.storageGiB,
+    });
+  }
+}
