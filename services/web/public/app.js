@@ -34,8 +34,15 @@ const showTimes = (root) => {
 setInterval(() => document.hidden || showTimes(document), 20_000);
 
 // --- what a fresh part of a page needs --------------------------------------------------------------------------------
+const mounted = new WeakSet();
 const prepare = (root) => {
   showTimes(root);
+  // Modules run once in a document, pages come and go: so each part is mounted, once, by name.
+  for (const part of root.querySelectorAll("[data-module]")) {
+    if (mounted.has(part)) continue;
+    mounted.add(part);
+    void import(part.dataset.module).then(({ mount }) => mount(part));
+  }
   for (const log of root.querySelectorAll("[data-bottom]")) log.scrollTop = log.scrollHeight;
 };
 

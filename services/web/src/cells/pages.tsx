@@ -135,9 +135,9 @@ const LoadPanel = ({ visit, cell }: { visit: Visit; cell: Cell }) => {
         <Meter
           label={t("CPU")}
           used={formatPercent(load.cpuPercent)}
-          total={t("{count} cores", { count: formatCount(capacity.cores) })}
+          total={t("{count} {count|core|cores}", { count: formatCount(capacity.cores) })}
           percent={load.cpuPercent}
-          note={t("{count} cores promised", { count: formatCount(reserved.cores) })}
+          note={t("{count} {count|core|cores} promised", { count: formatCount(reserved.cores) })}
         />
         <Meter
           label={t("Memory")}

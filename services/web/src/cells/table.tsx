@@ -88,7 +88,7 @@ export const CellTable = ({ visit, cells }: { visit: Visit; cells: readonly Cell
                 <Load
                   percent={cell.load.cpuPercent}
                   label={t("CPU")}
-                  text={`${cell.load.cpuPercent.toFixed(0)} % · ${cell.capacity.cores} ${t("cores")}`}
+                  text={`${cell.load.cpuPercent.toFixed(0)} % · ${t("{count} {count|core|cores}", { count: cell.capacity.cores })}`}
                 />
               </td>
               <td data-label={t("Memory")}>

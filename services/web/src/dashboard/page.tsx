@@ -136,10 +136,10 @@ const Gauge = ({
     <div class="gauge-text">
       <h3 safe>{label}</h3>
       <p class="gauge-value">
-        <b safe>{used}</b>{" "}
-        <span class="quiet" safe>
-          {total}
-        </span>
+        <b safe>{used}</b>
+      </p>
+      <p class="quiet" safe>
+        {total}
       </p>
       <p class="quiet" safe>
         {promised}
@@ -161,9 +161,9 @@ const Capacity = ({ visit, zone }: { visit: Visit; zone: Zone }) => {
           label={t("CPU")}
           percent={load.cpuPercent}
           reserved={share(reserved.cores, capacity.cores)}
-          used={formatPercent(load.cpuPercent)}
-          total={t("of {count} cores", { count: formatCount(capacity.cores) })}
-          promised={t("{count} cores promised", { count: formatCount(reserved.cores) })}
+          used={t("{size} busy", { size: formatPercent(load.cpuPercent) })}
+          total={t("of {count} {count|core|cores}", { count: formatCount(capacity.cores) })}
+          promised={t("{count} {count|core|cores} promised", { count: formatCount(reserved.cores) })}
           values={history.map((point) => point.cpuPercent)}
           maximum={100}
         />
@@ -333,11 +333,11 @@ export const dashboardPage = (visit: Visit, facts: Facts): Promise<Response> => 
         <Troubles visit={visit} facts={facts} />
         <FirstSteps visit={visit} facts={facts} />
         <Counts visit={visit} facts={facts} />
-        <div class="columns columns-2-1">
+        <div class="columns columns-2-1 columns-fill">
           <Capacity visit={visit} zone={zone} />
           <Throughput visit={visit} zone={zone} />
         </div>
-        <div class="columns columns-even">
+        <div class="columns columns-even columns-fill">
           <Panel
             title={t("Running tasks")}
             aside={

@@ -4,6 +4,7 @@
  */
 import { escapeHtml } from "@kitajs/html";
 import type { NanoError, Output } from "@nano/contract";
+import { assetPath } from "../http/assets.ts";
 import type { Attempt, Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { ShowAsCommand } from "../view/command.tsx";
@@ -74,9 +75,8 @@ export const uploadFormPage = (
       section: kind.section,
       crumbs: [{ text: t(kind.text.many), path: to.files(kind.kind) }, { text: t(kind.text.upload) }],
       status: outcome.status ?? 200,
-      scripts: ["upload.js"],
     },
-    <div class="narrow">
+    <div class="narrow" data-module={assetPath("upload.js")}>
       <PageHead title={t(kind.text.upload)} />
       <div data-upload="error" role="alert">
         {error && problems.size === 0 ? <ErrorNotice visit={visit} error={error} /> : null}

@@ -1,5 +1,5 @@
 import type { Instance } from "@nano/contract";
-import { novncModule } from "../http/assets.ts";
+import { assetPath, novncModule } from "../http/assets.ts";
 import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { InstanceBadge } from "../view/badges.tsx";
@@ -37,14 +37,14 @@ export const consolePage = (visit: Visit, instance: Instance): Promise<Response>
         { text: t("Console") },
       ],
       topics: [`instance:${instance.id}`],
-      scripts: ["console.js"],
       wide: true,
     },
     <div
       class="console"
       id="console"
       data-ticket={to.console(instance.id)}
-      data-module={novncModule}
+      data-module={assetPath("console.js")}
+      data-novnc={novncModule}
       data-text-connecting={t("Connecting…")}
       data-text-connected={t("Connected")}
       data-text-lost={t("The connection was lost. Connecting again…")}

@@ -154,7 +154,7 @@ export const DecisionView = ({
           <FactRow term={t("Asked for")}>
             <span
               safe
-            >{`${request.cores} ${t("cores")} · ${formatMiB(request.memoryMiB)} · ${formatGiB(request.storageGiB)}`}</span>
+            >{`${t("{count} {count|core|cores}", { count: request.cores })} · ${formatMiB(request.memoryMiB)} · ${formatGiB(request.storageGiB)}`}</span>
           </FactRow>
           <FactRow term={t("Policy")}>
             <span safe>{visit.word(decision.policy)}</span>

@@ -114,7 +114,7 @@ const CellPanel = ({ visit, instance, cell }: { visit: Visit; instance: Instance
         <Meter
           label={t("CPU of the cell")}
           used={`${cell.load.cpuPercent.toFixed(0)} %`}
-          total={`${cell.capacity.cores} ${t("cores")}`}
+          total={`${t("{count} {count|core|cores}", { count: cell.capacity.cores })}`}
           percent={cell.load.cpuPercent}
           note={t("this instance: {count} of them", { count: instance.cores })}
         />
@@ -160,7 +160,9 @@ const Overview = ({
         <Panel title={t("About")}>
           <Facts>
             <FactRow term={t("Size")}>
-              <span safe>{`${instance.cores} ${t("cores")} · ${formatMiB(instance.memoryMiB)}`}</span>
+              <span
+                safe
+              >{`${t("{count} {count|core|cores}", { count: instance.cores })} · ${formatMiB(instance.memoryMiB)}`}</span>
             </FactRow>
             <FactRow term={t("Addresses")}>
               {instance.addresses.length > 0 ? (

@@ -342,7 +342,7 @@ export const addCellPage = (visit: Visit, pool: Pool, cells: readonly Cell[]): P
                   <Mono visit={visit} text={cell.fingerprint} />
                 </p>
                 <p class="quiet" safe>
-                  {`${formatCount(cell.capacity.cores)} ${t("cores")} · ${formatMiB(cell.capacity.memoryMiB)} · ${formatGiB(cell.capacity.storageGiB)} · ${visit.word(cell.virtualization)}`}
+                  {`${t("{count} {count|core|cores}", { count: cell.capacity.cores })} · ${formatMiB(cell.capacity.memoryMiB)} · ${formatGiB(cell.capacity.storageGiB)} · ${visit.word(cell.virtualization)}`}
                 </p>
               </Panel>
             ))}

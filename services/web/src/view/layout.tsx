@@ -34,8 +34,6 @@ export interface PageOptions {
   readonly topics?: readonly Topic[];
   /** Without JavaScript the page reloads itself after so many seconds. */
   readonly refreshSeconds?: number;
-  /** Modules this page needs beside the portal's own. */
-  readonly scripts?: readonly ("upload.js" | "console.js")[];
   /** The page uses the whole width. */
   readonly wide?: boolean;
   readonly headers?: Record<string, string>;
@@ -115,7 +113,7 @@ const Preferences = ({ visit }: { visit: Visit }) => {
     <details class="menu menu-up">
       <summary class="menu-summary" aria-label={t("Appearance and language")}>
         <Icon name={theme === "dark" ? "moon" : "sun"} />
-        <span safe>{t("Appearance and language")}</span>
+        <span safe>{t("Appearance")}</span>
       </summary>
       <div class="menu-body">
         <p class="menu-title" safe>
@@ -209,15 +207,15 @@ const LiveStream = ({ visit, topics }: { visit: Visit; topics: readonly Topic[] 
       attrs={{ "hx-sse:connect": escapeHtml(streamPath(visit, topics)) }}
     >
       <span class="live-dot" />
-      <span class="sr" safe>
-        {visit.t("Live refresh")}
+      <span class="live-text" safe>
+        {visit.t("Live")}
       </span>
     </span>
   ) : (
     <span id="live-off" class="live live-off" title={escapeHtml(visit.t("Live refresh is off"))}>
       <span class="live-dot" />
-      <span class="sr" safe>
-        {visit.t("Live refresh is off")}
+      <span class="live-text" safe>
+        {visit.t("Not live")}
       </span>
     </span>
   );
@@ -248,9 +246,6 @@ const Frame = ({ visit, options, children }: { visit: Visit; options: PageOption
           {children}
         </main>
       </div>
-      {(options.scripts ?? []).map((script) => (
-        <script src={assetPath(script)} type="module" />
-      ))}
     </div>
   );
 };
