@@ -26,7 +26,8 @@
  * | `NANO_DISCOVERY_INTERFACE`  | `127.0.0.1`                  | the address of the interface they use                      |
  * | `NANO_LIBVIRT_URI`          | `qemu:///system`             | what a cell opens once it is connected to libvirt          |
  * | `NANO_LIBVIRT_SOCKET`       | `/run/libvirt/libvirt-sock`  | where it connects                                          |
- * | `NANO_CELL_STORAGE`         | `/var/lib/libvirt/images/nano` | the directory behind the cell's libvirt storage pool     |
+ * | `NANO_CELL_POOL`            | `nano`, or `nano-<domain>`   | the cell's libvirt storage pool                            |
+ * | `NANO_CELL_STORAGE`         | `/var/lib/libvirt/images/<pool>` | the directory behind it                                |
  * | `NANO_CELL_NAME`            | this machine's host name     | the cell's name                                            |
  * | `NANO_LOG`                  | `info`                       | `debug`, `info`, `warn` or `error`                         |
  * | `NANO_SIM_CELLS`            | `0`                          | simulated cells (`up --sim N`), only for the simulator     |
@@ -57,7 +58,7 @@ export interface Settings {
   readonly urls: { readonly nats: string; readonly web: string; readonly images: string; readonly gateway: string };
   readonly discovery: { readonly group: string; readonly port: number; readonly interface: string };
   readonly libvirt: { readonly uri: string; readonly socket: string };
-  readonly cell: { readonly name: string; readonly storage: string };
+  readonly cell: { readonly name: string; readonly pool: string; readonly storage: string };
   readonly log: string;
 }
 
@@ -92,6 +93,8 @@ export function readSettings(env: Environment = process.env): Settings {
   if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(domain)) {
     throw new SettingError(`NANO_DOMAIN is "${domain}", but a domain is 1 to 63 small letters, digits and hyphens`);
   }
+  // Two zones on one machine share its libvirt, where a pool's name belongs to one of them.
+  const storagePool = text("NANO_CELL_POOL", domain === "nano" ? "nano" : `nano-${domain}`);
   return {
     data: resolve(text("NANO_DATA", join(checkout, "data"))),
     domain,
@@ -115,7 +118,8 @@ export function readSettings(env: Environment = process.env): Settings {
     },
     cell: {
       name: text("NANO_CELL_NAME", hostname()),
-      storage: resolve(text("NANO_CELL_STORAGE", "/var/lib/libvirt/images/nano")),
+      pool: storagePool,
+      storage: resolve(text("NANO_CELL_STORAGE", `/var/lib/libvirt/images/${storagePool}`)),
     },
     log: text("NANO_LOG", "info"),
   };
@@ -183,6 +187,7 @@ export function serviceEnvironment(
     NANO_DISCOVERY_INTERFACE: settings.discovery.interface,
     NANO_LIBVIRT_URI: settings.libvirt.uri,
     NANO_LIBVIRT_SOCKET: settings.libvirt.socket,
+    NANO_CELL_POOL: settings.cell.pool,
     NANO_CELL_STORAGE: settings.cell.storage,
     NANO_CELL_NAME: settings.cell.name,
     NANO_LOG: settings.log,

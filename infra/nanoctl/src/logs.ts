@@ -32,8 +32,13 @@ export async function logs(args: readonly string[]): Promise<void> {
 /** The end of one service's log, for a message about its trouble. */
 export async function lastLines(settings: Settings, name: string, count: number): Promise<string> {
   const lines = await new Follower({ name, path: paths(settings).logOf(name) }, undefined).read().catch(() => []);
-  const shown = lines.slice(-count).map((line) => `  ${pretty(line)}`);
-  return [...shown, `The whole log: ./nanoctl logs ${name}`].join("\n");
+  const shown: string[] = [];
+  for (const line of lines.slice(-count * 20)) {
+    // Whoever tries again and again says the same again and again.
+    const text = `  ${pretty(line)}`;
+    if (text.slice(15) !== shown.at(-1)?.slice(15)) shown.push(text);
+  }
+  return [...shown.slice(-count), `The whole log: ./nanoctl logs ${name}`].join("\n");
 }
 
 interface LogFile {
@@ -148,11 +153,16 @@ function decodeNats(raw: string): Omit<Line, "raw"> | undefined {
 
 function pretty(line: Line): string {
   const facts = Object.entries(line.facts)
-    .map(
-      ([name, value]) =>
-        ` ${name}=${typeof value === "string" && !/[\s"]/.test(value) ? value : JSON.stringify(value)}`,
-    )
+    .map(([name, value]) => ` ${name}=${brief(value)}`)
     .join("");
-  const time = line.at ? line.at.slice(11, 23) : "            ";
+  const time = line.at ? line.at.slice(11, 23) : " ".repeat(12);
   return `${time} ${line.service.padEnd(9)} ${line.level.padEnd(5)} ${line.message}${facts}`;
+}
+
+/** An error is its words and those of its causes; where it came from is for --json. */
+function brief(value: unknown): string {
+  if (typeof value === "string") return /^[^\s"]+$/.test(value) ? value : JSON.stringify(value);
+  if (typeof value !== "object" || value === null || !("message" in value)) return JSON.stringify(value);
+  const cause = "cause" in value ? ` because ${brief(value.cause)}` : "";
+  return `${JSON.stringify(value.message)}${cause}`;
 }
