@@ -16,7 +16,8 @@ import { createEvents } from "./events/stream.ts";
 import { openHttp } from "./http.ts";
 import { originsOf } from "./origins.ts";
 import { createPasswords } from "./people/passwords.ts";
-import { recognize, sessionIdleMs } from "./people/recognize.ts";
+import { createRecognizer } from "./people/recently.ts";
+import { sessionIdleMs } from "./people/recognize.ts";
 import { cryptoRandom, type RandomBytes } from "./people/secrets.ts";
 import { type PeopleContext, sessionHandlers } from "./people/sessions.ts";
 import { deleteEndedSessions, migrations, type PeopleTables } from "./people/store.ts";
@@ -81,13 +82,18 @@ export const start = async (config: GatewayConfig, parts: GatewayParts = {}): Pr
     limits,
     cellUrl: () => `${gatewayUrl.replace(/^http/, "ws")}${cellPath}`,
   });
+  const recognizer = createRecognizer(db, clock);
   const people: PeopleContext = {
     db,
     clock,
     random,
     passwords: createPasswords(),
     key,
-    committed: outbox.kick,
+    recognize: recognizer.recognize,
+    committed: () => {
+      recognizer.forget();
+      outbox.kick();
+    },
     // Tickets die with the session they were asked for in; which of a person's sessions that was, nobody needs to know.
     onLogout: (userId) => consoles.tickets.revoke(({ actor }) => actor.id === userId),
   };
@@ -97,8 +103,7 @@ export const start = async (config: GatewayConfig, parts: GatewayParts = {}): Pr
     ...consoleHandlers({ bus, clock, consoles, limits }),
   });
 
-  const whoHas = (secret: string) => recognize(db, clock, secret);
-  const whoAsks = (request: Request) => identify(request, whoHas);
+  const whoAsks = (request: Request) => identify(request, recognizer.recognize);
   const { heartbeatMs } = parts;
   const events = createEvents({ bus, identify: whoAsks, ...(heartbeatMs === undefined ? {} : { heartbeatMs }) });
   const origins = new Set(originsOf([config.webUrl, ...(config.gatewayUrl ? [config.gatewayUrl] : [])]));
@@ -109,7 +114,7 @@ export const start = async (config: GatewayConfig, parts: GatewayParts = {}): Pr
     log,
     webUrl: config.webUrl,
     secure: config.gatewayUrl?.startsWith("https:") ?? false,
-    rest: { bus, recognize: whoHas, origins },
+    rest: { bus, recognize: recognizer.recognize, origins },
     events: events.open,
     console: createConsoleDoor({ clock, consoles, origins, identify: whoAsks }),
   });

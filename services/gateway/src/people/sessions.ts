@@ -12,7 +12,7 @@ import {
 import { enqueue } from "@nano/store";
 import type { Transaction } from "kysely";
 import type { Passwords } from "./passwords.ts";
-import { readPermissions, recognize, sessionIdleMs, sessionLifeMs } from "./recognize.ts";
+import { type Recognized, readPermissions, sessionIdleMs, sessionLifeMs } from "./recognize.ts";
 import { hashOf, newSessionSecret, type RandomBytes } from "./secrets.ts";
 import {
   claimSetup,
@@ -36,9 +36,11 @@ export interface PeopleContext {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly passwords: Passwords;
+  /** Whose secret it is. */
+  recognize(secret: string): Promise<Recognized | undefined>;
   /** Signs what must be the same when a request is repeated; never leaves this service. */
   readonly key: Uint8Array;
-  /** A transaction is through: what it put into the outbox may go out. */
+  /** A transaction is through: what was remembered may be wrong, and what it put into the outbox may go out. */
   committed(): void;
   /** Called when a person logged out. */
   onLogout(userId: string): void;
@@ -148,7 +150,7 @@ export const sessionHandlers = (people: PeopleContext): { readonly [N in Session
     },
 
     "session.resolve": async ({ secret }) => {
-      const found = await recognize(db, clock, secret);
+      const found = await people.recognize(secret);
       if (!found) throw new NanoError("unauthenticated", "The session or token is unknown or has expired");
       const { kind, id, name, permissions } = found.actor;
       return { kind, id, name, permissions: [...permissions], expiresAt: found.expiresAt };
