@@ -8,6 +8,7 @@ import { join, resolve } from "node:path";
 import { freePort } from "@nano/bus/testing";
 import {
   fillPath,
+  type ImageId,
   type Input,
   type OperationName,
   type OperationsOf,
@@ -90,6 +91,23 @@ const run = async (command: string[], env: Record<string, string>): Promise<Comm
     child.exited,
   ]);
   return { exitCode, stdout, stderr };
+};
+
+/** Uploads a disk image and waits until it is ready. */
+export const uploadImage = async (cloud: Cloud, name: string, path: string): Promise<ImageId> => {
+  const { image, upload } = await cloud.api("image.create", { name });
+  const response = await fetch(upload.url, {
+    method: "PUT",
+    headers: { Authorization: `Bearer ${upload.ticket}` },
+    body: Bun.file(path),
+  });
+  if (!response.ok) throw new Error(`upload: ${response.status} ${await response.text()}`);
+  await until(
+    "the image is ready",
+    () => cloud.api("image.get", { id: image.id }),
+    ({ state }) => state === "ready",
+  );
+  return image.id;
 };
 
 /** @param flags of `nanoctl up`, like `--compact` */
@@ -179,6 +197,10 @@ export const startCloud = async (...flags: string[]): Promise<Cloud> => {
       ...(inQuery ? {} : { body: JSON.stringify(others) }),
     });
     if (response.status === 204) return {} as never;
+    if (response.ok && binding.binary) {
+      const base64 = Buffer.from(await response.arrayBuffer()).toString("base64");
+      return { contentType: response.headers.get("Content-Type"), base64 } as never;
+    }
     const body: unknown = await response.json();
     if (!response.ok) throw new Problem(response.status, body as Problem["body"]);
     return body as never;
