@@ -1,47 +1,29 @@
 /**
  * Where an instance goes: a pure function of what is known of the cells, what is asked for and the policy.
  *
- * One pass over the cells. The filters are asked in order; the first that does not admit a cell removes it, is counted, and keeps the
- * first few as examples. A cell that passes gets its score, a weighted sum that is the lower the better, and takes part in a short list of
- * the ten best. Only then, for those few, words are made: the reasons and the terms. So explaining costs the same for ten cells and for ten thousand.
+ * The filters sift the cells one after the other: a cell is removed by the first filter that does not admit it, is counted there, and the first
+ * few are kept as examples. Then each scorer adds its weighted term to the score of every cell that is left; the lower the better. The ten best are
+ * picked, and only for those few and the examples words are made. So explaining costs the same for ten cells and for ten thousand.
  *
- * Equal scores go to the smaller id, so the same snapshot always gives the same decision.
+ * Equal scores go to the smaller id, so the same cells always give the same decision.
  */
 import type { CellId, Decision, PoolName, Resources } from "@nano/contract";
 import type { Policy } from "./rule.ts";
 import { filters, scorers } from "./rules/index.ts";
+import { Scan } from "./scan.ts";
 import { smallestChange } from "./smallest-change.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 export type PlacementDecision = Omit<Decision, "id" | "at">;
 
 const rankedAtMost = 10;
-const examplesAtMost = 10;
 
 export function place(cells: Snapshot, pool: PoolName, request: Resources, policy: Policy): PlacementDecision {
   const terms = scorers[policy.name];
-  const removed = filters.map(() => ({ count: 0, examples: [] as number[] }));
-  const best: { cell: number; score: number }[] = [];
-
-  nextCell: for (let i = 0; i < cells.count; i++) {
-    for (let f = 0; f < filters.length; f++) {
-      if (filters[f]?.admits(cells, i, request, policy)) continue;
-      const by = removed[f];
-      if (by && by.count++ < examplesAtMost) by.examples.push(i);
-      continue nextCell;
-    }
-    let score = 0;
-    for (const term of terms) score += term.weight * term.value(cells, i, request, policy);
-    const worst = best[rankedAtMost - 1];
-    if (worst && !precedes(cells, i, score, worst)) continue;
-    let position = best.length;
-    for (; position > 0; position--) {
-      const other = best[position - 1];
-      if (other && !precedes(cells, i, score, other)) break;
-    }
-    best.splice(position, 0, { cell: i, score });
-    if (best.length > rankedAtMost) best.pop();
-  }
+  const scan = new Scan(cells, request, policy);
+  const removed = filters.map((rule) => ({ rule, by: scan.sifted(rule) }));
+  scan.scored(terms);
+  const best = bestOf(scan);
 
   const ranked = best.map(({ cell, score }) => ({
     ...reference(cells, cell),
@@ -53,9 +35,8 @@ export function place(cells: Snapshot, pool: PoolName, request: Resources, polic
     })),
   }));
   const explained: Decision["removed"] = [];
-  for (const [f, rule] of filters.entries()) {
-    const by = removed[f];
-    if (!by || by.count === 0) continue;
+  for (const { rule, by } of removed) {
+    if (by.count === 0) continue;
     const examples = by.examples.map((i) => ({
       ...reference(cells, i),
       reason: rule.reason(cells, i, request, policy),
@@ -75,6 +56,27 @@ export function place(cells: Snapshot, pool: PoolName, request: Resources, polic
     ...(first ? {} : { smallestChange: smallestChange(cells, request, policy) }),
     summary: summarize(pool, policy, cells.count, explained, first?.name),
   };
+}
+
+/** The first few, best first. */
+function bestOf(scan: Scan): { cell: number; score: number }[] {
+  const best: { cell: number; score: number }[] = [];
+  let bar = Number.POSITIVE_INFINITY;
+  for (let k = 0; k < scan.count; k++) {
+    const score = scan.score(k);
+    if (score > bar) continue;
+    const cell = scan.row(k);
+    let position = best.length;
+    for (; position > 0; position--) {
+      const other = best[position - 1];
+      if (other && !precedes(scan.cells, cell, score, other)) break;
+    }
+    if (position === rankedAtMost) continue;
+    best.splice(position, 0, { cell, score });
+    if (best.length > rankedAtMost) best.pop();
+    if (best.length === rankedAtMost) bar = best[rankedAtMost - 1]?.score ?? bar;
+  }
+  return best;
 }
 
 const precedes = (cells: Snapshot, cell: number, score: number, other: { cell: number; score: number }): boolean =>
@@ -99,7 +101,8 @@ function summarize(
   const lost = removed.reduce((sum, rule) => sum + rule.count, 0);
   if (!winner) {
     const why = removed.map(({ rule, count }) => `${rule} removed ${count}`).join(", ");
-    return `None of the ${considered} cells of pool ${pool} can take it: ${why}.`;
+    const who = considered === 1 ? "The only cell" : `None of the ${considered} cells`;
+    return `${who} of pool ${pool} ${considered === 1 ? "cannot" : "can"} take it: ${why}.`;
   }
   const fit = considered - lost;
   const among = fit === 1 ? "is the only cell that fits" : `of the ${fit} cells that fit`;

@@ -1,5 +1,6 @@
 /** What a placement rule is. Each rule is one file in `rules/`. */
 import type { Resources } from "@nano/contract";
+import type { Scan } from "./scan.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** How much of a host may be promised, and how the cells that have room are ordered. */
@@ -47,11 +48,22 @@ export interface Shortfall {
   readonly by: number;
 }
 
-/** Removes the cells that cannot take an instance. */
+/** Whether cell `i` may take the request. Allocates nothing. */
+export type Admits = (cells: Snapshot, i: number, request: Resources, policy: Policy) => boolean;
+/** A term of cell `i`'s score, 0 (best) to 1. Allocates nothing. */
+export type Value = (cells: Snapshot, i: number, request: Resources, policy: Policy) => number;
+
+/**
+ * Removes the cells that cannot take an instance.
+ *
+ * Every rule has its own loop, of one line, though all are alike: only a loop that calls one function is compiled together with it, and that makes
+ * a decision over thousands of cells ten times quicker than one loop that calls every rule.
+ */
 export interface Filter {
   readonly name: string;
-  /** Whether cell `i` may take it. Asked for every cell of the pool: allocates nothing. */
-  admits(cells: Snapshot, i: number, request: Resources, policy: Policy): boolean;
+  readonly admits: Admits;
+  /** Goes over all candidates: `for (const k of …) scan.keep(k, admits(…))`. */
+  sift(scan: Scan): void;
   /** Why it may not. Asked for the few cells that are named as examples. */
   reason(cells: Snapshot, i: number, request: Resources, policy: Policy): Reason;
   /** For rules that a smaller request satisfies. */
@@ -64,8 +76,9 @@ export interface Filter {
 export interface Scorer {
   readonly name: string;
   readonly weight: number;
-  /** 0 (best) to 1. Asked for every cell that fits: allocates nothing. */
-  value(cells: Snapshot, i: number, request: Resources, policy: Policy): number;
+  readonly value: Value;
+  /** Goes over all candidates: adds the weighted value to their scores. */
+  score(scan: Scan): void;
 }
 
 /** 0 to 1, whatever a host claims to have. */

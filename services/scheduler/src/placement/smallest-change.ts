@@ -9,7 +9,11 @@ const kinds: readonly Kind[] = ["cores", "memoryMiB", "storageGiB"];
 /** Nothing below this makes an instance. */
 const least: Readonly<Record<Kind, number>> = { cores: 1, memoryMiB: 16, storageGiB: 1 };
 const amount = (kind: Kind, value: number): string =>
-  ({ cores: `${value} cores`, memoryMiB: `${value} MiB memory`, storageGiB: `${value} GiB storage` })[kind];
+  ({
+    cores: value === 1 ? "1 core" : `${value} cores`,
+    memoryMiB: `${value} MiB memory`,
+    storageGiB: `${value} GiB storage`,
+  })[kind];
 
 /**
  * Prefers what a person can do at once: enable a cell that has room, else ask for less (relative to what was asked for), else bring a

@@ -80,6 +80,9 @@ export class Snapshot implements Columns {
   storageUsedGiB!: Float64Array;
   instances!: Float64Array;
   silentSeconds!: Float64Array;
+  /** For the decision that is being made: candidates and their scores. One at a time, as `place()` awaits nothing. */
+  scratchRows = new Int32Array(16);
+  scratchScores = new Float64Array(16);
   readonly #rows = new Map<CellId, number>();
 
   constructor(cells: Iterable<CellFacts> = []) {
@@ -137,6 +140,8 @@ export class Snapshot implements Columns {
         grown[column].set(this[column]);
         this[column] = grown[column];
       }
+      this.scratchRows = new Int32Array(this.count * 2);
+      this.scratchScores = new Float64Array(this.count * 2);
     }
     const row = this.count++;
     this.ids[row] = id;

@@ -1,11 +1,17 @@
-import { at, because, type Filter, promisableCores } from "../rule.ts";
+import { type Admits, at, because, type Filter, promisableCores } from "../rule.ts";
+
+const admits: Admits = (cells, i, request, policy) =>
+  request.cores <= promisableCores(cells, i, policy) - at(cells.reservedCores, i) &&
+  request.cores <= at(cells.cores, i);
 
 /** The virtual cores promised on a cell stay within its threads times the policy's overcommit. */
 export const cores: Filter = {
   name: "cores",
-  admits: (cells, i, request, policy) =>
-    request.cores <= promisableCores(cells, i, policy) - at(cells.reservedCores, i) &&
-    request.cores <= at(cells.cores, i),
+  admits,
+  sift(scan) {
+    for (let k = 0, n = scan.begin(); k < n; k++)
+      scan.keep(k, admits(scan.cells, scan.row(k), scan.request, scan.policy));
+  },
   reason: (cells, i, request, policy) => {
     const total = promisableCores(cells, i, policy);
     // One instance with more cores than the host has threads only gets in its own way.

@@ -1,12 +1,20 @@
-import { at, promisableCores, promisableMemoryMiB, type Scorer, share } from "../rule.ts";
+import { at, promisableCores, promisableMemoryMiB, type Scorer, share, type Value } from "../rule.ts";
+
+/** Decides between cells that are about equally full. */
+const weight = 0.1;
+const value: Value = (cells, i, request, policy) =>
+  Math.abs(
+    share(at(cells.reservedCores, i) + request.cores, promisableCores(cells, i, policy)) -
+      share(at(cells.reservedMemoryMiB, i) + request.memoryMiB, promisableMemoryMiB(cells, i, policy)),
+  );
 
 /** For `pack`: cores left without memory, or memory without cores, are lost to everyone. */
 export const imbalance: Scorer = {
   name: "imbalance",
-  weight: 1,
-  value: (cells, i, request, policy) =>
-    Math.abs(
-      share(at(cells.reservedCores, i) + request.cores, promisableCores(cells, i, policy)) -
-        share(at(cells.reservedMemoryMiB, i) + request.memoryMiB, promisableMemoryMiB(cells, i, policy)),
-    ),
+  weight,
+  value,
+  score(scan) {
+    for (let k = 0; k < scan.count; k++)
+      scan.add(k, weight * value(scan.cells, scan.row(k), scan.request, scan.policy));
+  },
 };

@@ -1,10 +1,16 @@
-import { at, because, type Filter, promisableMemoryMiB } from "../rule.ts";
+import { type Admits, at, because, type Filter, promisableMemoryMiB } from "../rule.ts";
+
+const admits: Admits = (cells, i, request, policy) =>
+  request.memoryMiB <= promisableMemoryMiB(cells, i, policy) - at(cells.reservedMemoryMiB, i);
 
 /** Memory is promised once: what the host has, less what it keeps for itself. */
 export const memory: Filter = {
   name: "memory",
-  admits: (cells, i, request, policy) =>
-    request.memoryMiB <= promisableMemoryMiB(cells, i, policy) - at(cells.reservedMemoryMiB, i),
+  admits,
+  sift(scan) {
+    for (let k = 0, n = scan.begin(); k < n; k++)
+      scan.keep(k, admits(scan.cells, scan.row(k), scan.request, scan.policy));
+  },
   reason: (cells, i, request, policy) => {
     const total = promisableMemoryMiB(cells, i, policy);
     return because`needs ${request.memoryMiB} MiB, ${total - at(cells.reservedMemoryMiB, i)} MiB free of ${total}`;
