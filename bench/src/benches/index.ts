@@ -1,11 +1,27 @@
 /** All benches, in the order in which they run and are printed. */
 import type { Bench } from "../bench.ts";
+import { accept } from "./accept.ts";
+import { cellLost } from "./cell-lost.ts";
 import { clone } from "./clone.ts";
+import { create } from "./create.ts";
 import { footprint } from "./footprint.ts";
+import { instanceList } from "./instance-list.ts";
 import { libvirtCall } from "./libvirt-call.ts";
 import { packing } from "./packing.ts";
 import { placement } from "./placement.ts";
 import { restRead } from "./rest-read.ts";
 import { upload } from "./upload.ts";
 
-export const benches: readonly Bench[] = [libvirtCall, clone, upload, placement, packing, restRead, footprint];
+export const benches: readonly Bench[] = [
+  libvirtCall,
+  create,
+  clone,
+  upload,
+  restRead,
+  instanceList,
+  placement,
+  packing,
+  accept,
+  cellLost,
+  footprint,
+];

@@ -16,12 +16,15 @@ export interface ZoneOptions {
   readonly compact?: boolean;
   /** Simulated cells beside the real one. */
   readonly simulatedCells?: number;
+  /** An earlier zone, to be started once more: the same directory, ports and libvirtd. */
+  readonly again?: Zone;
   /** The bench's own, when it outlives the zone. */
   readonly lab?: LabLibvirtd;
 }
 
 export interface Zone extends AsyncDisposable {
   readonly settings: Settings;
+  readonly environment: Readonly<Record<string, string>>;
   readonly lab: LabLibvirtd;
   /** Seconds from typing `nanoctl up` to its end: everything answers. */
   readonly startSeconds: number;
@@ -32,7 +35,7 @@ export interface Zone extends AsyncDisposable {
 
 export async function startZone(options: ZoneOptions): Promise<Zone> {
   const lab = options.lab ?? (await startLibvirtd());
-  const environment = await environmentOf(options.directory, lab);
+  const environment = options.again?.environment ?? (await environmentOf(options.directory, lab));
   const settings = readSettings(environment);
   const down = async (): Promise<void> => {
     try {
@@ -50,6 +53,7 @@ export async function startZone(options: ZoneOptions): Promise<Zone> {
     await untilThereIsRoom(bus);
     return {
       settings,
+      environment,
       lab,
       startSeconds,
       bus,
@@ -73,32 +77,37 @@ const ports = ["NANO_NATS_PORT", "NANO_WEB_PORT", "NANO_IMAGES_PORT", "NANO_REST
 
 async function environmentOf(directory: string, lab: LabLibvirtd): Promise<Record<string, string>> {
   const free: Record<string, string> = {};
+  // Two zones of one domain on one machine would hear each other's announcements.
+  const domain = `bench-${crypto.randomUUID().slice(0, 8)}`;
   for (const name of ports) free[name] = String(await freePort());
   return {
     PATH: process.env.PATH ?? "",
     HOME: process.env.HOME ?? "/",
     NANO_DATA: join(directory, "data"),
-    // Two zones of one domain on one machine would hear each other's announcements.
-    NANO_DOMAIN: `bench-${crypto.randomUUID().slice(0, 8)}`,
+    NANO_DOMAIN: domain,
     NANO_LIBVIRT_SOCKET: lab.socket,
-    NANO_CELL_STORAGE: join(lab.storage, "pool"),
+    NANO_CELL_STORAGE: join(lab.storage, domain),
     NANO_CELL_NAME: "bench",
     NANO_LOG: "warn",
     ...free,
   };
 }
 
+const patienceSeconds = 30;
+
 /** A cell is online a moment before it knows what its host has. */
 async function untilThereIsRoom(bus: Bus): Promise<void> {
-  for (let patience = 500; patience > 0; patience--) {
-    const { items } = await bus.call("pool.list", {});
-    if (items.some(({ capacity }) => capacity.cores > 0)) return;
+  const deadline = Bun.nanoseconds() + patienceSeconds * 1e9;
+  for (;;) {
+    const { items } = await bus.call("cell.list", {});
+    if (items.some(({ online, capacity }) => online && capacity.cores > 0)) return;
+    if (Bun.nanoseconds() > deadline)
+      throw new Error(`no cell of the zone can host anything: ${JSON.stringify(items)}`);
     await Bun.sleep(20);
   }
-  throw new Error("the zone's cell never told what its host has");
 }
 
-async function nanoctl(environment: Record<string, string>, words: readonly string[]): Promise<void> {
+async function nanoctl(environment: Readonly<Record<string, string>>, words: readonly string[]): Promise<void> {
   const started = Bun.spawn([process.execPath, "infra/nanoctl/src/main.ts", ...words], {
     cwd: checkout,
     env: environment,
