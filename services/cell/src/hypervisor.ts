@@ -57,10 +57,21 @@ export interface FetchProgress {
   readonly bytesTotal: Bytes;
 }
 
-/** A byte connection to an instance's VNC server (RFB, RFC 6143). */
+/** Bytes both ways. */
+export interface ByteChannel {
+  /** Reading slowly makes the other side wait. */
+  readonly readable: ReadableStream<Uint8Array>;
+  /** Resolves when the bytes are on their way. */
+  write(bytes: Uint8Array): Promise<void>;
+  close(): void;
+}
+
+/** Where an instance's VNC server (RFB, RFC 6143) listens. */
 export interface Display {
   readonly host: string;
   readonly port: number;
+  /** How to get there when it is another machine's loopback; without it, a TCP connection from here. */
+  connect?(): Promise<ByteChannel>;
 }
 
 /** All methods reject with `NanoError`, with the codes the cell's operations declare. */

@@ -8,9 +8,11 @@
  * the console. VNC ports are given out anew when an instance ends, so after connecting we look again whether the port is still this
  * instance's before a single byte is piped.
  */
-import { createConnection, type Socket } from "node:net";
+import { createConnection } from "node:net";
+import type { Duplex } from "node:stream";
 import { type InstanceId, type Log, NanoError } from "@nano/contract";
 import type { Display, Hypervisor } from "../hypervisor.ts";
+import { duplexOf } from "./duplex.ts";
 
 const highWater = 1024 * 1024;
 const inputMax = 4 * 1024 * 1024;
@@ -25,12 +27,23 @@ const closeFailed = 1011;
 
 const unavailable = (message: string, cause?: unknown): NanoError => new NanoError("unavailable", message, { cause });
 
-const connectDisplay = ({ host, port }: Display): Promise<Socket> =>
+const silent = (cause: unknown): NanoError => unavailable("The instance's VNC server does not answer", cause);
+
+const connectDisplay = async (display: Display): Promise<Duplex> => {
+  if (!display.connect) return connectHere(display);
+  return duplexOf(
+    await display.connect().catch((error) => {
+      throw silent(error);
+    }),
+  );
+};
+
+const connectHere = ({ host, port }: Display): Promise<Duplex> =>
   new Promise((resolve, reject) => {
     const socket = createConnection({ host, port, noDelay: true });
     const fail = (error: Error): void => {
       socket.destroy();
-      reject(unavailable("The instance's VNC server does not answer", error));
+      reject(silent(error));
     };
     socket.setTimeout(connectMs, () => fail(new Error("timeout")));
     socket.once("error", fail);
@@ -70,7 +83,7 @@ const dial = (url: string, ticket: string): Promise<WebSocket> =>
   });
 
 /** Pipes until either side ends; resolves then. */
-const pipe = (display: Socket, gateway: WebSocket, stopping: AbortSignal): Promise<void> => {
+const pipe = (display: Duplex, gateway: WebSocket, stopping: AbortSignal): Promise<void> => {
   const { promise, resolve } = Promise.withResolvers<void>();
   let draining: Timer | undefined;
   let held = false;

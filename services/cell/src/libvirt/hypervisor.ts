@@ -162,7 +162,14 @@ export class LibvirtHypervisor implements Hypervisor {
   screen = (id: InstanceId): Promise<Uint8Array> => takeScreen(this.#instances, id);
   serial = (id: InstanceId): Promise<{ text: string; truncated: boolean }> =>
     readSerial(this.#instances, this.#storage, id);
-  display = (id: InstanceId): Promise<Display> => findDisplay(this.#instances, id);
+
+  async display(id: InstanceId): Promise<Display> {
+    const { host, port } = await findDisplay(this.#instances, id);
+    // Another machine's loopback is not ours: the way there is through the connection to its libvirt.
+    if (this.#preferences.local) return { host, port };
+    return { host, port, connect: () => this.#connection.openTcp(port, host) };
+  }
+
   displayPassword = (id: InstanceId): Promise<string> => readDisplayPassword(this.#instances, id);
 
   #domainHost(): DomainHost {

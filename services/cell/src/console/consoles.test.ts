@@ -1,0 +1,179 @@
+/** The pipe between a VNC server and the gateway: real sockets on both ends, the bytes counted and hashed. */
+import { afterEach, describe, expect, test } from "bun:test";
+import { createServer, type Server, type Socket } from "node:net";
+import { type InstanceId, silentLog } from "@nano/contract";
+import type { Display } from "../hypervisor.ts";
+import { until } from "../testing.ts";
+import { Consoles } from "./consoles.ts";
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+const id = crypto.randomUUID() as InstanceId;
+const megabyte = 1_000_000;
+
+/** A "VNC server" that hands each connection to the test. */
+const startDisplay = async (): Promise<{ display: Display; connection: Promise<Socket> }> => {
+  const connection = Promise.withResolvers<Socket>();
+  const server: Server = createServer((socket) => connection.resolve(socket));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  cleanups.push(() => server.close());
+  const address = server.address();
+  if (typeof address !== "object" || address === null) throw new Error("no port");
+  return { display: { host: "127.0.0.1", port: address.port }, connection: connection.promise };
+};
+
+interface Gateway {
+  readonly url: string;
+  readonly socket: Promise<Bun.ServerWebSocket>;
+  readonly closed: Promise<number>;
+}
+const startGateway = (message: (data: Buffer) => void): Gateway => {
+  const socket = Promise.withResolvers<Bun.ServerWebSocket>();
+  const closed = Promise.withResolvers<number>();
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: (request, upgrading) => {
+      upgrading.upgrade(request, { headers: { "sec-websocket-protocol": "binary" }, data: undefined });
+    },
+    websocket: {
+      maxPayloadLength: 64 * megabyte,
+      open: (opened) => socket.resolve(opened),
+      message: (_, data) => message(Buffer.from(data as Buffer)),
+      close: (_, code) => closed.resolve(code),
+    },
+  });
+  cleanups.push(() => server.stop(true));
+  return { url: `ws://127.0.0.1:${server.port}/`, socket: socket.promise, closed: closed.promise };
+};
+
+const consolesFor = (display: () => Display): Consoles => {
+  const consoles = new Consoles({ display: async () => display() }, silentLog);
+  cleanups.push(() => consoles.stop());
+  return consoles;
+};
+
+/** Writes without waiting for nobody; resolves with the hash when all is handed over. */
+const pour = async (socket: Socket, bytes: number): Promise<string> => {
+  const hash = new Bun.CryptoHasher("sha256");
+  for (let sent = 0; sent < bytes; sent += 100_000) {
+    const chunk = crypto.getRandomValues(new Uint8Array(50_000));
+    hash.update(chunk);
+    hash.update(chunk);
+    if (!socket.write(Buffer.concat([chunk, chunk])))
+      await new Promise<void>((resolve) => socket.once("drain", resolve));
+  }
+  return hash.digest("hex");
+};
+
+describe("a console", () => {
+  test("carries every byte down, in order, whatever the speeds", async () => {
+    const { display, connection } = await startDisplay();
+    const hash = new Bun.CryptoHasher("sha256");
+    let received = 0;
+    const gateway = startGateway((data) => {
+      hash.update(data);
+      received += data.length;
+    });
+    await consolesFor(() => display).open(id, gateway.url, "ticket");
+    const sent = await pour(await connection, 64 * megabyte);
+    await until(() => received === 64 * megabyte);
+    expect(hash.digest("hex")).toBe(sent);
+  }, 60_000);
+
+  test("carries every byte up", async () => {
+    const { display, connection } = await startDisplay();
+    const gateway = startGateway(() => {});
+    await consolesFor(() => display).open(id, gateway.url, "ticket");
+    const socket = await gateway.socket;
+    const vnc = await connection;
+    const hash = new Bun.CryptoHasher("sha256");
+    let received = 0;
+    vnc.on("data", (data) => {
+      hash.update(data);
+      received += data.length;
+    });
+    const expected = new Bun.CryptoHasher("sha256");
+    for (let i = 0; i < 200; i++) {
+      const chunk = crypto.getRandomValues(new Uint8Array(10_000));
+      expected.update(chunk);
+      socket.sendBinary(chunk);
+      if (i % 20 === 19) await until(() => received === (i + 1) * 10_000);
+    }
+    expect(hash.digest("hex")).toBe(expected.digest("hex"));
+  }, 60_000);
+
+  test("does not read on while the gateway says pause, and loses nothing", async () => {
+    const { display, connection } = await startDisplay();
+    let received = 0;
+    const gateway = startGateway((data) => {
+      received += data.length;
+    });
+    await consolesFor(() => display).open(id, gateway.url, "ticket");
+    const socket = await gateway.socket;
+    const vnc = await connection;
+    vnc.write("x");
+    await until(() => received === 1);
+    socket.sendText("pause");
+    // What the kernel holds between the two may still come; after that its writer has to wait.
+    let waiting = false;
+    for (let i = 0; i < 400 && !waiting; i++) {
+      waiting = !vnc.write(Buffer.alloc(100_000));
+      await Bun.sleep(1);
+    }
+    expect(waiting).toBe(true);
+    expect(vnc.bytesWritten + vnc.writableLength).toBeGreaterThan(received);
+    const all = vnc.bytesWritten;
+    socket.sendText("resume");
+    await until(() => received >= all);
+  }, 60_000);
+
+  test("ends when either side does", async () => {
+    for (const end of ["display", "gateway"] as const) {
+      const { display, connection } = await startDisplay();
+      const gateway = startGateway(() => {});
+      const consoles = consolesFor(() => display);
+      await consoles.open(id, gateway.url, "ticket");
+      const vnc = await connection;
+      const gone = new Promise<void>((resolve) => vnc.once("close", () => resolve()));
+      vnc.resume();
+      expect(consoles.count).toBe(1);
+      if (end === "display") vnc.destroy();
+      else (await gateway.socket).close();
+      await gone;
+      await gateway.closed;
+      await until(() => consoles.count === 0);
+    }
+  }, 60_000);
+
+  test("ends when the cell stops, and is said to be going away", async () => {
+    const { display } = await startDisplay();
+    const gateway = startGateway(() => {});
+    const consoles = consolesFor(() => display);
+    await consoles.open(id, gateway.url, "ticket");
+    await consoles.stop();
+    expect(await gateway.closed).toBe(1001);
+  });
+
+  test("is not opened to a port that has become another instance's meanwhile", async () => {
+    const { display } = await startDisplay();
+    const ports = [display, { ...display, port: display.port + 1 }];
+    const gateway = startGateway(() => {});
+    const consoles = consolesFor(() => ports.shift() ?? display);
+    await expect(consoles.open(id, gateway.url, "ticket")).rejects.toMatchObject({ code: "unavailable" });
+    expect(consoles.count).toBe(0);
+  });
+
+  test("that floods its instance with input is ended", async () => {
+    const { display, connection } = await startDisplay();
+    const gateway = startGateway(() => {});
+    await consolesFor(() => display).open(id, gateway.url, "ticket");
+    (await connection).pause();
+    const socket = await gateway.socket;
+    for (let i = 0; i < 40; i++) socket.sendBinary(new Uint8Array(megabyte));
+    expect(await gateway.closed).toBe(1011);
+  }, 60_000);
+});
