@@ -1,6 +1,7 @@
 /** From untrusted bytes to typed values: the only place where JSON becomes a contract type. */
 import type { Static, TSchema } from "@sinclair/typebox";
 import { type TypeCheck, TypeCompiler } from "@sinclair/typebox/compiler";
+import { ValueErrorType } from "@sinclair/typebox/errors";
 import { Value } from "@sinclair/typebox/value";
 import { NanoError } from "./errors.ts";
 
@@ -22,22 +23,45 @@ export interface FieldProblem {
 
 const maxProblems = 20;
 
+/** What a schema wants, in words for the person who sent something else. */
+const expectation = (schema: TSchema): string => {
+  const { type, minimum, maximum, minLength, maxLength, maxItems, description } = schema as Readonly<
+    Record<string, unknown>
+  >;
+  const words = typeof description === "string" ? description : undefined;
+  if (Array.isArray(schema.enum)) return `must be one of ${schema.enum.join(", ")}`;
+  if (type === "integer" || type === "number") {
+    const what = type === "integer" ? "a whole number" : "a number";
+    const range =
+      minimum !== undefined && maximum !== undefined
+        ? ` from ${minimum} to ${maximum}`
+        : minimum === undefined
+          ? ""
+          : ` of at least ${minimum}`;
+    return `must be ${what}${range}${words ? ` (${words})` : ""}`;
+  }
+  if (type === "string") {
+    if (words) return `must be: ${words}`;
+    return maxLength === undefined ? "must be text" : `must be text of ${minLength ?? 0} to ${maxLength} characters`;
+  }
+  if (type === "boolean") return `must be true or false${words ? ` (${words})` : ""}`;
+  if (type === "array") return maxItems === undefined ? "must be a list" : `must be a list of at most ${maxItems}`;
+  if (type === "object") return "must be an object";
+  return words ?? "does not fit";
+};
+
 /** What does not fit, without repeating the values: they may be secrets. */
 const problemsOf = (schema: TSchema, value: unknown): FieldProblem[] => {
   const problems = new Map<string, FieldProblem>();
-  for (const error of checkerOf(schema).Errors(value)) {
-    if (problems.has(error.path)) continue;
-    const hint: unknown = error.schema.description;
-    const allowed = Array.isArray(error.schema.enum) ? `one of ${error.schema.enum.join(", ")}` : undefined;
-    const expected = allowed ?? (typeof hint === "string" ? hint : undefined);
-    const unknownField = error.message === "Unexpected property";
-    const missing = error.value === undefined && !unknownField;
-    problems.set(error.path, {
-      path: error.path,
-      message: unknownField
-        ? "There is no such field"
-        : `${missing ? "Missing" : error.message}${expected ? `: ${expected}` : ""}`,
-    });
+  for (const { path, type, schema: wanted, value: found } of checkerOf(schema).Errors(value)) {
+    if (problems.has(path)) continue;
+    const message =
+      type === ValueErrorType.ObjectAdditionalProperties
+        ? "there is no such field"
+        : found === undefined
+          ? `is missing; it ${expectation(wanted)}`
+          : expectation(wanted);
+    problems.set(path, { path, message });
     if (problems.size >= maxProblems) break;
   }
   return [...problems.values()];
@@ -50,7 +74,7 @@ export const decode = <S extends TSchema>(schema: S, value: unknown, doing: stri
   const first = fields[0];
   throw new NanoError(
     "invalid-input",
-    `${doing}: ${first ? `${first.path === "" ? "the input" : first.path.slice(1)}: ${first.message}` : "the input does not fit"}`,
+    `${doing}: ${first ? `${first.path === "" ? "the input" : first.path.slice(1)} ${first.message}` : "the input does not fit"}`,
     { details: { fields } },
   );
 };
