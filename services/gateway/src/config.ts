@@ -13,7 +13,11 @@ export interface GatewayConfig {
   readonly gatewayUrl?: string;
   /** The portal as a browser reaches it: consoles and cookies are accepted from there. */
   readonly webUrl: string;
+  readonly logLevel?: LogLevel;
 }
+
+const logLevels = ["debug", "info", "warn", "error"] as const;
+export type LogLevel = (typeof logLevels)[number];
 
 export class ConfigError extends Error {}
 
@@ -27,6 +31,9 @@ export const configFromEnv = (env: Readonly<Record<string, string | undefined>>)
   const port = Number(env.NANO_REST_PORT ?? "5870");
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new ConfigError(`NANO_REST_PORT is "${env.NANO_REST_PORT}", but a port is a whole number from 0 to 65535`);
+  const logLevel = logLevels.find((level) => level === (env.NANO_LOG?.trim() || "info"));
+  if (logLevel === undefined)
+    throw new ConfigError(`NANO_LOG is "${env.NANO_LOG}", but should be one of ${logLevels.join(", ")}`);
   const url = (name: string): string => {
     const value = required(name);
     if (!/^https?:\/\//.test(value) || !URL.canParse(value))
@@ -34,6 +41,7 @@ export const configFromEnv = (env: Readonly<Record<string, string | undefined>>)
     return value.replace(/\/+$/, "");
   };
   return {
+    logLevel,
     data: required("NANO_DATA"),
     host: env.NANO_HOST?.trim() || "127.0.0.1",
     port,

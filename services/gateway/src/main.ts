@@ -2,13 +2,13 @@
  * The gateway: REST and Swagger, people, consoles, the event stream. See README.md.
  */
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir } from "node:fs/promises";
+import { chmod, mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { connectBus, createLog } from "@nano/bus";
 import { type Clock, type Log, systemClock, timestamp } from "@nano/contract";
 import { openDatabase, startOutbox } from "@nano/store";
 import { version } from "../package.json" with { type: "json" };
-import { configFromEnv, type GatewayConfig } from "./config.ts";
+import { ConfigError, configFromEnv, type GatewayConfig } from "./config.ts";
 import { type ConsoleLimits, Consoles, consoleLimits } from "./console/consoles.ts";
 import { cellPath, createConsoleDoor } from "./console/door.ts";
 import { consoleHandlers } from "./console/handlers.ts";
@@ -44,19 +44,26 @@ export interface Gateway {
 
 const sweepMs = 10 * 60_000;
 const stopMs = 10_000;
+const keyBytes = 32;
 
 /** 32 bytes that stay the same over restarts, readable by this service alone. */
 const ensureKey = async (path: string): Promise<Uint8Array> => {
   const file = Bun.file(path);
-  if (await file.exists()) return file.bytes();
-  const key = randomBytes(32);
-  await Bun.write(path, key, { mode: 0o600 });
+  if ((await file.exists()) && file.size === keyBytes) return file.bytes();
+  const key = randomBytes(keyBytes);
+  // Node's function: Bun.write does not heed `mode`. Renamed when complete, so that a crash leaves no half a key.
+  await writeFile(`${path}.new`, key, { mode: 0o600 });
+  await rename(`${path}.new`, path);
   return key;
 };
 
 /** @throws DatabaseError when its database is damaged or newer than this program; whatever `Bun.serve` says of a port in use */
 export const start = async (config: GatewayConfig, parts: GatewayParts = {}): Promise<Gateway> => {
-  const { clock = systemClock, random = cryptoRandom, log = createLog("gateway") } = parts;
+  const {
+    clock = systemClock,
+    random = cryptoRandom,
+    log = createLog("gateway", { level: config.logLevel ?? "info" }),
+  } = parts;
   const limits = parts.consoleLimits ?? consoleLimits;
   // What was opened is closed in the opposite order: when `start` fails half way, and when the gateway stops.
   await using opened = new AsyncDisposableStack();
@@ -151,7 +158,13 @@ export const start = async (config: GatewayConfig, parts: GatewayParts = {}): Pr
 };
 
 if (import.meta.main) {
-  const gateway = await start(configFromEnv(process.env));
+  const started = Promise.resolve(process.env)
+    .then(configFromEnv)
+    .then((config) => start(config));
+  const gateway = await started.catch((error: unknown) => {
+    createLog("gateway").error("Could not start", { error });
+    process.exit(error instanceof ConfigError ? 2 : 1);
+  });
   const stop = () => void gateway.stop().then(() => process.exit(0));
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
