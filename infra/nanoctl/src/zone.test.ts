@@ -1,0 +1,241 @@
+/** The commands as a person types them, on whole zones of their own: own ports, own data, own libvirtd. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePort } from "@nano/bus/testing";
+import { type LabLibvirtd, startLibvirtd } from "@nano/lab";
+import { checkout, paths, readSettings, type Settings, serviceNames } from "./config.ts";
+import { asOperator, findOwnCell, operatorBus } from "./health.ts";
+import { identify } from "./supervise/process-id.ts";
+
+let libvirt: LabLibvirtd;
+beforeAll(async () => {
+  libvirt = await startLibvirtd();
+}, 60_000);
+afterAll(() => libvirt.stop());
+
+const patience = 180_000;
+
+interface Outcome {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+interface UnitLine {
+  readonly name: string;
+  readonly state: string;
+  readonly pid?: number;
+  readonly restarts: number;
+}
+
+class Zone {
+  private constructor(
+    readonly settings: Settings,
+    private readonly environment: Record<string, string>,
+  ) {}
+
+  static async make(change: Record<string, string> = {}): Promise<Zone> {
+    const data = await mkdtemp(join(tmpdir(), "nano-zone-"));
+    const domain = `t${data.slice(-6).toLowerCase()}`;
+    const [nats, web, images, rest] = [await freePort(), await freePort(), await freePort(), await freePort()];
+    const environment = {
+      NANO_DATA: data,
+      NANO_DOMAIN: domain,
+      NANO_NATS_PORT: String(nats),
+      NANO_WEB_PORT: String(web),
+      NANO_IMAGES_PORT: String(images),
+      NANO_REST_PORT: String(rest),
+      NANO_LIBVIRT_SOCKET: libvirt.socket,
+      NANO_CELL_STORAGE: join(libvirt.storage, domain),
+      // Zones are told apart by their domains, so all may use one port.
+      NANO_DISCOVERY_PORT: "5598",
+      NANO_CELL_NETWORK: "user",
+      ...change,
+    };
+    return new Zone(readSettings(environment), environment);
+  }
+
+  async command(...args: string[]): Promise<Outcome> {
+    const child = Bun.spawn([process.execPath, join(checkout, "infra/nanoctl/src/main.ts"), ...args], {
+      cwd: "/",
+      env: { PATH: process.env.PATH ?? "", HOME: "/root", ...this.environment },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+    return { code, out, err };
+  }
+
+  async done(...args: string[]): Promise<string> {
+    const { code, out, err } = await this.command(...args);
+    if (code !== 0)
+      throw new Error(`nanoctl ${args.join(" ")} ended with ${code}\n${out}\n${err}\nits data: ${this.settings.data}`);
+    return out;
+  }
+
+  async units(): Promise<UnitLine[]> {
+    const { out } = await this.command("status", "--json");
+    const { units }: { units: UnitLine[] } = JSON.parse(out);
+    return units;
+  }
+
+  async until(condition: (units: UnitLine[]) => boolean): Promise<UnitLine[]> {
+    for (;;) {
+      const units = await this.units();
+      if (condition(units)) return units;
+      await Bun.sleep(50);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.command("down");
+    await rm(this.settings.data, { recursive: true, force: true });
+  }
+}
+
+const healthy = (units: UnitLine[]): boolean => units.every((unit) => unit.state === "running");
+const pidsOf = (units: UnitLine[]): number[] => units.map((unit) => unit.pid ?? 0);
+
+test(
+  "up starts everything, is harmless twice, the demo does the main job and leaves nothing, down ends it all",
+  async () => {
+    await using zone = await Zone.make();
+    const first = await zone.done("up");
+    const { web, gateway, nats } = zone.settings.urls;
+    for (const url of [web, `${gateway}/swagger`, nats]) expect(first).toContain(url);
+    expect(first).toContain("operator.creds");
+    expect(first).toContain("in the pool default");
+
+    const units = await zone.units();
+    expect(units.map((unit) => unit.name)).toEqual(["nanoctl", "nats", ...serviceNames]);
+    expect(healthy(units)).toBe(true);
+    const text = await zone.done("status");
+    expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+
+    expect(await zone.done("up")).toContain("running already");
+    expect(pidsOf(await zone.units())).toEqual(pidsOf(units));
+
+    const demo = await zone.done("demo");
+    expect(demo).toContain("all of it");
+    const picture = new Uint8Array(await readFile(join(zone.settings.data, "demo/screen.png")));
+    expect([...picture.subarray(1, 4)]).toEqual([..."PNG"].map((letter) => letter.charCodeAt(0)));
+    const bus = await operatorBus(zone.settings);
+    expect((await bus.call("instance.list", {}, asOperator)).total).toBe(0);
+    expect((await bus.call("image.list", {}, asOperator)).total).toBe(0);
+    await bus.close();
+
+    expect(await zone.done("logs", "images", "-n", "5")).toContain("Stored a file");
+    expect(await zone.done("down")).toContain("down after");
+    for (const pid of pidsOf(units)) expect(identify(pid)).toBeUndefined();
+    expect(await zone.done("down")).toContain("not running");
+    expect(await zone.command("status")).toMatchObject({ code: 1, out: expect.stringContaining("not running") });
+  },
+  patience,
+);
+
+test(
+  "what is killed comes back: a service by itself, the supervisor with the next up, and down finds what either left",
+  async () => {
+    await using zone = await Zone.make();
+    await zone.done("up");
+    const before = await zone.units();
+    const kill = (units: UnitLine[], name: string): void => {
+      const pid = units.find((unit) => unit.name === name)?.pid;
+      if (pid === undefined) throw new Error(`${name} has no process`);
+      process.kill(pid, "SIGKILL");
+    };
+    kill(before, "scheduler");
+    kill(before, "nats");
+    const healed = await zone.until((units) => healthy(units) && units.some((unit) => unit.restarts > 0));
+    expect(
+      healed
+        .filter((unit) => unit.restarts > 0)
+        .map((unit) => unit.name)
+        .sort(),
+    ).toEqual(["nats", "scheduler"]);
+
+    kill(healed, "nanoctl");
+    expect(await zone.command("status")).toMatchObject({ code: 1, out: expect.stringContaining("still run") });
+    await zone.done("up");
+    const after = await zone.units();
+    expect(healthy(after)).toBe(true);
+    for (const pid of pidsOf(healed)) expect(identify(pid)).toBeUndefined();
+
+    kill(after, "nanoctl");
+    await zone.done("down");
+    for (const pid of pidsOf(after)) expect(identify(pid)).toBeUndefined();
+  },
+  patience,
+);
+
+test(
+  "a cell that somebody took out of the pool stays out, and a restarted service is a new process",
+  async () => {
+    await using zone = await Zone.make();
+    await zone.done("up");
+    const bus = await operatorBus(zone.settings);
+    const cell = await findOwnCell(zone.settings, bus);
+    if (!cell) throw new Error("there is no cell");
+    expect(cell.pool).toBe("default");
+    await bus.call("cell.remove", { id: cell.id }, asOperator);
+    await bus.close();
+    await zone.done("down");
+    expect(await zone.done("up")).toContain("in no pool");
+
+    const before = await zone.units();
+    expect(await zone.done("restart", "web")).toContain("web was restarted");
+    const after = await zone.until(healthy);
+    const pid = (units: UnitLine[], name: string) => units.find((unit) => unit.name === name)?.pid;
+    expect(pid(after, "web")).not.toBe(pid(before, "web"));
+    expect(pid(after, "scheduler")).toBe(pid(before, "scheduler"));
+    expect(await zone.command("restart", "wbe")).toMatchObject({ code: 1, err: expect.stringContaining('"wbe"') });
+  },
+  patience,
+);
+
+test(
+  "compact: all services in one process, with simulated cells beside them",
+  async () => {
+    await using zone = await Zone.make();
+    expect(await zone.done("up", "--compact", "--sim", "3")).toContain("3 simulated cells");
+    const units = await zone.units();
+    expect(healthy(units)).toBe(true);
+    expect(units.filter((unit) => unit.pid !== undefined).map((unit) => unit.name)).toEqual(["nanoctl", "nats", "sim"]);
+    expect(await zone.done("logs", "images", "-n", "3")).toContain("images");
+    await zone.done("restart", "images");
+    await zone.until(healthy);
+    await zone.done("down");
+    for (const pid of pidsOf(units).filter((pid) => pid > 0)) expect(identify(pid)).toBeUndefined();
+  },
+  patience,
+);
+
+test(
+  "a port that is taken is named, with the variable that moves it, and nothing is left running",
+  async () => {
+    const taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    await using zone = await Zone.make({ NANO_REST_PORT: String(taken.port) });
+    const { code, err } = await zone.command("up").finally(() => taken.stop(true));
+    expect(code).toBe(1);
+    expect(err).toContain(`port ${taken.port}`);
+    expect(err).toContain("NANO_REST_PORT");
+    expect(await zone.done("down")).toContain("not running");
+  },
+  patience,
+);
+
+test(
+  "two at once start one zone",
+  async () => {
+    await using zone = await Zone.make();
+    const outcomes = await Promise.all([zone.command("up"), zone.command("up")]);
+    expect(outcomes.map((outcome) => outcome.code)).toEqual([0, 0]);
+    const record: unknown = JSON.parse(await readFile(paths(zone.settings).state, "utf8"));
+    const supervisor = (await zone.units()).find((unit) => unit.name === "nanoctl");
+    expect(record).toMatchObject({ supervisor: { pid: supervisor?.pid } });
+  },
+  patience,
+);
