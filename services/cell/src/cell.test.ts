@@ -79,6 +79,24 @@ describe("joining", () => {
       expect((await stat(join(directory, file))).mode & 0o777).toBe(0o600);
   });
 
+  test("a grant that leads nowhere any more is replaced by asking the zone again", async () => {
+    const zone = await zoneOf();
+    const directory = await zone.directory();
+    const listener = await zone.answer();
+    const first = await startIn(zone, directory);
+    await until(() => reportsOf(zone, first.cell, "heartbeat").length > 0);
+    await first.stop();
+    const grant = join(directory, "bus.json");
+    const { jwt }: { jwt: string } = await Bun.file(grant).json();
+    await Bun.write(grant, JSON.stringify({ busUrls: ["nats://127.0.0.1:1"], jwt }));
+    const before = zone.announcements.length;
+    await startIn(zone, directory);
+    const heard = zone.sequences.length;
+    await until(() => zone.sequences.length > heard);
+    expect(zone.announcements.length).toBeGreaterThan(before);
+    expect(listener.counters.forged).toBe(0);
+  }, 30_000);
+
   test("a seed others may read is refused", async () => {
     const zone = await zoneOf();
     const directory = await zone.directory();

@@ -17,7 +17,11 @@ const megabyte = 1_000_000;
 /** A "VNC server" that hands each connection to the test. */
 const startDisplay = async (): Promise<{ display: Display; connection: Promise<Socket> }> => {
   const connection = Promise.withResolvers<Socket>();
-  const server: Server = createServer((socket) => connection.resolve(socket));
+  const server: Server = createServer((socket) => {
+    // A console that is cut off resets its connection; the test looks at what was closed.
+    socket.on("error", () => {});
+    connection.resolve(socket);
+  });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   cleanups.push(() => server.close());
   const address = server.address();
@@ -129,6 +133,39 @@ describe("a console", () => {
     const all = vnc.bytesWritten;
     socket.sendText("resume");
     await until(() => received >= all);
+  }, 60_000);
+
+  test("does not read on while the gateway does not read, whatever the display has to say", async () => {
+    const { display, connection } = await startDisplay();
+    // A WebSocket server (RFC 6455, 4.2.2) that shakes hands and then reads nothing.
+    const server = createServer((socket) => {
+      socket.once("data", (request) => {
+        const key = /sec-websocket-key: (.*)\r\n/i.exec(request.toString())?.[1] ?? "";
+        const accept = new Bun.CryptoHasher("sha1")
+          .update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+          .digest("base64");
+        const lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"];
+        lines.push("Sec-WebSocket-Protocol: binary", `Sec-WebSocket-Accept: ${accept}`, "", "");
+        socket.write(lines.join("\r\n"));
+        socket.pause();
+      });
+      cleanups.push(() => socket.destroy());
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    cleanups.push(() => server.close());
+    const address = server.address();
+    if (typeof address !== "object" || address === null) throw new Error("no port");
+    await consolesFor(() => display).open(id, `ws://127.0.0.1:${address.port}/`, "ticket");
+    const vnc = await connection;
+    // The kernel's buffers and one megabyte of ours: after that its writer has to wait.
+    const taken = async (): Promise<number> => {
+      const before = vnc.bytesWritten - vnc.writableLength;
+      await Bun.sleep(100);
+      return vnc.bytesWritten - vnc.writableLength - before;
+    };
+    for (let sent = 0; sent < 64; sent++) vnc.write(new Uint8Array(megabyte));
+    await until(async () => (await taken()) === 0);
+    expect(vnc.writableLength).toBeGreaterThan(32 * megabyte);
   }, 60_000);
 
   test("ends when either side does", async () => {

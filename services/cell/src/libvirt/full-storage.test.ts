@@ -1,0 +1,63 @@
+/** A guest that writes until its cell's storage is full: it is paused and says why, and nothing of it is damaged. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdir, mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { type Bytes, type MediaId, type Sha256, silentLog } from "@nano/contract";
+import { type LabLibvirtd, startLibvirtd } from "@nano/lab";
+import { connect } from "@nano/libvirt";
+import { buildTinyIso } from "@nano/nanoctl/image/tiny";
+import { labConfig, oneGiB, openHypervisor, specOf, until } from "../testing.ts";
+import { mib } from "../units.ts";
+import type { LibvirtHypervisor } from "./hypervisor.ts";
+
+const patience = 240_000;
+let directory: string;
+let lab: LabLibvirtd;
+let hypervisor: LibvirtHypervisor;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "nano-full-"));
+  await mkdir(`${directory}/storage`);
+  await Bun.$`mount -t tmpfs -o size=32m tmpfs ${directory}/storage`.quiet();
+  lab = await startLibvirtd({ dir: directory });
+  hypervisor = await openHypervisor(labConfig(lab), silentLog);
+}, patience);
+afterAll(async () => {
+  await hypervisor?.stop();
+  await Bun.$`umount -l ${directory}/storage`.quiet().nothrow();
+  await lab?.stop();
+}, patience);
+
+test(
+  "an instance that fills the storage is paused, with the reason",
+  async () => {
+    const iso = await buildTinyIso(resolve(import.meta.dir, "../../../../data/cache"));
+    const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response(Bun.file(iso.path)) });
+    const sha256 = iso.sha256 as Sha256;
+    const bytes = Bun.file(iso.path).size as Bytes;
+    const url = `http://127.0.0.1:${server.port}/`;
+    await until(
+      async () => (await hypervisor.fetchVolume({ sha256, bytes, format: "iso", url, ticket: "ticket" })).ready,
+    );
+    const spec = specOf({ memoryMiB: mib(128), disks: [{ name: "system", sizeGiB: oneGiB }] });
+    await hypervisor.createDisk({ id: spec.id, disk: "system", sizeGiB: oneGiB });
+    await hypervisor.define(spec);
+    await hypervisor.boot(spec.id, { id: crypto.randomUUID() as MediaId, name: "Tiny", sha256 });
+    await until(async () => (await hypervisor.serial(spec.id)).text.includes("NANO-TINY ready"));
+    await using connection = await connect({ socket: lab.socket });
+    const keyboard = await (await connection.domainByUuid(spec.id)).openConsole();
+    await keyboard.write(new TextEncoder().encode("\ndd if=/dev/zero of=/dev/vda bs=1048576 count=64\n"));
+    const paused = await until(async () => {
+      const found = await hypervisor.find(spec.id);
+      return found?.state === "paused" && found;
+    });
+    expect(paused.stateReason).toContain("no space left");
+    keyboard.close();
+    await hypervisor.reboot(spec.id, true);
+    await hypervisor.undefine(spec.id);
+    await hypervisor.deleteDisk(spec.id, "system");
+    await server.stop(true);
+  },
+  patience,
+);
