@@ -47,10 +47,10 @@ type Command = OperationsOf<"cell">;
 
 export class TestCell {
   readonly id: CellId;
-  readonly domains = new Map<InstanceId, Domain>();
+  readonly domains: Map<InstanceId, Domain>;
   /** `<instance id>/<disk>` → size in GiB and base. */
-  readonly disks = new Map<string, { sizeGiB: number; base?: string }>();
-  readonly volumes = new Set<string>();
+  readonly disks: Map<string, { sizeGiB: number; base?: string }>;
+  readonly volumes: Set<string>;
   readonly commands: { name: Command; input: unknown }[] = [];
   /** Asked before every command; may throw or wait. */
   onCommand: (name: Command, input: unknown) => Promise<void> | void = () => {};
@@ -59,7 +59,6 @@ export class TestCell {
   /** A guest without an ACPI daemon does not follow its power button. */
   followsPowerButton = true;
   load: CellLoad;
-  readonly #options: TestCellOptions;
   readonly #bus: Bus;
   readonly #epochs = new Map<InstanceId, number>();
   readonly #fetching = new Map<string, number>();
@@ -67,17 +66,28 @@ export class TestCell {
   #sequence = 0;
   #timers: Timer[] = [];
 
-  private constructor(options: TestCellOptions, bus: Bus) {
+  private constructor(
+    readonly options: TestCellOptions,
+    bus: Bus,
+    kept?: Pick<TestCell, "domains" | "disks" | "volumes">,
+  ) {
     this.id = options.id;
-    this.#options = options;
+    this.domains = kept?.domains ?? new Map();
+    this.disks = kept?.disks ?? new Map();
+    this.volumes = kept?.volumes ?? new Set();
     this.#bus = bus;
     this.load = options.load ?? { cpuPercent: 0, memoryUsedMiB: mib(0), storageUsedGiB: gib(0) };
   }
 
-  static async start(world: TestBus, options: TestCellOptions): Promise<TestCell> {
+  /** @param kept what the host has from before */
+  static async start(
+    world: TestBus,
+    options: TestCellOptions,
+    kept?: Pick<TestCell, "domains" | "disks" | "volumes">,
+  ): Promise<TestCell> {
     const bus = await world.cellBus(options.id);
     await bus.ready();
-    const cell = new TestCell(options, bus);
+    const cell = new TestCell(options, bus, kept);
     bus.serveCell(options.id, cell.#handlers());
     cell.beat();
     return cell;
@@ -122,10 +132,10 @@ export class TestCell {
   heartbeat(): void {
     this.#bus.report("heartbeat", {
       ...this.origin(),
-      name: this.#options.name,
+      name: this.options.name,
       address: "127.0.0.1",
-      virtualization: this.#options.virtualization ?? "simulated",
-      capacity: this.#options.capacity ?? { cores: 16, memoryMiB: mib(65_536), storageGiB: gib(1_000) },
+      virtualization: this.options.virtualization ?? "simulated",
+      capacity: this.options.capacity ?? { cores: 16, memoryMiB: mib(65_536), storageGiB: gib(1_000) },
       load: this.load,
       versions: { nano: "0.1.0" },
       network: "user",

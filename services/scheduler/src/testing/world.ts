@@ -153,6 +153,13 @@ export class World implements AsyncDisposable {
     return cell;
   }
 
+  /** A cell whose service was stopped is started again, with what its host has kept. */
+  async startCellAgain(stopped: TestCell): Promise<TestCell> {
+    const cell = await TestCell.start(this.testBus, stopped.options, stopped);
+    this.cells[this.cells.indexOf(stopped)] = cell;
+    return cell;
+  }
+
   /** The first cell. */
   get cell(): TestCell {
     const [first] = this.cells;

@@ -1,0 +1,202 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { type Instance, type InstanceState, type Observed, offlineAfterMs } from "@nano/contract";
+import { expectInvariants } from "../testing/invariants.ts";
+import { codeOf, idOf, pool, until, World } from "../testing/world.ts";
+import { gib } from "../units.ts";
+
+let world: World;
+beforeEach(async () => {
+  world = await World.start();
+});
+afterEach(() => world[Symbol.asyncDispose]());
+
+const get = (instance: Pick<Instance, "id">) => world.call("instance.get", { id: instance.id });
+const becomes = (instance: Pick<Instance, "id">, state: InstanceState) =>
+  until(`it is ${state}`, async () => (await get(instance)).state === state);
+/** Everything reported before this has been worked on. */
+const heard = async () => {
+  const marker = await world.created();
+  world.cell.become(marker.id, "crashed");
+  await becomes(marker, "crashed");
+  world.cell.become(marker.id, "stopped");
+  await becomes(marker, "stopped");
+  await world.ended(await world.remove(marker.id));
+};
+
+describe("what a cell says", () => {
+  test("becomes the instance's state", async () => {
+    const instance = await world.created({ start: true });
+    for (const state of ["paused", "running", "crashed", "stopped"] as const) {
+      world.cell.become(instance.id, state);
+      await becomes(instance, state);
+    }
+  });
+
+  test("is not believed twice, late, or of an earlier boot", async () => {
+    const instance = await world.created({ start: true });
+    const [now] = world.cell.observed();
+    if (!now) throw new Error("The domain is missing");
+    const wrong: Observed = { ...now, state: "crashed" };
+    const old = world.cell.origin();
+    const news = world.cell.origin();
+    world.cell.reportAs(news, instance.id, { ...now, state: "paused" });
+    await becomes(instance, "paused");
+    world.cell.reportAs(old, instance.id, wrong);
+    world.cell.reportAs(news, instance.id, wrong);
+    await heard();
+    expect((await get(instance)).state).toBe("paused");
+
+    world.cell.restart();
+    world.cell.become(instance.id, "running");
+    await becomes(instance, "running");
+    world.cell.reportAs({ ...old, sequence: 9_999 }, instance.id, wrong);
+    await heard();
+    expect((await get(instance)).state).toBe("running");
+  });
+
+  test("about another cell's instance changes nothing", async () => {
+    const instance = await world.created({ start: true });
+    const other = await world.addCell(1);
+    const [now] = world.cell.observed();
+    if (!now) throw new Error("The domain is missing");
+    other.reportAs(other.origin(), instance.id, { ...now, state: "crashed" });
+    await until("the stale copy is told to go", () => other.count("cell.instance.undefine") > 0);
+    expect(other.count("cell.disk.delete"), "its disks may be a last resort").toBe(0);
+    expect((await get(instance)).state).toBe("running");
+    expect(await codeOf(Promise.resolve(expectInvariants(world)))).toBe("no error");
+  });
+});
+
+describe("a domain that is gone", () => {
+  test("is missing at once when the cell says so, and can be deleted", async () => {
+    const instance = await world.created();
+    world.cell.vanish(instance.id);
+    await becomes(instance, "missing");
+    expect(await codeOf(world.call("instance.start", { id: instance.id }))).toBe("wrong-state");
+    expect((await world.ended(await world.remove(instance.id))).state).toBe("done");
+    await expectInvariants(world);
+  });
+
+  test("is missing after two inventories without it, and comes back with one that has it", async () => {
+    const instance = await world.created();
+    const domain = world.cell.domains.get(instance.id);
+    if (!domain) throw new Error("The domain is missing");
+    world.cell.domains.delete(instance.id);
+    world.cell.inventory();
+    await heard();
+    expect((await get(instance)).state).toBe("stopped");
+    world.cell.inventory();
+    await becomes(instance, "missing");
+    world.cell.domains.set(instance.id, domain);
+    world.cell.inventory();
+    await becomes(instance, "stopped");
+  });
+});
+
+describe("a cell that goes", () => {
+  test("with a word: its instances are lost at once, and back when it is", async () => {
+    const instance = await world.created({ start: true });
+    world.cell.leave();
+    await becomes(instance, "lost");
+    expect((await get(instance)).stateReason).toContain("its cell service was stopped");
+    expect(await codeOf(world.call("instance.start", { id: instance.id }))).toBe("cell-offline");
+    expect(await codeOf(world.call("instance.delete", { id: instance.id }))).toBe("cell-offline");
+    expect(await codeOf(world.call("instance.screen", { id: instance.id }))).toBe("cell-offline");
+    expect(await codeOf(world.create())).toBe("no-room");
+    world.cell.restart();
+    await becomes(instance, "running");
+    expect((await world.call("zone.get", {})).cells).toEqual({ online: 1, offline: 0, unassigned: 0 });
+  });
+
+  test("without a word: its instances are lost after a while", async () => {
+    const instance = await world.created({ start: true });
+    world.cell.rest();
+    await becomes(instance, "lost");
+    world.cell.beat();
+    await becomes(instance, "running");
+    expect(offlineAfterMs).toBeLessThan(5_000);
+  });
+
+  test("while the scheduler is away: its instances are lost once it is missed", async () => {
+    const instance = await world.created({ start: true });
+    await world.stopScheduler();
+    world.cell.rest();
+    await world.startScheduler();
+    await becomes(instance, "lost");
+  });
+
+  test("is not blamed for the bus being away", async () => {
+    const instance = await world.created({ start: true });
+    await world.testBus.kill();
+    await Bun.sleep(offlineAfterMs + 500);
+    await world.testBus.start();
+    await until("the scheduler answers", () => get(instance).then(() => true));
+    const { items } = await world.call("event.list", { id: world.cell.id });
+    expect(items.map(({ name }) => name)).not.toContain("cell.offline");
+    expect((await get(instance)).state).toBe("running");
+  }, 20_000);
+});
+
+describe("a database restored from a backup", () => {
+  test("takes over what only the cell knows", async () => {
+    const instance = await world.created({ start: true, dataDisks: [{ sizeGiB: gib(1) }] });
+    await world.db.deleteFrom("instances").execute();
+    world.cell.inventory();
+    await until("it is back", () => get(instance).then(() => true));
+    expect(await get(instance)).toMatchObject({
+      name: instance.name,
+      state: "running",
+      pool,
+      mac: instance.mac,
+      disks: instance.disks,
+      owner: instance.owner,
+    });
+    await expectInvariants(world);
+  });
+
+  test("does not bring back what was deleted", async () => {
+    const instance = await world.created({ start: false });
+    const domain = world.cell.domains.get(instance.id);
+    if (!domain) throw new Error("The domain is missing");
+    await world.ended(await world.remove(instance.id));
+    world.cell.domains.set(instance.id, domain);
+    world.cell.disks.set(`${instance.id}/system`, { sizeGiB: 2 });
+    world.cell.inventory();
+    await until("it is removed", () => world.cell.domains.size === 0 && world.cell.disks.size === 0);
+    expect(await codeOf(get(instance))).toBe("instance-not-found");
+  });
+});
+
+describe("the power button", () => {
+  test("shows `stopping` until the guest follows", async () => {
+    world.cell.followsPowerButton = false;
+    const instance = await world.created({ start: true });
+    expect((await world.ended(await world.call("instance.stop", { id: instance.id }))).state).toBe("done");
+    world.cell.inventory();
+    await heard();
+    expect((await get(instance)).state).toBe("stopping");
+    const forced = await world.ended(await world.call("instance.stop", { id: instance.id, force: true }));
+    expect(forced.state).toBe("done");
+    expect((await get(instance)).state).toBe("stopped");
+  });
+});
+
+test("an undo whose cell is away is not forgotten: the task says what it waits for, and ends when the cell is back", async () => {
+  world.cell.onCommand = async (name) => {
+    if (name !== "cell.instance.define") return;
+    await world.cell.stop();
+  };
+  const task = await world.create();
+  await until("it says what it waits for", async () => {
+    const { obstacle } = await world.call("task.get", { id: task.id });
+    return obstacle?.includes("node-0 does not answer") === true;
+  });
+  await world.call("task.cancel", { id: task.id });
+  await until("it unwinds", async () => (await world.call("task.get", { id: task.id })).state === "unwinding");
+  await world.restartScheduler();
+  expect((await world.call("task.get", { id: task.id })).state).toBe("unwinding");
+  await world.startCellAgain(world.cell);
+  expect((await world.ended(task)).state).toBe("cancelled");
+  expect(await codeOf(world.call("instance.get", { id: idOf(task) }))).toBe("instance-not-found");
+  await expectInvariants(world);
+}, 30_000);
