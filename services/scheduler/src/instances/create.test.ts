@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { NanoError, type OperationsOf, type Task } from "@nano/contract";
+import { DecisionIdSchema, decode, NanoError, type OperationsOf, PoolNameSchema } from "@nano/contract";
 import { readyImage, unknownImage, uploadingImage } from "../testing/images.ts";
 import { expectInvariants } from "../testing/invariants.ts";
 import { codeOf, idOf, smallInstance, until, World } from "../testing/world.ts";
@@ -18,6 +18,12 @@ const outcomes = async (calls: Promise<unknown>[]): Promise<Record<string, numbe
   return counts;
 };
 
+const first = <T>(list: readonly T[]): T => {
+  const [one] = list;
+  if (one === undefined) throw new RangeError("The list is empty");
+  return one;
+};
+
 describe("many at once", () => {
   test("200 creates of one name: exactly one", async () => {
     const calls = Array.from({ length: 200 }, (_, n) => world.create({ name: n % 2 === 0 ? "one" : "ONE" }));
@@ -33,7 +39,9 @@ describe("many at once", () => {
       if (failure.status === "fulfilled") continue;
       const error: unknown = failure.reason;
       if (!(error instanceof NanoError)) throw error;
-      const decision = await world.call("decision.get", { id: error.details?.decision as never });
+      const decision = await world.call("decision.get", {
+        id: decode(DecisionIdSchema, error.details?.decision, "Reading the error"),
+      });
       expect(decision.removed[0]?.examples[0]?.reason).toBe("needs 512 MiB, 0 MiB free of 5120");
       expect(error.message).toBe(`${decision.summary} ${decision.smallestChange}`);
     }
@@ -46,7 +54,7 @@ describe("many at once", () => {
     const tasks = await Promise.all(Array.from({ length: 50 }, () => world.create(input, { idempotencyKey: "k-1" })));
     expect(new Set(tasks.map(({ id }) => id)).size).toBe(1);
     await Promise.all(tasks.slice(0, 1).map((task) => world.ended(task)));
-    expect((await world.create(input, { idempotencyKey: "k-1" })).id).toBe(tasks[0]?.id as Task["id"]);
+    expect((await world.create(input, { idempotencyKey: "k-1" })).id).toBe(first(tasks).id);
     expect((await world.call("instance.list", {})).total).toBe(1);
     expect(await codeOf(world.create({ ...input, cores: 2 }, { idempotencyKey: "k-1" }))).toBe(
       "idempotency-key-reused",
@@ -56,7 +64,7 @@ describe("many at once", () => {
 
 describe("what is refused, and leaves nothing", () => {
   const refused: [code: string, input: Partial<ReturnType<typeof smallInstance>>][] = [
-    ["pool-not-found", { pool: "nowhere" as never }],
+    ["pool-not-found", { pool: decode(PoolNameSchema, "nowhere", "Naming a pool") }],
     ["image-not-found", { systemDisk: { sizeGiB: gib(4), image: unknownImage } }],
     ["image-not-ready", { systemDisk: { sizeGiB: gib(4), image: uploadingImage } }],
     ["disk-smaller-than-image", { systemDisk: { sizeGiB: gib(1), image: readyImage } }],

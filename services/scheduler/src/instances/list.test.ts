@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { decode, type Input, type Instance, InstanceIdSchema } from "@nano/contract";
+import { World } from "../testing/world.ts";
+import { macOf } from "./mac.ts";
+import { findInstance, insertInstance } from "./store.ts";
+
+const count = 2_000;
+let world: World;
+beforeAll(async () => {
+  world = await World.start();
+  const one = await findInstance(world.db, (await world.created({ name: "template" })).id);
+  if (!one) throw new Error("It was not stored");
+  await world.db.transaction().execute(async (trx) => {
+    for (let n = 0; n < count; n++) {
+      const id = decode(InstanceIdSchema, Bun.randomUUIDv7(), "Naming an instance");
+      const state = n % 3 === 0 ? "running" : "stopped";
+      await insertInstance(trx, {
+        ...one,
+        id,
+        name: `Many-${n}`,
+        mac: macOf(id, n),
+        state,
+        cores: 1 + (n % 7),
+        addresses: [`192.0.2.${n % 256}`],
+      });
+    }
+  });
+});
+afterAll(() => world[Symbol.asyncDispose]());
+
+const all = async (query: Input<"instance.list">): Promise<Instance[]> => {
+  const found: Instance[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await world.call("instance.list", { ...query, limit: 300, ...(cursor ? { cursor } : {}) });
+    found.push(...page.items);
+    cursor = page.next;
+  } while (cursor !== undefined);
+  return found;
+};
+
+test("pages follow one another without gap or repetition, in every order", async () => {
+  for (const sort of ["name", "created", "state", "cores", "memory"] as const)
+    for (const descending of [false, true]) {
+      const found = await all({ sort, descending });
+      expect(new Set(found.map(({ id }) => id)).size).toBe(count + 1);
+      if (sort !== "cores") continue;
+      const cores = found.map((instance) => instance.cores);
+      expect(cores).toEqual(cores.toSorted((a, b) => (descending ? b - a : a - b)));
+    }
+});
+
+test("filters count, and search takes its text as it is", async () => {
+  expect((await world.call("instance.list", { state: "running" })).total).toBe(Math.ceil(count / 3));
+  expect((await all({ search: "MANY-199" })).length).toBe(11);
+  expect((await all({ search: "192.0.2.77" })).length).toBe(8);
+  expect((await all({ search: "many_1" })).length).toBe(0);
+  expect((await all({ search: "%" })).length).toBe(0);
+});
+
+test("a cursor that we did not make is refused", async () => {
+  for (const cursor of ["x", "e30", Buffer.from('["a"]').toString("base64url")])
+    expect(world.call("instance.list", { cursor })).rejects.toMatchObject({ code: "invalid-input" });
+});

@@ -1,0 +1,84 @@
+import { describe, expect, test } from "bun:test";
+import { CellIdSchema, decode, InstanceIdSchema, type InstanceState, type Observed, timestamp } from "@nano/contract";
+import { pool } from "../testing/world.ts";
+import { gib, mib } from "../units.ts";
+import { macOf } from "./mac.ts";
+import { observe, overdue, stopPatienceMs } from "./observe.ts";
+import type { StoredInstance } from "./store.ts";
+import { toSpec } from "./view.ts";
+
+const now = Date.parse("2026-11-23T09:20:00.000Z");
+const id = decode(InstanceIdSchema, "0197a3f2-8c1d-7e4b-9a55-3b1f0c6d2e10", "Naming an instance");
+const instance = (state: InstanceState, stopAskedAgoMs?: number): StoredInstance => ({
+  id,
+  name: "web-1",
+  description: "",
+  pool,
+  cell: decode(CellIdSchema, "cell-abcdefghijklmnop", "Naming a cell"),
+  state,
+  stateReason: null,
+  cores: 1,
+  memoryMiB: mib(512),
+  disks: [{ name: "system", sizeGiB: gib(2) }],
+  mac: macOf(id),
+  addresses: [],
+  media: null,
+  autostart: false,
+  owner: "admin",
+  decision: null,
+  task: null,
+  epoch: 1,
+  createdAt: timestamp(now),
+  modifiedAt: timestamp(now),
+  startedAt: null,
+  stopAskedAt: stopAskedAgoMs === undefined ? null : timestamp(now - stopAskedAgoMs),
+  revision: 1,
+});
+const observed = (state: InstanceState): Observed => ({
+  id,
+  epoch: 1,
+  state,
+  addresses: ["192.0.2.9"],
+  spec: toSpec(instance("stopped")),
+});
+
+test("a task that makes or removes an instance owns its state", () => {
+  for (const state of ["creating", "deleting"] as const)
+    expect(observe(instance(state), observed("running"), now)).toEqual({
+      addresses: ["192.0.2.9"],
+      media: null,
+      startedAt: null,
+    });
+});
+
+test("otherwise the cell is right", () => {
+  for (const before of ["stopped", "running", "lost", "missing", "crashed", "stopping"] as const)
+    for (const after of ["stopped", "paused", "crashed"] as const)
+      expect(observe(instance(before, 1_000), observed(after), now)).toMatchObject({ state: after, stopAskedAt: null });
+  expect(observe(instance("lost"), observed("running"), now)).toMatchObject({ state: "running", stateReason: null });
+});
+
+describe("after a press of the power button", () => {
+  test("it is stopping, whatever the cell says of a guest that still runs", () => {
+    for (const said of ["running", "stopping"] as const)
+      expect(observe(instance("stopping", stopPatienceMs - 1), observed(said), now)).toMatchObject({
+        state: "stopping",
+      });
+  });
+  test("it is running again when the guest has not followed in time, and stays so", () => {
+    const expected = { state: "running", stateReason: expect.stringContaining("within 60 s") };
+    for (const said of ["running", "stopping"] as const) {
+      expect(observe(instance("stopping", stopPatienceMs), observed(said), now)).toMatchObject(expected);
+      expect(observe(instance("running", 2 * stopPatienceMs), observed(said), now)).toMatchObject(expected);
+    }
+    expect(overdue(instance("stopping", stopPatienceMs), now)).toMatchObject(expected);
+    expect(overdue(instance("stopping", stopPatienceMs - 1), now)).toBeUndefined();
+    expect(overdue(instance("running", stopPatienceMs), now)).toBeUndefined();
+  });
+  test("that somebody else gave, its time begins when we hear of it", () => {
+    expect(observe(instance("running"), observed("stopping"), now)).toMatchObject({
+      state: "stopping",
+      stopAskedAt: timestamp(now),
+    });
+  });
+});
