@@ -112,7 +112,13 @@ export const start = async (config: GatewayConfig, parts: GatewayParts = {}): Pr
 
   const whoAsks = (request: Request) => identify(request, recognizer.recognize);
   const { heartbeatMs } = parts;
-  const events = createEvents({ bus, identify: whoAsks, ...(heartbeatMs === undefined ? {} : { heartbeatMs }) });
+  const stillThere = (request: Request) => identify(request, recognizer.check);
+  const events = createEvents({
+    bus,
+    identify: whoAsks,
+    stillThere,
+    ...(heartbeatMs === undefined ? {} : { heartbeatMs }),
+  });
   const origins = new Set(originsOf([config.webUrl, ...(config.gatewayUrl ? [config.gatewayUrl] : [])]));
   const server = openHttp({
     host: config.host,

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Handlers } from "@nano/bus";
 import { startTestBus, type TestBus } from "@nano/bus/testing";
-import { type Log, operationOf, ownedBy, silentLog } from "@nano/contract";
+import { type Clock, type Log, operationOf, ownedBy, silentLog } from "@nano/contract";
 import { type Gateway, type GatewayParts, start } from "./main.ts";
 
 type Echo = "scheduler" | "images" | "cell";
@@ -32,6 +32,18 @@ export interface World extends AsyncDisposable {
   /** Stops the gateway and starts it again, on the same port with the same data. */
   restart(): Promise<void>;
 }
+
+/** Time that the test moves. */
+export const movableClock = (): Clock & { advance(ms: number): void } => {
+  let offset = 0;
+  return {
+    now: () => Date.now() + offset,
+    monotonic: () => performance.now() + offset,
+    advance(ms) {
+      offset += ms;
+    },
+  };
+};
 
 export const admin = { name: "admin", password: "correct horse battery" } as const;
 

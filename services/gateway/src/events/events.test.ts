@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Bus } from "@nano/bus";
 import { type NanoEvent, systemClock, timestamp } from "@nano/contract";
-import { startWorld, type World } from "../testing.ts";
+import { movableClock, startWorld, type World } from "../testing.ts";
 import { createRing } from "./ring.ts";
 
 let world: World;
@@ -205,6 +205,20 @@ describe("following events", () => {
     quick.close();
   }, 20_000);
 });
+
+test("a session that only follows events idles out", async () => {
+  const clock = movableClock();
+  await using idle = await startWorld({ parts: { clock, heartbeatMs: 50 } });
+  const secret = await idle.setUp();
+  const response = await idle.json("GET", "/api/v2/events", undefined, { bearer: secret });
+  const reading = response.text();
+  for (let hour = 0; hour < 13; hour++) {
+    clock.advance(3_600_000);
+    await Bun.sleep(60);
+  }
+  expect(await reading).toStartWith("retry: ");
+  expect((await idle.json("GET", "/api/v2/pools", undefined, { bearer: secret })).status).toBe(401);
+}, 20_000);
 
 describe("the ring", () => {
   const event = (sequence: number) => ({ sequence, name: "task.changed", id: "t", at: "", data: {} }) as const;

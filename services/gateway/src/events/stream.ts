@@ -28,8 +28,10 @@ interface Filter {
 
 export interface EventsContext {
   readonly bus: Bus;
-  /** Who asks; asked again at every heartbeat, so that a revoked token or an ended session ends its streams. */
+  /** Who asks. */
   identify(request: Request): Promise<Caller>;
+  /** The same at every heartbeat, so that a revoked token or an ended session ends its streams; it keeps no session from idling out. */
+  stillThere(request: Request): Promise<Caller>;
   readonly heartbeatMs?: number;
 }
 
@@ -226,7 +228,7 @@ export const createEvents = (context: EventsContext): Events => {
           streams.add(made);
           heartbeat = setInterval(() => {
             made.write(": alive\n\n");
-            context.identify(request).then(
+            context.stillThere(request).then(
               (caller) => mayDo(caller.actor, "event.read") || made.end(),
               () => made.end(),
             );

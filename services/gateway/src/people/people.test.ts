@@ -1,20 +1,9 @@
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { type Clock, type Log, operatorActor } from "@nano/contract";
-import { admin, startWorld, type World } from "../testing.ts";
+import { type Log, operatorActor } from "@nano/contract";
+import { admin, movableClock, startWorld, type World } from "../testing.ts";
 
-/** Time that the test moves. */
-const movableClock = (): Clock & { advance(ms: number): void } => {
-  let offset = 0;
-  return {
-    now: () => Date.now() + offset,
-    monotonic: () => performance.now() + offset,
-    advance(ms) {
-      offset += ms;
-    },
-  };
-};
 const hour = 3_600_000;
 
 /** Everything the services logged, to look for secrets in. */

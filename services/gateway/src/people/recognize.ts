@@ -41,8 +41,16 @@ const user = (id: string, name: string, permissions: HeldPermissions): Actor => 
   permissions,
 });
 
-/** `undefined`: unknown, expired, or its owner is gone. */
-export const recognize = async (db: PeopleDb, clock: Clock, secret: string): Promise<Recognized | undefined> => {
+/**
+ * `undefined`: unknown, expired, or its owner is gone.
+ * @param use whether someone does something, which keeps a session from idling out; an open stream that only looks whether it may go on does not
+ */
+export const recognize = async (
+  db: PeopleDb,
+  clock: Clock,
+  secret: string,
+  use: boolean,
+): Promise<Recognized | undefined> => {
   const now = clock.now();
   const hash = hashOf(secret);
   if (secret.startsWith(tokenPrefix)) {
@@ -55,7 +63,7 @@ export const recognize = async (db: PeopleDb, clock: Clock, secret: string): Pro
             row ? { name: row.name, permissions: readPermissions(row.permissions) } : undefined,
           );
     if (!owner) return undefined;
-    if (token.last_used_at === null || now - Date.parse(token.last_used_at) > touchEveryMs)
+    if (use && (token.last_used_at === null || now - Date.parse(token.last_used_at) > touchEveryMs))
       await touchToken(db, token.id, timestamp(now));
     return {
       actor: user(token.owner_id, owner.name, withinOwners(readPermissions(token.permissions), owner.permissions)),
@@ -68,7 +76,7 @@ export const recognize = async (db: PeopleDb, clock: Clock, secret: string): Pro
   const lastSeen = Date.parse(session.last_seen_at);
   const ends = Date.parse(session.expires_at);
   if (now >= ends || now - lastSeen >= sessionIdleMs) return undefined;
-  const touched = now - lastSeen > touchEveryMs;
+  const touched = use && now - lastSeen > touchEveryMs;
   if (touched) await touchSession(db, hash, timestamp(now));
   return {
     actor: user(session.user_id, session.user_name, readPermissions(session.user_permissions)),

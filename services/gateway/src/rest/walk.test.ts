@@ -4,6 +4,7 @@ import {
   errorDefinitions,
   fillPath,
   type OperationName,
+  type Output,
   operationNames,
   operationOf,
   operations,
@@ -18,7 +19,10 @@ let powerless: string;
 
 beforeAll(async () => {
   world = await startWorld({
-    scheduler: { "event.list": () => operations["event.list"].example.output },
+    scheduler: {
+      "event.list": () => operations["event.list"].example.output,
+      "instance.create": ({ dryRun }) => (dryRun ? plan : operations["instance.create"].example.output),
+    },
   });
   session = await world.setUp();
   const made = await world.json("POST", "/api/v2/tokens", { name: "nothing", permissions: [] });
@@ -250,6 +254,26 @@ test("a request id and an idempotency key are taken only if they are plain", asy
   const key = { headers: { "idempotency-key": "x".repeat(200) } };
   await problem(await world.json("POST", "/api/v2/pools", { name: "a" }, key), "malformed-request");
 });
+
+test("work that takes steps answers where its task is, or, dry, the plan", async () => {
+  const { input } = operations["instance.create"].example;
+  const task = await world.json("POST", "/api/v2/instances", input);
+  expect(task.status).toBe(202);
+  const location = task.headers.get("location") ?? "";
+  expect((await world.json("GET", location)).status).toBe(200);
+  const dry = await world.json("POST", "/api/v2/instances?dryRun=true", input);
+  expect([dry.status, dry.headers.get("location")]).toEqual([200, null]);
+  expect(await dry.json()).toEqual(plan);
+  await problem(await world.json("POST", "/api/v2/instances?dryRun=perhaps", input), "invalid-input");
+  await problem(await world.json("POST", "/api/v2/pools?dryRun=true", { name: "a" }), "invalid-input");
+});
+const plan: Output<"instance.create"> = {
+  kind: "plan",
+  operation: "instance.create",
+  steps: [{ name: "reserve", title: "Reserve room" }],
+  copyBytes: operations["cell.volume.fetch"].example.output.bytesTotal,
+  locks: ["instance web-1"],
+};
 
 test("a query parameter given twice is not guessed about", async () => {
   await problem(await world.json("GET", "/api/v2/instances?limit=1&limit=2"), "malformed-request");
