@@ -20,8 +20,8 @@ export interface ImagesConfig {
   readonly clock?: Clock;
   /** Validate what handlers answer against the contract. On in tests. */
   readonly checkReplies?: boolean;
-  /** Called when an upload has passed a stage: where tests end the process. */
-  readonly onStage?: (stage: UploadStage) => void;
+  /** Called when an upload has passed a stage: where tests end the process, or make it wait. */
+  readonly onStage?: (stage: UploadStage) => Promise<void> | void;
 }
 
 export interface Limits {

@@ -179,7 +179,7 @@ describe("in one process", () => {
     withDirectory(async (data) => {
       const blobs = await openLocalBlobs({ directory: data });
       const part = await blobs.begin("orphan");
-      await part.append([file]);
+      await part.append(file);
       await part.seal();
       await part.publish(sha256Of(file) as never);
       await writeFile(join(data, "blobs", "not-a-blob"), "left alone");

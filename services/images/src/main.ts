@@ -143,7 +143,8 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
 };
 
 if (import.meta.main) {
-  const log = createLog("images");
+  const level = (["debug", "info", "warn", "error"] as const).find((name) => name === process.env.NANO_LOG);
+  const log = createLog("images", level ? { level } : {});
   const service = await start({ ...configFromEnv(process.env), log }).catch((error: unknown) => {
     log.error("Could not start", { error });
     process.exit(error instanceof NanoError ? 2 : 1);

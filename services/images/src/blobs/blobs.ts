@@ -8,7 +8,7 @@ import type { ByteSource } from "../formats/format.ts";
 /** A file that is being received. Nobody else sees it until it is published. */
 export interface Part {
   /** Appends; resolves when the bytes are handed to the system, not yet on the disk. One call at a time. */
-  append(pieces: readonly Uint8Array[]): Promise<void>;
+  append(bytes: Uint8Array): Promise<void>;
   /** Makes what was appended survive a power cut, and readable. */
   seal(): Promise<ByteSource>;
   /** Gives the sealed file its name, atomically and durably; an equal one that is there already is replaced by it. */

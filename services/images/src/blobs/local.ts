@@ -126,13 +126,12 @@ const localPart = (path: string, handle: FileHandle, pathOf: (sha256: Sha256) =>
   };
 
   return {
-    async append(pieces) {
-      let rest = pieces;
+    async append(bytes) {
       try {
-        while (rest.length > 0) {
-          const { bytesWritten } = await handle.writev(rest, length);
+        for (let written = 0; written < bytes.length; ) {
+          const { bytesWritten } = await handle.write(bytes, written, bytes.length - written, length);
           length += bytesWritten;
-          rest = after(rest, bytesWritten);
+          written += bytesWritten;
         }
         syncBeside();
       } catch (error) {
@@ -183,18 +182,4 @@ const localPart = (path: string, handle: FileHandle, pathOf: (sha256: Sha256) =>
       await rm(path, { force: true });
     },
   };
-};
-
-/** What a write that took only `written` bytes has left over. */
-const after = (pieces: readonly Uint8Array[], written: number): readonly Uint8Array[] => {
-  let left = written;
-  const rest: Uint8Array[] = [];
-  for (const piece of pieces) {
-    if (left >= piece.length) left -= piece.length;
-    else {
-      rest.push(left > 0 ? piece.subarray(left) : piece);
-      left = 0;
-    }
-  }
-  return rest;
 };

@@ -55,7 +55,7 @@ const recordingLog = (lines: string[]): Log => {
 export const webUrl = "http://portal.test:5850";
 
 export const openWorld = async (
-  options: { limits?: Partial<Limits>; data?: string; stream?: boolean } = {},
+  options: { limits?: Partial<Limits>; data?: string; onStage?: NonNullable<ImagesConfig["onStage"]> } = {},
 ): Promise<World> => {
   const nats = await startTestBus();
   const scheduler = nats.bus("scheduler");
@@ -74,6 +74,7 @@ export const openWorld = async (
     log: recordingLog(lines),
     clock,
     checkReplies: true,
+    ...(options.onStage ? { onStage: options.onStage } : {}),
   };
   const bus = nats.bus("gateway");
   let service: ImagesService | undefined = await start(config);

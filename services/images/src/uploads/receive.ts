@@ -1,5 +1,5 @@
 /**
- * Bytes from a client to the disk, once: each piece is hashed and judged as it arrives, gathered into writes of about a mebibyte, and one
+ * Bytes from a client to the disk, once: each piece is hashed and judged as it arrives, gathered into writes of a mebibyte, and one
  * write runs while the next one is gathered. A second write waits for the first, so a slow disk slows the client down and memory stays flat
  * whatever the size.
  *
@@ -43,21 +43,24 @@ export const receive = async (body: ReadableStream<Uint8Array>, options: Receive
   const hasher = new Bun.CryptoHasher("sha256");
   const head = createHead(options);
   let bytes = 0;
-  let gathered: Uint8Array[] = [];
+  // Copied into two buffers that take turns: the client's own pieces die young, and so cost the garbage collector next to nothing.
+  let gathering = new Uint8Array(gatherBytes);
+  let spare = new Uint8Array(gatherBytes);
   let gatheredBytes = 0;
   let writing: Promise<void> = Promise.resolve();
   let failure: unknown;
 
   const flush = async () => {
-    const pieces = gathered;
+    const full = gathering;
     const size = gatheredBytes;
-    gathered = [];
-    gatheredBytes = 0;
     await writing;
     if (failure !== undefined) throw failure;
+    gathering = spare;
+    spare = full;
+    gatheredBytes = 0;
     await reservation.ensure(size);
     // Not awaited here: it is while the next mebibyte is gathered. Its failure is thrown at the next flush.
-    writing = part.append(pieces).then(
+    writing = part.append(full.subarray(0, size)).then(
       () => reservation.wrote(size),
       (error) => {
         failure = error;
@@ -71,23 +74,31 @@ export const receive = async (body: ReadableStream<Uint8Array>, options: Receive
   try {
     for (;;) {
       signal.throwIfAborted();
-      const { done, value } = await reader.read().catch((cause) => {
+      let next: Awaited<ReturnType<typeof reader.read>>;
+      try {
+        next = await reader.read();
+      } catch (cause) {
         signal.throwIfAborted();
         throw new NanoError("upload-incomplete", `The client went away after ${bytes} bytes`, {
           cause,
           details: { receivedBytes: bytes },
         });
-      });
+      }
+      const { done, value } = next;
       signal.throwIfAborted();
       if (done) break;
       bytes += value.length;
       checkLength(bytes, options);
       head.add(value);
       hasher.update(value);
-      gathered.push(value);
-      gatheredBytes += value.length;
       options.onProgress(bytes);
-      if (gatheredBytes >= gatherBytes) await flush();
+      for (let rest = value; rest.length > 0; ) {
+        const fitting = rest.subarray(0, gatherBytes - gatheredBytes);
+        gathering.set(fitting, gatheredBytes);
+        gatheredBytes += fitting.length;
+        rest = rest.subarray(fitting.length);
+        if (gatheredBytes === gatherBytes) await flush();
+      }
     }
     head.end();
     if (expected.bytes !== undefined && bytes < expected.bytes)

@@ -267,3 +267,32 @@ test("a transfer that stands still is ended", async () => {
   await until("it failed", async () => (await own.state("image", ticket.id)).code === "upload-incomplete");
   expect(await own.files()).toEqual([]);
 });
+
+test("a file that takes long to store and check is not mistaken for a transfer that stands still", async () => {
+  await using own = await openWorld({
+    limits: { stallSeconds: 1 },
+    onStage: (stage) => (stage === "sealed" ? Bun.sleep(3_000) : undefined),
+  });
+  expect((await put(await own.create("image"), file)).status).toBe(200);
+});
+
+test("deleting the record while its file is checked leaves nothing", async () => {
+  const reached = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  await using own = await openWorld({
+    async onStage(stage) {
+      if (stage !== "sealed") return;
+      reached.resolve();
+      await goOn.promise;
+    },
+  });
+  const ticket = await own.create("image");
+  const uploading = put(ticket, file);
+  await reached.promise;
+  expect((await own.state("image", ticket.id)).state).toBe("checking");
+  const deleting = own.bus.call("image.delete", { id: ticket.id as never });
+  goOn.resolve();
+  await deleting;
+  expect(await codeOf(await uploading)).toBe("cancelled");
+  expect(await own.files()).toEqual([]);
+});

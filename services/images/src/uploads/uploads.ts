@@ -52,7 +52,7 @@ export interface UploadsOptions {
   /** A change was committed: its event waits in the outbox. */
   readonly onCommit: () => void;
   /** Called when an upload has passed a stage. */
-  readonly onStage?: ((stage: UploadStage) => void) | undefined;
+  readonly onStage?: ((stage: UploadStage) => Promise<void> | void) | undefined;
   /** How far an upload is; at most once a second for each. */
   readonly onProgress: (row: FileRow, bytes: number, total: number | undefined) => void;
 }
@@ -91,7 +91,7 @@ const progressMs = 1_000;
 
 export const createUploads = (options: UploadsOptions): Uploads => {
   const { db, blobs, space, formats, limits, clock, log } = options;
-  const passed = (stage: UploadStage) => options.onStage?.(stage);
+  const passed = async (stage: UploadStage) => options.onStage?.(stage);
   const running = new Map<string, Running>();
   let stopping = false;
   const cause = () => ({ now: clock.now() });
@@ -115,7 +115,7 @@ export const createUploads = (options: UploadsOptions): Uploads => {
     try {
       const announced = await beginAttempt(db, row.kind, row.id, claims.attempt, cause());
       if (!announced) throw new NanoError("ticket-invalid", "This ticket was used already, or a newer one exists");
-      passed("begun");
+      await passed("begun");
       if (body === null) throw new NanoError("image-format-invalid", "The file is empty");
       const reservation = await space.reserve(request.exactly ?? expectedBytes ?? request.atMost);
       try {
@@ -135,8 +135,8 @@ export const createUploads = (options: UploadsOptions): Uploads => {
             options.onProgress(row, bytes, request.exactly ?? expectedBytes);
           },
         });
-        passed("received");
         request.onReceived();
+        await passed("received");
         return await finish(row, part, received, own.controller.signal);
       } finally {
         reservation.release();
@@ -149,15 +149,15 @@ export const createUploads = (options: UploadsOptions): Uploads => {
   const finish = async (row: FileRow, part: Part, received: Received, signal: AbortSignal): Promise<FileRow> => {
     await markChecking(db, row.id, received.bytes, cause());
     options.onCommit();
-    passed("checking");
+    await passed("checking");
     const file: ByteSource = await part.seal();
-    passed("sealed");
+    await passed("sealed");
     const facts = await formats[row.kind].inspect(file, limits);
-    passed("inspected");
+    await passed("inspected");
     return await options.blobMutex.run(async () => {
       signal.throwIfAborted();
       await part.publish(received.sha256);
-      passed("published");
+      await passed("published");
       const ready = await markReady(db, row.id, { ...received, facts }, cause()).catch(async (error) => {
         await removeIfOrphan(received.sha256);
         throw error;
@@ -166,7 +166,7 @@ export const createUploads = (options: UploadsOptions): Uploads => {
         await removeIfOrphan(received.sha256);
         throw new NanoError("cancelled", "The record was deleted meanwhile");
       }
-      passed("recorded");
+      await passed("recorded");
       options.onCommit();
       return ready;
     });
