@@ -19,7 +19,7 @@ import {
   type Task,
 } from "@nano/contract";
 import { paths, readSettings, type Settings } from "./config.ts";
-import { asOperator, operatorBus } from "./health.ts";
+import { asOperator, operatorBus, unlessRefused } from "./health.ts";
 import { buildTinyImage } from "./image/tiny.ts";
 import { Problem } from "./problem.ts";
 import { askStatus } from "./supervise/control.ts";
@@ -123,22 +123,24 @@ class Job {
   /** Deletes instance and image, as far as they were made. */
   async remove(): Promise<void> {
     const { instance, image } = this;
+    const find = (id: InstanceId) =>
+      unlessRefused("instance-not-found", this.bus.call("instance.get", { id }, asOperator));
     if (instance !== undefined) {
       await this.step("delete it", async () => {
-        const now = await this.bus.call("instance.get", { id: instance }, asOperator).catch(missing);
+        const now = await find(instance);
         if (now && ["running", "stopping", "paused"].includes(now.state)) {
           await this.finish(await this.bus.call("instance.stop", { id: instance, force: true }, asOperator));
         }
         const task = now && (await this.bus.call("instance.delete", { id: instance }, asOperator));
         if (task?.kind === "task") await this.finish(task);
-        if (await this.bus.call("instance.get", { id: instance }, asOperator).catch(missing)) {
+        if (await find(instance)) {
           throw new Problem("the instance is still there after it was deleted");
         }
       });
     }
     if (image !== undefined) {
       await this.step("delete the image", async () => {
-        await this.bus.call("image.delete", { id: image }, asOperator).catch(missing);
+        await unlessRefused("image-not-found", this.bus.call("image.delete", { id: image }, asOperator));
       });
     }
   }
@@ -236,12 +238,6 @@ class Job {
     say(`${seconds(ms).padStart(8)}  ${note}`);
     return result;
   }
-}
-
-/** For a request about something that may be gone: gone is an answer. */
-function missing(thrown: unknown): undefined {
-  if (thrown instanceof NanoError && thrown.code.endsWith("-not-found")) return undefined;
-  throw thrown;
 }
 
 function say(line: string): void {

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Bus, connectBus } from "@nano/bus";
 import { ensureIdentity } from "@nano/cell/join/identity";
-import { type Cell, NanoError, operatorActor, silentLog } from "@nano/contract";
+import { type Cell, type ErrorCode, NanoError, operatorActor, silentLog } from "@nano/contract";
 import { paths, type ServiceName, type Settings, serviceNames } from "./config.ts";
 import { words } from "./problem.ts";
 
@@ -34,16 +34,23 @@ const probes: Readonly<Record<ServiceName, Probe>> = {
   },
 };
 
+/** The answer, or nothing when it was refused for just this reason: somebody else was first, or it is gone. */
+export async function unlessRefused<T>(code: ErrorCode, answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (thrown) {
+    if (thrown instanceof NanoError && thrown.code === code) return undefined;
+    throw thrown;
+  }
+}
+
 /** This machine's cell, if it has an identity and the scheduler knows it. */
 export async function findOwnCell(settings: Settings, bus: Bus): Promise<Cell | undefined> {
   const directory = paths(settings).dataOf("cell");
   // Only the cell service makes the identity; until it has, there is nothing to find.
   if (!existsSync(join(directory, "cell.nk"))) return undefined;
   const { cell } = await ensureIdentity(directory);
-  return bus.call("cell.get", { id: cell }, shortly).catch((thrown: unknown) => {
-    if (thrown instanceof NanoError && thrown.code === "cell-not-found") return undefined;
-    throw thrown;
-  });
+  return unlessRefused("cell-not-found", bus.call("cell.get", { id: cell }, shortly));
 }
 
 async function answersHttp(url: string): Promise<void> {

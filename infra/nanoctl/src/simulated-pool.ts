@@ -1,6 +1,7 @@
 /** Simulated cells have a pool of their own, so that nothing real is ever placed on one by accident. */
 import type { Bus } from "@nano/bus";
-import { type Cell, decode, NanoError, PoolNameSchema } from "@nano/contract";
+import { type Cell, decode, PoolNameSchema } from "@nano/contract";
+import { unlessRefused } from "./health.ts";
 
 const poolName = "simulated";
 const patienceMs = 60_000;
@@ -13,16 +14,14 @@ export async function addSimulatedCells(
   context: Parameters<Bus["call"]>[2],
 ): Promise<{ pool: string; cells: number }> {
   const pool = decode(PoolNameSchema, poolName, "naming the pool of simulated cells");
-  await bus
-    .call("pool.create", { name: pool, description: "Cells that only pretend" }, context)
-    .catch((thrown: unknown) => {
-      if (!(thrown instanceof NanoError && thrown.code === "name-taken")) throw thrown;
-    });
+  const description = "Cells that only pretend";
+  await unlessRefused("name-taken", bus.call("pool.create", { name: pool, description }, context));
   const deadline = performance.now() + patienceMs;
   for (;;) {
     const cells = (await allCells(bus, context)).filter((cell) => cell.virtualization === "simulated");
     for (const cell of cells) {
-      if (cell.pool === undefined) await bus.call("cell.add", { id: cell.id, pool }, context);
+      if (cell.pool !== undefined) continue;
+      await unlessRefused("cell-in-pool", bus.call("cell.add", { id: cell.id, pool }, context));
     }
     if (cells.filter((cell) => cell.online).length >= count || performance.now() > deadline) {
       return { pool, cells: cells.length };

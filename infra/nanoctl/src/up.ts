@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { relative } from "node:path";
 import { paths, readSettings, type ServiceName, type Settings } from "./config.ts";
-import { asOperator, findOwnCell, operatorBus, untilHealthy } from "./health.ts";
+import { asOperator, findOwnCell, operatorBus, unlessRefused, untilHealthy } from "./health.ts";
 import { lastLines } from "./logs.ts";
 import { Problem } from "./problem.ts";
 import { addSimulatedCells } from "./simulated-pool.ts";
@@ -168,7 +168,9 @@ async function addOwnCellOnce(settings: Settings, bus: Awaited<ReturnType<typeof
       const { items } = await bus.call("pool.list", {}, asOperator);
       const pool = items.find((one) => one.name === "default") ?? items[0];
       if (!pool) return "There is no pool yet for this machine's cell.";
-      cell = await bus.call("cell.add", { id: cell.id, pool: pool.name }, asOperator);
+      // A second `up` at the same moment may have done it: what counts is where the cell is then.
+      await unlessRefused("cell-in-pool", bus.call("cell.add", { id: cell.id, pool: pool.name }, asOperator));
+      cell = await bus.call("cell.get", { id: cell.id }, asOperator);
     }
     await writeWhole(paths(settings).cellAdded, `${cell.id}\n`);
   }

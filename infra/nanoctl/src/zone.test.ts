@@ -179,7 +179,7 @@ test(
     const bus = await operatorBus(zone.settings);
     const cell = await findOwnCell(zone.settings, bus);
     if (!cell) throw new Error("there is no cell");
-    expect(cell.pool).toBe("default");
+    expect(String(cell.pool)).toBe("default");
     await bus.call("cell.remove", { id: cell.id }, asOperator);
     await bus.close();
     await zone.done("down");
@@ -232,7 +232,10 @@ test(
   async () => {
     await using zone = await Zone.make();
     const outcomes = await Promise.all([zone.command("up"), zone.command("up")]);
-    expect(outcomes.map((outcome) => outcome.code)).toEqual([0, 0]);
+    expect(outcomes).toMatchObject([
+      { code: 0, err: "" },
+      { code: 0, err: "" },
+    ]);
     const record: unknown = JSON.parse(await readFile(paths(zone.settings).state, "utf8"));
     const supervisor = (await zone.units()).find((unit) => unit.name === "nanoctl");
     expect(record).toMatchObject({ supervisor: { pid: supervisor?.pid } });
