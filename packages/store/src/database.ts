@@ -44,7 +44,8 @@ const dialectOf = (database: Database) =>
     database: {
       close: () => database.close(),
       prepare: (sql) => {
-        const statement = database.prepare(sql);
+        // Kept by its text, so that the same question is compiled once.
+        const statement = database.query(sql);
         return {
           reader: statement.columnNames.length > 0,
           all: (parameters) => statement.all(...(parameters as never[])),
