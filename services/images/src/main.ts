@@ -105,8 +105,17 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
     });
     open.push(() => uploads.stop());
 
-    const recovery = { db, blobs, blobMutex, clock, log, graceMs: limits.graceMs, onCommit };
-    await reconcile(recovery, { earlierLife: true });
+    const recovery = {
+      db,
+      blobs,
+      blobMutex,
+      clock,
+      log,
+      graceMs: limits.graceMs,
+      isRunning: (id: string) => uploads.progressOf(id) !== undefined,
+      onCommit,
+    };
+    await reconcile(recovery, { atStart: true });
     const publicUrl = config.publicUrl ?? `http://${config.host}:${http.port}`;
     const records = createRecords({
       db,
@@ -127,7 +136,7 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
     let reconciling: Promise<void> = Promise.resolve();
     const timer = setInterval(() => {
       reconciling = reconciling
-        .then(() => reconcile(recovery, { earlierLife: false }))
+        .then(() => reconcile(recovery, { atStart: false }))
         .catch((error) => log.error("Could not compare the records with the disk", { error }));
     }, limits.reconcileMs);
     open.push(async () => {

@@ -4,7 +4,7 @@
  * | found                                   | then                                                             |
  * |-----------------------------------------|------------------------------------------------------------------|
  * | `.part` file (at the start)             | removed: nobody writes to it any more                            |
- * | record being uploaded (at the start)    | `failed`, `upload-incomplete`                                    |
+ * | record begun, and no upload of it runs  | `failed`, `upload-incomplete`                                    |
  * | record whose ticket expired unused      | `failed`, `upload-incomplete`                                    |
  * | blob that no record refers to           | removed when it is older than the grace time                     |
  * | ready record whose blob is not there    | `failed`, `image-damaged`                                        |
@@ -15,7 +15,7 @@ import type { BlobStore } from "./blobs/blobs.ts";
 import { asSha256 } from "./blobs/sha256.ts";
 import type { Mutex } from "./mutex.ts";
 import { damagedFile } from "./records/records.ts";
-import { type ImagesDatabase, isReferred, listAbandoned, listReady, markFailed } from "./records/store.ts";
+import { type ImagesDatabase, isReferred, listReady, listUnended, markFailed } from "./records/store.ts";
 
 export interface RecoveryOptions {
   readonly db: Kysely<ImagesDatabase>;
@@ -25,20 +25,23 @@ export interface RecoveryOptions {
   readonly log: Log;
   /** Milliseconds that a blob may lie there without a record. */
   readonly graceMs: number;
+  /** Whether an upload of this record runs in this process. */
+  readonly isRunning: (id: string) => boolean;
   readonly onCommit: () => void;
 }
 
-/** @param earlierLife nothing of this life runs yet: whatever looks under way is not */
-export const reconcile = async (options: RecoveryOptions, { earlierLife }: { earlierLife: boolean }): Promise<void> => {
+/** @param atStart nothing of this life runs yet: half-received files are an earlier one's */
+export const reconcile = async (options: RecoveryOptions, { atStart }: { atStart: boolean }): Promise<void> => {
   const { db, blobs, clock, log, onCommit } = options;
   const cause = { now: clock.now() };
 
-  if (earlierLife) {
+  if (atStart) {
     const parts = await blobs.removeParts();
     if (parts > 0) log.info("Removed half-received files", { count: parts });
   }
 
-  for (const row of await listAbandoned(db, { now: cause.now, earlierLife })) {
+  for (const row of await listUnended(db, cause.now)) {
+    if (options.isRunning(row.id)) continue;
     const error = row.begun
       ? new NanoError("upload-incomplete", "The images service ended during the upload")
       : new NanoError("upload-incomplete", "Nobody sent the file before the ticket expired");

@@ -1,6 +1,5 @@
 /** The operations of the contract that this service owns. */
 import type { Handlers } from "@nano/bus";
-import type { Bytes } from "@nano/contract";
 import type { Uploads } from "../uploads/uploads.ts";
 import type { Records } from "./records.ts";
 import { viewImage, viewMedia } from "./view.ts";
@@ -42,6 +41,7 @@ export const createHandlers = (records: Records, uploads: Uploads): Handlers<"im
   },
   "media.source": async ({ id }, context) => {
     const { row, ...source } = await records.source("media", id, context);
-    return { name: row.name, bytes: Number(row.bytes) as Bytes, format: "iso", ...source };
+    const { name, bytes } = viewMedia(row);
+    return { name, bytes, format: "iso", ...source };
   },
 });

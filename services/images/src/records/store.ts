@@ -184,18 +184,22 @@ export const beginAttempt = (db: Kysely<ImagesDatabase>, kind: Kind, id: string,
     .returningAll()
     .executeTakeFirst();
 
-export const markChecking = (db: Kysely<ImagesDatabase>, id: string, bytes: number, cause: Cause) =>
-  changeFile(db, { id, states: ["uploading"] }, { state: "checking", bytes }, cause);
+export const markChecking = (
+  db: Kysely<ImagesDatabase>,
+  { id, attempt }: Pick<FileRow, "id" | "attempt">,
+  bytes: number,
+  cause: Cause,
+) => changeFile(db, { id, states: ["uploading"], attempt }, { state: "checking", bytes }, cause);
 
 export const markReady = (
   db: Kysely<ImagesDatabase>,
-  id: string,
+  { id, attempt }: Pick<FileRow, "id" | "attempt">,
   file: { sha256: Sha256; bytes: number; facts: Facts },
   cause: Cause,
 ) =>
   changeFile(
     db,
-    { id, states: ["checking"] },
+    { id, states: ["checking"], attempt },
     {
       state: "ready",
       error: null,
@@ -248,17 +252,15 @@ export const deleteFile = (
 export const isReferred = async (db: Queryable<ImagesDatabase>, sha256: string): Promise<boolean> =>
   (await db.selectFrom("file").select("id").where("sha256", "=", sha256).limit(1).executeTakeFirst()) !== undefined;
 
-/** What an earlier life of the service left in the middle, and what nobody began before the ticket expired. */
-export const listAbandoned = (db: Queryable<ImagesDatabase>, options: { now: number; earlierLife: boolean }) =>
+/** Records of uploads that were begun and have not ended, and of those that nobody began before the ticket expired. */
+export const listUnended = (db: Queryable<ImagesDatabase>, now: number): Promise<FileRow[]> =>
   db
     .selectFrom("file")
     .selectAll()
     .where((e) =>
       e.or([
-        e.and([e("state", "=", "uploading"), e("begun", "=", 0), e("ticket_until", "<=", options.now)]),
-        ...(options.earlierLife
-          ? [e("state", "=", "checking"), e.and([e("state", "=", "uploading"), e("begun", "=", 1)])]
-          : []),
+        e("state", "=", "checking"),
+        e.and([e("state", "=", "uploading"), e.or([e("begun", "=", 1), e("ticket_until", "<=", now)])]),
       ]),
     )
     .execute();

@@ -5,8 +5,9 @@
  *
  *     client ──► [head check] ──► SHA-256 ──► gather 1 MiB ──► write (one at a time) ──► .part
  */
-import { type Bytes, NanoError, type Sha256 } from "@nano/contract";
+import { NanoError, type Sha256 } from "@nano/contract";
 import type { Part } from "../blobs/blobs.ts";
+import { asSha256 } from "../blobs/sha256.ts";
 import type { Format, FormatLimits } from "../formats/format.ts";
 import type { Reservation } from "./space.ts";
 
@@ -30,7 +31,7 @@ export interface ReceiveOptions {
 }
 
 export interface Received {
-  readonly bytes: Bytes;
+  readonly bytes: number;
   readonly sha256: Sha256;
 }
 
@@ -105,7 +106,7 @@ export const receive = async (body: ReadableStream<Uint8Array>, options: Receive
       throw new NanoError("upload-incomplete", `The upload ended after ${bytes} of ${expected.bytes} bytes`, {
         details: { receivedBytes: bytes, expectedBytes: expected.bytes },
       });
-    const sha256 = hasher.digest("hex") as Sha256;
+    const sha256 = asSha256(hasher.digest("hex"));
     if (expected.sha256 !== undefined && sha256 !== expected.sha256)
       throw new NanoError(
         "checksum-mismatch",
@@ -117,7 +118,7 @@ export const receive = async (body: ReadableStream<Uint8Array>, options: Receive
     if (gatheredBytes > 0) await flush();
     await writing;
     if (failure !== undefined) throw failure;
-    return { bytes: bytes as Bytes, sha256 };
+    return { bytes, sha256 };
   } finally {
     signal.removeEventListener("abort", stop);
     // The file may be closed only when nothing writes to it any more.

@@ -276,6 +276,20 @@ test("a file that takes long to store and check is not mistaken for a transfer t
   expect((await put(await own.create("image"), file)).status).toBe(200);
 });
 
+test("a fault of the service itself is told as such, and the record takes another upload", async () => {
+  await using own = await openWorld({
+    limits: { reconcileMs: 20 },
+    onStage(stage) {
+      if (stage === "published") throw new Error("the disk of the database is gone");
+    },
+  });
+  const ticket = await own.create("image");
+  expect(await codeOf(await put(ticket, file))).toBe("internal");
+  await until("it failed", async () => (await own.state("image", ticket.id)).state === "failed");
+  const fresh = await own.bus.call("image.upload", { id: ticket.id as never });
+  expect(fresh.ticket).not.toBe(ticket.ticket);
+});
+
 test("deleting the record while its file is checked leaves nothing", async () => {
   const reached = Promise.withResolvers<void>();
   const goOn = Promise.withResolvers<void>();

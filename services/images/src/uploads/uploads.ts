@@ -147,7 +147,7 @@ export const createUploads = (options: UploadsOptions): Uploads => {
   };
 
   const finish = async (row: FileRow, part: Part, received: Received, signal: AbortSignal): Promise<FileRow> => {
-    await markChecking(db, row.id, received.bytes, cause());
+    if (!(await markChecking(db, row, received.bytes, cause()))) throw superseded();
     options.onCommit();
     await passed("checking");
     const file: ByteSource = await part.seal();
@@ -158,13 +158,13 @@ export const createUploads = (options: UploadsOptions): Uploads => {
       signal.throwIfAborted();
       await part.publish(received.sha256);
       await passed("published");
-      const ready = await markReady(db, row.id, { ...received, facts }, cause()).catch(async (error) => {
+      const ready = await markReady(db, row, { ...received, facts }, cause()).catch(async (error) => {
         await removeIfOrphan(received.sha256);
         throw error;
       });
       if (!ready) {
         await removeIfOrphan(received.sha256);
-        throw new NanoError("cancelled", "The record was deleted meanwhile");
+        throw superseded();
       }
       await passed("recorded");
       options.onCommit();
@@ -229,6 +229,9 @@ export const createUploads = (options: UploadsOptions): Uploads => {
     },
   };
 };
+
+const superseded = () =>
+  new NanoError("cancelled", "The record was deleted meanwhile, or another ticket was asked for");
 
 /** These refuse the request, and leave the record as it is. */
 const noFaultOfTheFile: ReadonlySet<string> = new Set([
