@@ -62,7 +62,7 @@ class Portal {
     this.#live = createLiveEvents(context);
     this.#secure = context.config.webUrl.startsWith("https:");
     this.#imagesOrigin = new URL(context.config.imagesUrl).origin;
-    const router = new Elysia({ aot: false });
+    const router = new Elysia();
     for (const route of routes)
       router.route(route.method, route.path, ({ request, params }) => this.#page(route, request, params), {
         parse: "none",

@@ -68,11 +68,7 @@ export const CellTable = ({ visit, cells }: { visit: Visit; cells: readonly Cell
                 {cell.problems.length > 0 ? (
                   <span
                     class="text-warn"
-                    title={
-                      cell.problems.length === 1
-                        ? t("1 problem")
-                        : t("{count} problems", { count: cell.problems.length })
-                    }
+                    title={t("{count} {count|problem|problems}", { count: cell.problems.length })}
                   >
                     <Icon name="warning" />
                   </span>

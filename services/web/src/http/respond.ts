@@ -1,6 +1,6 @@
 /** The few shapes of the portal's answers. */
 import { isErrorCode, type NanoError } from "@nano/contract";
-import { isCatalogued } from "../text/translate.ts";
+import { isPortalText } from "../text/translate.ts";
 import { flashCookie, writeCookie } from "./cookies.ts";
 import type { Flash, Visit } from "./visit.ts";
 
@@ -31,7 +31,7 @@ export const decodeFlash = (text: string | undefined): Flash | undefined => {
     return undefined;
   }
   if (typeof value !== "object" || value === null || !("text" in value) || !("kind" in value)) return undefined;
-  if (typeof value.text !== "string" || !isCatalogued(value.text)) return undefined;
+  if (typeof value.text !== "string" || !isPortalText(value.text)) return undefined;
   const task = "task" in value && typeof value.task === "string" ? value.task : undefined;
   const error =
     "error" in value && typeof value.error === "string" && isErrorCode(value.error) ? value.error : undefined;

@@ -15,14 +15,7 @@ import {
 } from "@nano/contract";
 import type { PortalConfig } from "../config.ts";
 import type { ChineseKey } from "../text/chinese.ts";
-import {
-  isCatalogued,
-  type Language,
-  type Translate,
-  translateKnown,
-  translator,
-  type Values,
-} from "../text/translate.ts";
+import { type Language, type Translate, translateKnown, translator, type Values } from "../text/translate.ts";
 
 export type ZoneOperation = Exclude<OperationName, OperationsOf<"cell">>;
 export type Theme = "auto" | "light" | "dark";
@@ -142,7 +135,7 @@ export class Visit {
 
   /** A word of the contract (a state, a step) as a person reads it. */
   word(text: string): string {
-    const spaced = text.replaceAll("-", " ");
-    return isCatalogued(text) ? this.say(text) : spaced;
+    const said = this.say(text);
+    return said === text ? text.replaceAll("-", " ") : said;
   }
 }

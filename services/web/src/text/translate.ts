@@ -1,8 +1,10 @@
 /**
  * Every text a person reads goes through `t("…")`. English is the key, so the code reads as the page does, and a missing Chinese text is
- * a type error. Texts may hold `{name}` and `{count|cell|cells}`: the latter chooses by the number (singular for 1).
+ * a type error. Texts may hold `{name}` and `{count|cell|cells}`: the latter chooses by the number (the first for 1).
  */
 import { type ChineseKey, chinese } from "./chinese.ts";
+
+export { type ChineseKey as TextKey, isPortalText } from "./chinese.ts";
 
 export const languages = ["en", "zh"] as const;
 export type Language = (typeof languages)[number];
@@ -12,25 +14,20 @@ export type Values = Readonly<Record<string, string | number>>;
 export type Translate = (text: ChineseKey, values?: Values) => string;
 
 const fill = (template: string, values: Values): string =>
-  template.replace(/\{(\w+)(?:\|([^|}]*)\|([^}]*))?\}/g, (whole, name: string, one?: string, many?: string) => {
-    const value = values[name];
+  template.replace(/\{(\w+)(?:\|([^|}]*)\|([^}]*))?\}/g, (whole: string, name: string, one?: string, many?: string) => {
+    const value = Object.hasOwn(values, name) ? values[name] : undefined;
     if (value === undefined) return whole;
-    if (one === undefined) return String(value);
-    return (Number(value) === 1 ? one : many) ?? "";
+    return one === undefined ? String(value) : Number(value) === 1 ? one : (many ?? "");
   });
-
-const isKey = (text: string): text is ChineseKey => Object.hasOwn(chinese, text);
 
 export const translator =
   (language: Language): Translate =>
   (text, values = {}) =>
-    fill(language === "zh" ? (chinese[text] ?? text) : text, values);
+    fill(translateKnown(language, text), values);
 
 /** For texts of the contract and of other services (error titles, reasons): their Chinese where the catalogue has it, else as they are. */
 export const translateKnown = (language: Language, text: string): string =>
-  language === "zh" && isKey(text) ? (chinese[text] ?? text) : text;
-
-export const isCatalogued = isKey;
+  language === "zh" && Object.hasOwn(chinese, text) ? (chinese[text] ?? text) : text;
 
 export const isLanguage = (text: string | undefined | null): text is Language => text === "en" || text === "zh";
 

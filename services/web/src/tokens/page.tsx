@@ -80,7 +80,7 @@ const TokenTable = ({ visit, tokens }: { visit: Visit; tokens: Output<"token.lis
                 </span>
               </td>
               <td data-label={t("May")}>
-                <span title={token.permissions.join(", ")} safe>
+                <span title={escapeHtml(token.permissions.join(", "))} safe>
                   {token.permissions.includes("*")
                     ? t("everything you may")
                     : t("{count} {count|permission|permissions}", { count: token.permissions.length })}
