@@ -4,7 +4,7 @@ import { startLibvirtd } from "@nano/lab";
 import type { Bench, Row } from "../bench.ts";
 import { atMost } from "../target.ts";
 import { startBareNats, startPeer } from "../world/peer.ts";
-import { cpuSeconds, pss } from "../world/process.ts";
+import { cpuSeconds, memoryOf } from "../world/process.ts";
 import { startZone, type Zone } from "../world/zone.ts";
 
 const MiB = 2 ** 20;
@@ -49,7 +49,7 @@ async function idle(zone: Zone, way: string, limit: number, seconds: number, flo
   const nats = status.units.find(({ name }) => name === "nats")?.pid;
   const own = [status.pid, ...status.units.flatMap(({ name, pid }) => (name !== "nats" && pid ? [pid] : []))];
   const unique = [...new Set(own)];
-  const memory = sum(unique.map(pss));
+  const memory = memoryOf(unique);
   const before = sum(unique.map(cpuSeconds));
   const start = Bun.nanoseconds();
   await Bun.sleep(seconds * 1_000);
@@ -66,9 +66,10 @@ async function idle(zone: Zone, way: string, limit: number, seconds: number, flo
     },
     { what: `${way}, idle: share of a core`, measured: { unit: "%", samples: [share] }, target: atMost(1) },
   ];
-  if (nats) rows.push({ what: `${way}, idle: nats-server (PSS)`, measured: { unit: "B", samples: [pss(nats)] } });
+  if (nats)
+    rows.push({ what: `${way}, idle: nats-server (PSS)`, measured: { unit: "B", samples: [memoryOf([nats])] } });
   if (zone.lab.pid)
-    rows.push({ what: `${way}, idle: libvirtd (PSS)`, measured: { unit: "B", samples: [pss(zone.lab.pid)] } });
+    rows.push({ what: `${way}, idle: libvirtd (PSS)`, measured: { unit: "B", samples: [memoryOf([zone.lab.pid])] } });
   return rows;
 }
 
@@ -78,12 +79,12 @@ async function floorOf(say: (text: string) => void): Promise<{ one: number; five
   await using nats = await startBareNats();
   await using first = await startPeer("idle", nats.url);
   await Bun.sleep(2_000);
-  const one = pss(first.pid);
+  const one = memoryOf([first.pid]);
   await using others = new AsyncDisposableStack();
   const pids = [first.pid];
   while (pids.length < peers) pids.push(others.use(await startPeer("idle", nats.url)).pid);
   await Bun.sleep(2_000);
-  return { one, five: sum(pids.map(pss)) };
+  return { one, five: memoryOf(pids) };
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

@@ -3,6 +3,7 @@ import type { Bench } from "../bench.ts";
 import { accept } from "./accept.ts";
 import { cellLost } from "./cell-lost.ts";
 import { clone } from "./clone.ts";
+import { consoles } from "./console.ts";
 import { create } from "./create.ts";
 import { footprint } from "./footprint.ts";
 import { instanceList } from "./instance-list.ts";
@@ -23,5 +24,6 @@ export const benches: readonly Bench[] = [
   packing,
   accept,
   cellLost,
+  consoles,
   footprint,
 ];

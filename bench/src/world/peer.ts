@@ -12,6 +12,10 @@ export interface Peer extends AsyncDisposable {
 export const startPeer = (name: string, ...args: readonly string[]): Promise<Peer> =>
   begin([process.execPath, join(import.meta.dir, "../peers", `${name}.ts`), ...args]);
 
+/** Starts `processes/<name>.ts`: a part of Nano, or of its surroundings, in a process of its own. */
+export const startPart = (name: string, ...args: readonly string[]): Promise<Peer> =>
+  begin([process.execPath, join(import.meta.dir, "../processes", `${name}.ts`), ...args]);
+
 /** A nats-server without identities, permissions or a stream. */
 export async function startBareNats(): Promise<Peer & { readonly url: string }> {
   const port = await freePort();

@@ -1,9 +1,7 @@
 /** A person of a bench's zone: its administrator, with a bearer for the REST API. */
-import type { Settings } from "@nano/nanoctl/config";
-
-/** Creates the first administrator and logs in. @returns the `Authorization` header of everything they ask */
-export async function becomeAdministrator(settings: Settings): Promise<{ authorization: string }> {
-  const answer = await fetch(`${settings.urls.gateway}/api/v2/setup`, {
+/** Creates the first administrator and logs in. `gateway`: its address. @returns the `Authorization` header of everything they ask */
+export async function becomeAdministrator(gateway: string): Promise<{ authorization: string }> {
+  const answer = await fetch(`${gateway}/api/v2/setup`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ name: "bench", password: crypto.randomUUID() }),

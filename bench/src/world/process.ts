@@ -1,8 +1,15 @@
 /** What processes cost, as the kernel counts it (proc(5)). */
 import { readFileSync } from "node:fs";
 
-/** Proportional set size in bytes: what is shared by several processes counts once in their sum. */
-export const pss = (pid: number): number => kibibytes(`/proc/${pid}/smaps_rollup`, "Pss") * 1024;
+/**
+ * Memory of a group of processes in bytes: what each has for itself, and once what they have of the same files (the Bun binary, mostly). It is
+ * the sum of their proportional set sizes (PSS) on a machine where nobody else runs Bun; PSS itself would shrink with every neighbour that
+ * does.
+ */
+export function memoryOf(pids: readonly number[]): number {
+  const own = pids.reduce((sum, pid) => sum + kibibytes(`/proc/${pid}/smaps_rollup`, "Pss_Anon"), 0);
+  return (own + Math.max(...pids.map((pid) => kibibytes(`/proc/${pid}/status`, "RssFile")))) * 1024;
+}
 
 /** Resident memory now, in bytes. */
 export const resident = (pid: number): number => kibibytes(`/proc/${pid}/status`, "VmRSS") * 1024;
