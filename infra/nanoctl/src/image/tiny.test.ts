@@ -130,7 +130,7 @@ test(
   patience,
 );
 
-test("cpio(1) of busybox reads what cpio() writes", async () => {
+test("cpio(1) reads what cpio() writes", async () => {
   const archive = cpio([
     { kind: "directory", path: "etc" },
     { kind: "file", path: "etc/hello", content: new TextEncoder().encode("odd"), executable: true },
@@ -138,7 +138,7 @@ test("cpio(1) of busybox reads what cpio() writes", async () => {
     { kind: "device", path: "console", major: 5, minor: 1 },
   ]);
   expect(archive.length % 512).toBe(0);
-  const list = Bun.spawn(["busybox", "cpio", "-tv"], { stdin: archive, stdout: "pipe", stderr: "ignore" });
+  const list = Bun.spawn(["cpio", "-tv"], { stdin: archive, stdout: "pipe", stderr: "ignore" });
   const lines = (await list.stdout.text()).trim().split("\n");
   expect(lines.map((line) => line.replace(/\s+\d{4}-\d\d-\d\d.*\s/, " ").split(/\s+/)[0])).toEqual([
     "drwxr-xr-x",
