@@ -43,7 +43,7 @@ export const errorIndexPage = (visit: Visit): Promise<Response> => {
                 <tr>
                   <td data-label={t("Code")}>
                     <a href={to.error(code)}>
-                      <code safe>{code}</code>
+                      <code>{code}</code>
                     </a>
                   </td>
                   <td data-label="HTTP" class="num">
@@ -93,9 +93,7 @@ export const errorCodePage = (visit: Visit, code: ErrorCode): Promise<Response> 
             <FactRow term={t("Answered by")}>
               <span class="chips">
                 {answers.map((name) => (
-                  <code class="chip" safe>
-                    {name}
-                  </code>
+                  <code class="chip">{name}</code>
                 ))}
               </span>
             </FactRow>

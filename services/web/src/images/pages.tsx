@@ -296,7 +296,7 @@ export const filePage = (visit: Visit, kind: Kind, file: StoredFile): Promise<Re
               </FactRow>
             ) : null}
             <FactRow term={t("Format")}>
-              <code safe>{file.format}</code>
+              <code>{file.format}</code>
             </FactRow>
             {label ? (
               <FactRow term={t("Volume label")}>

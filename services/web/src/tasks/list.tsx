@@ -38,8 +38,7 @@ export const TaskRows = ({ visit, tasks }: { visit: Visit; tasks: readonly Task[
         </div>
         {hasEnded(task.state) ? (
           <p class="quiet">
-            <span safe>{task.error ? task.error.message : ""}</span>{" "}
-            <Time at={task.endedAt ?? task.createdAt} relative />
+            <span>{task.error ? task.error.message : ""}</span> <Time at={task.endedAt ?? task.createdAt} relative />
           </p>
         ) : (
           <>

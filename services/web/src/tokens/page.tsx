@@ -36,9 +36,7 @@ const Secret = ({ visit, made }: { visit: Visit; made: Output<"token.create"> })
       <code safe>{made.secret}</code>
       <Copy visit={visit} text={made.secret} />
     </p>
-    <p class="quiet" safe>
-      {`export NANO_TOKEN=…`}
-    </p>
+    <p class="quiet">{`export NANO_TOKEN=…`}</p>
   </Notice>
 );
 
@@ -166,10 +164,7 @@ const NewToken = ({ visit, form }: { visit: Visit; form: TokenForm }) => {
               <label class="check">
                 <input type="checkbox" name="permission" value={name} checked={form.chosen.includes(name)} />
                 <span>
-                  <span safe>{visit.say(permissions[name])}</span>{" "}
-                  <code class="quiet" safe>
-                    {name}
-                  </code>
+                  <span safe>{visit.say(permissions[name])}</span> <code class="quiet">{name}</code>
                 </span>
               </label>
             ))}

@@ -37,7 +37,7 @@ export const CommandBody = ({ visit, commands }: { visit: Visit; commands: reado
       <div class="command-group">
         {commands.length > 1 ? (
           <p class="command-title">
-            <code safe>{operation}</code>{" "}
+            <code>{operation}</code>{" "}
             <span class="quiet" safe>
               {operationOf(operation).summary}
             </span>
