@@ -39,6 +39,8 @@ export const ensureEventStream = async (
     storage: StorageType.File,
     max_age: nanos(options.maxAgeHours * 3_600_000),
     max_bytes: options.maxBytes,
+    // One busy thing (a cell telling its load) does not push everyone else's past out.
+    max_msgs_per_subject: 256,
     duplicate_window: nanos(120_000),
   };
   await manager.streams.info(eventStream).then(
