@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   type Actor,
   type CellId,
@@ -13,6 +13,8 @@ import {
 import { connect, credsAuthenticator, type NatsConnection } from "nats";
 import { anonymousIsRefused, type Handlers } from "./index.ts";
 import { startTestBus, type TestBus } from "./testing.ts";
+
+setDefaultTimeout(30_000);
 
 /** Answers every operation of an owner with its example: a real service on the real bus, of the smallest kind. */
 const exampleHandlers = <O extends "scheduler" | "images" | "gateway" | "cell">(
