@@ -5,7 +5,7 @@
  * SQLite runs in WAL with `synchronous=FULL`: what was committed survives a power failure. There is one connection and Kysely's mutex in front
  * of it, so a transaction must never wait for the network.
  */
-import { Database } from "bun:sqlite";
+import { Database, type Statement } from "bun:sqlite";
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Log } from "@nano/contract";
@@ -38,14 +38,32 @@ const openSqlite = (path: string): Database => {
   return database;
 };
 
+/** Compiled statements that are kept; `database.query` itself keeps only the first 20 it meets. */
+const statementsKept = 256;
+
 /** Kysely's dialect was written for better-sqlite3; bun:sqlite has the same methods, and says which statements give rows in another way. */
-const dialectOf = (database: Database) =>
-  new SqliteDialect({
+const dialectOf = (database: Database) => {
+  // By their text, so that the same question is compiled once; the one that was used longest ago goes first.
+  const kept = new Map<string, Statement>();
+  const compile = (sql: string): Statement => {
+    const statement = kept.get(sql) ?? database.prepare(sql);
+    kept.delete(sql);
+    kept.set(sql, statement);
+    const [oldest] = kept;
+    if (kept.size > statementsKept && oldest) {
+      kept.delete(oldest[0]);
+      oldest[1].finalize();
+    }
+    return statement;
+  };
+  return new SqliteDialect({
     database: {
-      close: () => database.close(),
+      close: () => {
+        for (const statement of kept.values()) statement.finalize();
+        database.close();
+      },
       prepare: (sql) => {
-        // Kept by its text, so that the same question is compiled once.
-        const statement = database.query(sql);
+        const statement = compile(sql);
         return {
           reader: statement.columnNames.length > 0,
           all: (parameters) => statement.all(...(parameters as never[])),
@@ -55,6 +73,7 @@ const dialectOf = (database: Database) =>
       },
     } satisfies SqliteDatabase,
   });
+};
 
 /**
  * Opens a database and brings its schema up to date.

@@ -89,7 +89,35 @@ export const answered = async <DB extends IdempotencyTable, T>(
     : earlier<T>(db as unknown as Kysely<IdempotencyTable>, scopeOf(request, request.key));
 
 /**
- * Does the work in a transaction, or gives the answer it had the first time.
+ * Does the work in the given transaction and keeps its answer, or gives the answer it had the first time. Where several write at once, the loser
+ * fails over the unique key: it asks `answered` then.
+ * @throws NanoError `idempotency-key-reused` when the key came with another input
+ */
+export const onceWithin = async <DB extends IdempotencyTable, T>(
+  transaction: Transaction<DB>,
+  request: IdempotentRequest,
+  work: (transaction: Transaction<DB>) => Promise<T>,
+): Promise<T> => {
+  if (request.key === undefined) return work(transaction);
+  const table = transaction as unknown as Transaction<IdempotencyTable>;
+  const scoped = scopeOf(request, request.key);
+  const before = await earlier<T>(table, scoped);
+  if (before) return before.answer;
+  const answer = await work(transaction);
+  await table
+    .deleteFrom("idempotency")
+    .where("at", "<", request.now - keepMs)
+    .execute();
+  const { scope, input } = scoped;
+  await table
+    .insertInto("idempotency")
+    .values({ scope, input, answer: JSON.stringify(answer), at: request.now })
+    .execute();
+  return answer;
+};
+
+/**
+ * Does the work in a transaction of its own, or gives the answer it had the first time.
  * @throws NanoError `idempotency-key-reused` when the key came with another input
  */
 export const once = async <DB extends IdempotencyTable, T>(
@@ -97,30 +125,13 @@ export const once = async <DB extends IdempotencyTable, T>(
   request: IdempotentRequest,
   work: (transaction: Transaction<DB>) => Promise<T>,
 ): Promise<T> => {
-  const { key } = request;
-  if (key === undefined) return db.transaction().execute(work);
-  const own = db as unknown as Kysely<IdempotencyTable>;
-  const scoped = scopeOf(request, key);
-  const before = await earlier<T>(own, scoped);
+  const before = await answered<DB, T>(db, request);
   if (before) return before.answer;
   try {
-    return await db.transaction().execute(async (transaction) => {
-      const answer = await work(transaction);
-      const table = transaction as unknown as Transaction<IdempotencyTable>;
-      await table
-        .deleteFrom("idempotency")
-        .where("at", "<", request.now - keepMs)
-        .execute();
-      const { scope, input } = scoped;
-      await table
-        .insertInto("idempotency")
-        .values({ scope, input, answer: JSON.stringify(answer), at: request.now })
-        .execute();
-      return answer;
-    });
+    return await db.transaction().execute((transaction) => onceWithin(transaction, request, work));
   } catch (error) {
     // The other of two simultaneous requests won, its effect included: this one's was rolled back.
-    const winner = await earlier<T>(own, scoped);
+    const winner = await answered<DB, T>(db, request);
     if (winner) return winner.answer;
     throw error;
   }

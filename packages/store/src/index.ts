@@ -8,5 +8,13 @@ export {
   openDatabase,
   type Queryable,
 } from "./database.ts";
-export { answered, type IdempotencyTable, type IdempotentRequest, idempotencyMigration, once } from "./idempotency.ts";
+export {
+  answered,
+  type IdempotencyTable,
+  type IdempotentRequest,
+  idempotencyMigration,
+  once,
+  onceWithin,
+} from "./idempotency.ts";
 export { enqueue, type Outbox, type OutboxTable, outboxMigration, startOutbox } from "./outbox.ts";
+export { createWriter, type Writer } from "./writer.ts";

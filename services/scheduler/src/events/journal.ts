@@ -1,6 +1,6 @@
 /** How the scheduler changes what it knows: in a transaction, with the events that tell of it, which are published once it is committed. */
 import { type Actor, type Clock, type EventName, type NanoEvent, timestamp } from "@nano/contract";
-import { answered, enqueue, type IdempotentRequest, type Outbox, once } from "@nano/store";
+import { answered, createWriter, enqueue, type IdempotentRequest, type Outbox, onceWithin } from "@nano/store";
 import type { Kysely, Transaction } from "kysely";
 import type { Database } from "../database.ts";
 
@@ -25,17 +25,25 @@ export interface Journal {
 
 export function createJournal(deps: { db: Kysely<Database>; outbox: Pick<Outbox, "kick">; clock: Clock }): Journal {
   const { db, outbox, clock } = deps;
+  const writer = createWriter(db);
+  const write: Journal["write"] = async (work) => {
+    const result = await writer.write(work);
+    outbox.kick();
+    return result;
+  };
   return {
-    async write(work) {
-      const result = await db.transaction().execute(work);
-      outbox.kick();
-      return result;
-    },
+    write,
     answered: (request) => answered(db, { ...request, now: clock.now() }),
     async writeOnce(request, work) {
-      const result = await once(db, { ...request, now: clock.now() }, work);
-      outbox.kick();
-      return result;
+      const asked = { ...request, now: clock.now() };
+      try {
+        return await write((trx) => onceWithin(trx, asked, work));
+      } catch (error) {
+        // The same request at the same time won, elsewhere.
+        const winner = await answered<Database, Awaited<ReturnType<typeof work>>>(db, asked);
+        if (winner) return winner.answer;
+        throw error;
+      }
     },
     tell: (trx, name, id, data, cause) =>
       enqueue(trx, {

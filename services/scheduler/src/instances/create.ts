@@ -46,7 +46,6 @@ export const createInstance =
     const before = await journal.answered<Task>(request);
     if (before) return before.answer;
     await requirePool(db, input.pool);
-    await refuseTakenName(deps, input.name);
     const image = await readyImage(deps, input, context.requestId);
     try {
       if (input.dryRun === true) return await plan(deps, engine, input, context, image);
@@ -188,6 +187,7 @@ function plan(
   image: Image | undefined,
 ): Promise<Plan> {
   return deps.journal.write(async (trx) => {
+    await refuseTakenName({ db: trx }, input.name);
     const { decision, instance, state } = await prepare(deps, trx, input, context, image);
     return {
       kind: "plan",

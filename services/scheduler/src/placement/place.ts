@@ -5,10 +5,10 @@
  * few are kept as examples. Then each scorer adds its weighted term to the score of every cell that is left; the lower the better. The ten best are
  * picked, and only for those few and the examples words are made. So explaining costs the same for ten cells and for ten thousand.
  *
- * Equal scores go to the smaller id, so the same cells always give the same decision.
+ * Equal scores are told apart by the ids, so the same cells always give the same decision.
  */
 import type { CellId, Decision, PoolName, Resources } from "@nano/contract";
-import type { Policy } from "./rule.ts";
+import { at, type Policy } from "./rule.ts";
 import { filters, scorers } from "./rules/index.ts";
 import { Scan } from "./scan.ts";
 import { smallestChange } from "./smallest-change.ts";
@@ -80,7 +80,7 @@ function bestOf(scan: Scan): { cell: number; score: number }[] {
 }
 
 const precedes = (cells: Snapshot, cell: number, score: number, other: { cell: number; score: number }): boolean =>
-  score < other.score || (score === other.score && idOf(cells, cell) < idOf(cells, other.cell));
+  score < other.score || (score === other.score && at(cells.tieBreak, cell) < at(cells.tieBreak, other.cell));
 
 const idOf = (cells: Snapshot, i: number): CellId => {
   const id = cells.ids[i];

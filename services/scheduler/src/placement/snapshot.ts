@@ -38,6 +38,7 @@ const columns = [
   "storageUsedGiB",
   "instances",
   "silentSeconds",
+  "tieBreak",
 ] as const;
 type Columns = { [C in (typeof columns)[number]]: Float64Array };
 
@@ -58,6 +59,7 @@ const emptyColumns = (size: number): Columns => {
     storageUsedGiB: column(),
     instances: column(),
     silentSeconds: column(),
+    tieBreak: column(),
   };
 };
 
@@ -80,6 +82,8 @@ export class Snapshot implements Columns {
   storageUsedGiB!: Float64Array;
   instances!: Float64Array;
   silentSeconds!: Float64Array;
+  /** A number made of the id: which of two equally good cells it is must not depend on who came first. */
+  tieBreak!: Float64Array;
   /** For the decision that is being made: candidates and their scores. One at a time, as `place()` awaits nothing. */
   scratchRows = new Int32Array(16);
   scratchScores = new Float64Array(16);
@@ -145,7 +149,15 @@ export class Snapshot implements Columns {
     }
     const row = this.count++;
     this.ids[row] = id;
+    this.tieBreak[row] = tieBreakOf(id);
     this.#rows.set(id, row);
     return row;
   }
 }
+
+/** The last 50 bits of the id, which is the hash of a key in base 32. */
+const tieBreakOf = (id: CellId): number => {
+  let number = 0;
+  for (const digit of id.slice(-10)) number = number * 32 + "abcdefghijklmnopqrstuvwxyz234567".indexOf(digit);
+  return number;
+};
