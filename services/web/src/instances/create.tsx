@@ -86,7 +86,7 @@ export const CreateCommand = ({ visit, form }: { visit: Visit; form: CreateForm 
   <div
     id="create-command"
     hx-post={to.instanceCommand}
-    hx-trigger="input from:closest form delay:300ms, change from:closest form delay:300ms"
+    hx-trigger="input from:'closest form' delay:300ms, change from:'closest form' delay:300ms"
     hx-swap="outerMorph"
   >
     <CommandBody visit={visit} commands={[{ operation: "instance.create", input: createInput(form) }]} />
