@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""`nats req` in a few lines, over Debian's C client (package libnats3.4): Nano needs no client of its own.
+"""`nats req` in a few lines, over Debian's C client (package libnats3.4, in Debian 13 libnats3.10): Nano needs no client of its own.
 
 usage: nats_req.py CREDENTIALS SUBJECT [JSON]      NATS_URL (nats://127.0.0.1:4222), NATS_TIMEOUT (seconds, 35)
 Prints the reply. Exits with 1 when the service answered an error, with 2 when nobody did.
 """
 import ctypes
+import ctypes.util
 import os
 import sys
 
-nats = ctypes.CDLL("libnats.so.3.4")
+nats = ctypes.CDLL(ctypes.util.find_library("nats") or "libnats.so.3.4")
 for name in ("natsStatus_GetText", "natsMsg_GetData"):
     getattr(nats, name).restype = ctypes.c_char_p
 

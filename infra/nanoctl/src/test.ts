@@ -46,7 +46,8 @@ export async function test(args: readonly string[]): Promise<void> {
     total.failed += outcome.failed;
     total.skipped += outcome.skipped;
     if (outcome.failed > 0) broken.push(check.name);
-    if (outcome.failed > 0 || values.verbose) say(`\n${outcome.output.trim()}\n`);
+    if (outcome.failed > 0 || values.verbose)
+      say(`\n${(values.verbose ? outcome.output : troubles(outcome.output)).trim()}\n`);
     const counts = `${outcome.passed} passed, ${outcome.failed} failed`;
     say(
       `${outcome.failed > 0 ? "FAILED" : "ok    "} ${check.name.padEnd(22)} ${counts.padEnd(24)} ${seconds(performance.now() - start)}`,
@@ -63,6 +64,12 @@ export async function test(args: readonly string[]): Promise<void> {
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
   say(`${total.passed} passed, ${total.failed} failed${skipped}`);
   process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
+}
+
+/** What a run printed, without the lines of what went well. */
+function troubles(output: string): string {
+  const lines = output.split("\n").filter((line) => !/^\((pass|skip|todo)\) /.test(line));
+  return lines.join("\n").replace(/\n{3,}/g, "\n\n");
 }
 
 // ---- Static checks ------------------------------------------------------------------------------------------------
