@@ -101,6 +101,8 @@ export const readPastEvents = async (
   const limit = query.limit ?? 100;
   if (query.after !== undefined && query.after + 1 < first)
     throw new NanoError("history-gone", `Events up to ${first - 1} are no longer kept`, { details: { first, last } });
+  // An empty stream counts from 0, and there is no message 0 to ask for.
+  if (state.messages === 0) return { items: [], first, last };
   const items: SequencedEvent[] = [];
   const take = async (sequence: number): Promise<SequencedEvent | undefined> => {
     try {
