@@ -20,6 +20,11 @@ export interface DatabaseOptions {
   /** By name, applied in alphabetical order, each once. */
   readonly migrations: Migrations;
   readonly log: Log;
+  /**
+   * Keep every other process out, for as long as this one lives: waits so many milliseconds for the one before to end. The operating system gives the
+   * lock back even after `kill -9`. For an engine that is no file this is up to a lease in the database.
+   */
+  readonly aloneWithinMs?: number;
 }
 
 /** The database was written by a newer Nano, is damaged, or its URL is not understood. */
@@ -38,11 +43,28 @@ const openSqlite = (path: string): Database => {
   return database;
 };
 
+/** Holds an exclusive lock of the operating system on a file beside the database. @returns how to let go */
+const holdAlone = async (path: string, withinMs: number): Promise<() => void> => {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  // SQLite's own file locks, on an empty database that nothing else is in.
+  const lock = new Database(`${path}.lock`, { create: true, strict: true });
+  for (const end = performance.now() + withinMs; ; await Bun.sleep(50)) {
+    try {
+      lock.run("BEGIN EXCLUSIVE");
+      return () => lock.close();
+    } catch (cause) {
+      if (performance.now() < end) continue;
+      lock.close();
+      throw new DatabaseError(`Another process works with the database ${path}; stop it first`, { cause });
+    }
+  }
+};
+
 /** Compiled statements that are kept; `database.query` itself keeps only the first 20 it meets. */
 const statementsKept = 256;
 
 /** Kysely's dialect was written for better-sqlite3; bun:sqlite has the same methods, and says which statements give rows in another way. */
-const dialectOf = (database: Database) => {
+const dialectOf = (database: Database, onClose: () => void) => {
   // By their text, so that the same question is compiled once; the one that was used longest ago goes first.
   const kept = new Map<string, Statement>();
   const compile = (sql: string): Statement => {
@@ -61,6 +83,7 @@ const dialectOf = (database: Database) => {
       close: () => {
         for (const statement of kept.values()) statement.finalize();
         database.close();
+        onClose();
       },
       prepare: (sql) => {
         const statement = compile(sql);
@@ -75,9 +98,19 @@ const dialectOf = (database: Database) => {
   });
 };
 
+const openOrLetGo = (path: string, letGo: () => void): Database => {
+  try {
+    return openSqlite(path);
+  } catch (error) {
+    letGo();
+    throw error;
+  }
+};
+
 /**
  * Opens a database and brings its schema up to date.
- * @throws {DatabaseError} for a URL of another engine, a damaged file, or a schema newer than this program
+ * @throws {DatabaseError} for a URL of another engine, a damaged file, one another process holds, or a schema newer than
+ *   this program
  */
 export const openDatabase = async <DB>(options: DatabaseOptions): Promise<Kysely<DB>> => {
   const path = /^sqlite:(.+)$/.exec(options.url)?.[1];
@@ -85,7 +118,11 @@ export const openDatabase = async <DB>(options: DatabaseOptions): Promise<Kysely
     throw new DatabaseError(
       `The database URL ${options.url.replace(/\/\/.*@/, "//…@")} is not understood: use sqlite:<path>`,
     );
-  const database = new Kysely<DB>({ dialect: dialectOf(openSqlite(path)) });
+  const letGo =
+    options.aloneWithinMs === undefined || path === ":memory:"
+      ? () => {}
+      : await holdAlone(path, options.aloneWithinMs);
+  const database = new Kysely<DB>({ dialect: dialectOf(openOrLetGo(path, letGo), letGo) });
   try {
     const migrator = new Migrator({
       db: database,

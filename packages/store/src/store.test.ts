@@ -81,6 +81,29 @@ describe("opening", () => {
     expect(openDatabase({ url: `sqlite:${path}`, migrations, log: silentLog })).rejects.toThrow();
   });
 
+  test("alone: a second process is refused, waits for the first to end, and is not kept out by a dead one", async () => {
+    const alone = (aloneWithinMs: number) => openDatabase<Tables>({ url, migrations, log: silentLog, aloneWithinMs });
+    const first = await alone(0);
+    await expect(alone(0)).rejects.toThrow("Another process");
+    const second = alone(10_000);
+    await Bun.sleep(100);
+    await first.destroy();
+    await (await second).destroy();
+
+    const bare = { url: `sqlite:${join(directory, "bare.db")}`, migrations: {}, log: silentLog };
+    const program = `import { openDatabase } from "${join(import.meta.dir, "index.ts")}";
+      const log = { info() {}, warn() {}, error() {} };
+      await openDatabase({ url: ${JSON.stringify(bare.url)}, migrations: {}, log, aloneWithinMs: 0 });
+      console.log("held");
+      await Bun.sleep(60_000);`;
+    const other = Bun.spawn(["bun", "-e", program], { stdout: "pipe", stderr: "ignore", cwd: import.meta.dir });
+    expect(new TextDecoder().decode((await other.stdout.getReader().read()).value)).toBe("held\n");
+    await expect(openDatabase<Tables>({ ...bare, aloneWithinMs: 0 })).rejects.toThrow("Another process");
+    other.kill("SIGKILL");
+    await other.exited;
+    await (await openDatabase<Tables>({ ...bare, aloneWithinMs: 1_000 })).destroy();
+  });
+
   test("a transaction that fails leaves nothing", async () => {
     const db = await open();
     await db

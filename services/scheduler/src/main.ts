@@ -59,6 +59,9 @@ export function configFromEnv(env: Environment): SchedulerConfig {
   };
 }
 
+/** How long the scheduler before this one may take to end: two would drive the same tasks. */
+const predecessorMs = 15_000;
+
 export interface RunningScheduler {
   readonly bus: Bus;
   stop(): Promise<void>;
@@ -74,7 +77,7 @@ export async function start(
 ): Promise<RunningScheduler> {
   const log = config.log ?? createLog("scheduler");
   const clock = overrides.clock ?? systemClock;
-  const db = await openDatabase<Database>({ url: config.database, migrations, log });
+  const db = await openDatabase<Database>({ url: config.database, migrations, log, aloneWithinMs: predecessorMs });
   const bus = connectBus({
     url: config.bus.url,
     credentials: await readFile(config.bus.credentials),

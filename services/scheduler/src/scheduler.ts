@@ -107,7 +107,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     ...cellHandlers({ db, journal, registry, clock, onAdded: (cell) => void reconciler.ask(cell) }),
     ...instanceHandlers(instances, engine),
     ...decisionHandlers({ db }),
-    ...taskHandlers({ db, engine }),
+    ...taskHandlers({ db, journal, engine }),
     ...eventHandlers({ bus }),
   };
   bus.onReports({

@@ -23,7 +23,9 @@ test("a cell is discovered, hosts nothing, is added, and is in one pool at most"
     expect(await codeOf(world.call(name, { id: cell.id }))).toBe("cell-not-in-pool");
   expect(await codeOf(world.call("cell.add", { id: cell.id, pool: other }))).toBe("pool-not-found");
 
-  expect((await world.call("cell.add", { id: cell.id, pool })).pool).toBe(pool);
+  const added = await world.call("cell.add", { id: cell.id, pool }, { idempotencyKey: "c-1" });
+  expect(added.pool).toBe(pool);
+  expect(await world.call("cell.add", { id: cell.id, pool }, { idempotencyKey: "c-1" })).toEqual(added);
   expect(await codeOf(world.call("cell.add", { id: cell.id, pool }))).toBe("cell-in-pool");
   const instance = await world.created();
   expect(await codeOf(world.call("cell.remove", { id: cell.id }))).toBe("cell-not-empty");

@@ -26,46 +26,56 @@ const sortKey = ({ stored }: KnownCell) => `${stored.name} ${stored.id}`;
 export function cellHandlers(deps: CellDeps): Pick<Handlers<"scheduler">, CellOperations> {
   const { db, journal, registry, clock } = deps;
 
-  const view = async (cells: readonly KnownCell[]): Promise<Cell[]> => {
+  const sharesName = (cell: StoredCell): boolean =>
+    [...registry.all()].some(({ stored }) => stored.name === cell.name && stored.id !== cell.id);
+  const view = async (cells: readonly KnownCell[], on: Kysely<Database> = db): Promise<Cell[]> => {
     const usage = await usageByCell(
-      db,
+      on,
       cells.map(({ stored }) => stored.id),
     );
-    const names = new Map<string, number>();
-    for (const { stored } of registry.all()) names.set(stored.name, (names.get(stored.name) ?? 0) + 1);
-    return cells.map((cell) => toCell(cell, usage.get(cell.stored.id), (names.get(cell.stored.name) ?? 0) > 1));
+    return cells.map((cell) => toCell(cell, usage.get(cell.stored.id), sharesName(cell.stored)));
   };
-  const viewOne = async (cell: KnownCell): Promise<Cell> => {
-    const [shown] = await view([cell]);
+  const viewOne = async (cell: KnownCell, on: Kysely<Database> = db): Promise<Cell> => {
+    const [shown] = await view([cell], on);
     return shown ?? toCell(cell);
   };
 
   /** Changes what is stored of a cell, unless it is so already, tells of it, and answers with the cell. */
   const change = async (
-    id: CellId,
+    input: { id: CellId },
     context: RequestContext,
+    operation: CellOperations,
     event: EventName,
     decide: (cell: StoredCell, trx: Kysely<Database>) => Promise<CellChanges | undefined>,
   ): Promise<Cell> => {
+    const { id } = input;
     const known = registry.get(id);
-    const changes = await journal.write(async (trx) => {
+    let changed: CellChanges | undefined;
+    const request = { key: context.idempotencyKey, actor: context.actor.id, operation, input };
+    const answer = await journal.writeOnce(request, async (trx) => {
       const before = (await findCell(trx, id)) ?? known.stored;
-      const changes = await decide(before, trx);
-      if (!changes) return undefined;
-      await updateCell(trx, id, changes);
-      const pool = changes.pool ?? before.pool;
+      changed = await decide(before, trx);
+      if (!changed) return viewOne(known, trx);
+      await updateCell(trx, id, changed);
+      const pool = changed.pool ?? before.pool;
       await journal.tell(trx, event, id, { name: before.name, ...(pool === null ? {} : { pool }) }, context);
-      return changes;
+      return viewOne({ ...known, stored: { ...before, ...changed, revision: before.revision + 1 } }, trx);
     });
-    if (changes) registry.changed(id, changes, clock.monotonic());
-    return viewOne(known);
+    if (changed) registry.changed(id, changed, clock.monotonic());
+    return answer;
   };
 
   const setEnabled = (enabled: boolean) => (input: { id: CellId }, context: RequestContext) =>
-    change(input.id, context, enabled ? "cell.enabled" : "cell.disabled", async (cell) => {
-      if (cell.pool === null) throw new NanoError("cell-not-in-pool", `The cell ${cell.name} is in no pool`);
-      return cell.enabled === enabled ? undefined : { enabled };
-    });
+    change(
+      input,
+      context,
+      enabled ? "cell.enable" : "cell.disable",
+      enabled ? "cell.enabled" : "cell.disabled",
+      async (cell) => {
+        if (cell.pool === null) throw new NanoError("cell-not-in-pool", `The cell ${cell.name} is in no pool`);
+        return cell.enabled === enabled ? undefined : { enabled };
+      },
+    );
 
   return {
     "cell.list": async (query) => {
@@ -78,8 +88,9 @@ export function cellHandlers(deps: CellDeps): Pick<Handlers<"scheduler">, CellOp
       return { ...page, items: await view(page.items) };
     },
     "cell.get": ({ id }) => viewOne(registry.get(id)),
-    "cell.add": async ({ id, pool }, context) => {
-      const added = await change(id, context, "cell.added", async (cell, trx) => {
+    "cell.add": async (input, context) => {
+      const { id, pool } = input;
+      const added = await change(input, context, "cell.add", "cell.added", async (cell, trx) => {
         await requirePool(trx, pool);
         if (cell.pool !== null)
           throw new NanoError("cell-in-pool", `The cell ${cell.name} is in the pool '${cell.pool}' already`, {
@@ -90,10 +101,10 @@ export function cellHandlers(deps: CellDeps): Pick<Handlers<"scheduler">, CellOp
       deps.onAdded(id);
       return added;
     },
-    "cell.remove": ({ id }, context) =>
-      change(id, context, "cell.removed", async (cell, trx) => {
+    "cell.remove": (input, context) =>
+      change(input, context, "cell.remove", "cell.removed", async (cell, trx) => {
         if (cell.pool === null) throw new NanoError("cell-not-in-pool", `The cell ${cell.name} is in no pool`);
-        const instances = (await usageByCell(trx, [id])).get(id)?.total ?? 0;
+        const instances = (await usageByCell(trx, [cell.id])).get(cell.id)?.total ?? 0;
         if (instances > 0)
           throw new NanoError("cell-not-empty", `The cell ${cell.name} still hosts ${instances} instances`, {
             details: { instances },

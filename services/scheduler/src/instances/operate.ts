@@ -162,6 +162,10 @@ export function operateHandlers(deps: InstanceDeps, engine: TaskEngine): Operate
 
   return {
     "instance.start": async (input, context) => {
+      // Before anything that may have gone since the first time.
+      const request = { key: context.idempotencyKey, actor: context.actor.id, operation: "instance.start", input };
+      const before = await journal.answered<Task>(request);
+      if (before) return before.answer;
       const media = input.media === undefined ? undefined : await mediaOf(input.media, context.requestId);
       const stateOf = ({ id, epoch, cell }: StoredInstance) => ({ id, epoch, cell, ...(media ? { media } : {}) });
       return operate(input, context, "instance.start", "start", stateOf);

@@ -97,7 +97,13 @@ export function poolHandlers(deps: PoolDeps): Pick<Handlers<"scheduler">, PoolOp
     },
     "pool.delete": async ({ name }, context) => {
       if (name === defaultPool) throw new NanoError("pool-protected", `The pool '${defaultPool}' stays`);
-      await journal.write(async (trx) => {
+      const request = {
+        key: context.idempotencyKey,
+        actor: context.actor.id,
+        operation: "pool.delete",
+        input: { name },
+      };
+      await journal.writeOnce(request, async (trx) => {
         await requirePool(trx, name);
         const cells = await countCellsOfPool(trx, name);
         const instances = (await usageByPool(trx)).get(name)?.total ?? 0;
@@ -111,6 +117,7 @@ export function poolHandlers(deps: PoolDeps): Pick<Handlers<"scheduler">, PoolOp
           );
         await deletePool(trx, name);
         await journal.tell(trx, "pool.deleted", name, { name }, context);
+        return {};
       });
       registry.forgetPool(name);
       return {};

@@ -165,16 +165,9 @@ export class TaskEngine {
   }
 
   /**
-   * Asks for the way back. The wish is on record when this resolves; the task's end tells that it was fulfilled.
+   * Writes down that the way back is wanted; call `interrupt` when that is committed. The task's end tells that it was gone.
    * @throws NanoError `task-not-found`, `not-cancellable`
    */
-  async cancel(id: TaskId): Promise<Task> {
-    const task = await this.#options.journal.write((trx) => this.markCancelled(trx, id));
-    this.interrupt(id);
-    return this.view(task);
-  }
-
-  /** The part of `cancel` that belongs into a transaction; call `interrupt` when that is committed. */
   async markCancelled(trx: Write, id: TaskId): Promise<StoredTask> {
     const task = await findTask(trx, id);
     if (!task) throw new NanoError("task-not-found", `There is no task ${id}`);

@@ -3,6 +3,7 @@ import type { Handlers } from "@nano/bus";
 import { NanoError, type TaskId } from "@nano/contract";
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
+import type { Journal } from "../events/journal.ts";
 import type { TaskEngine } from "./engine.ts";
 import { findTask, listTasks } from "./store.ts";
 
@@ -10,9 +11,10 @@ type TaskOperations = "task.list" | "task.get" | "task.cancel";
 
 export function taskHandlers(deps: {
   db: Kysely<Database>;
+  journal: Journal;
   engine: TaskEngine;
 }): Pick<Handlers<"scheduler">, TaskOperations> {
-  const { db, engine } = deps;
+  const { db, journal, engine } = deps;
   const requireTask = async (id: TaskId) => {
     const task = await findTask(db, id);
     if (!task) throw new NanoError("task-not-found", `There is no task ${id}`, { details: { id } });
@@ -29,6 +31,11 @@ export function taskHandlers(deps: {
       await engine.ended(id, waitSeconds * 1_000);
       return requireTask(id);
     },
-    "task.cancel": ({ id }) => engine.cancel(id),
+    "task.cancel": async ({ id }, context) => {
+      const request = { key: context.idempotencyKey, actor: context.actor.id, operation: "task.cancel", input: { id } };
+      const task = await journal.writeOnce(request, async (trx) => engine.view(await engine.markCancelled(trx, id)));
+      engine.interrupt(id);
+      return task;
+    },
   };
 }
