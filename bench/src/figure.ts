@@ -1,6 +1,7 @@
 /** A measured quantity: all its samples, never only their mean. */
 
-export type Unit = "s" | "B" | "B/s" | "/s" | "%";
+/** `""`: a plain count. */
+export type Unit = "s" | "B" | "B/s" | "/s" | "%" | "";
 
 export interface Figure {
   readonly unit: Unit;
@@ -31,6 +32,7 @@ export function ratio(measured: Figure, peer: Figure): number {
 /** `1.23 ms (1.20–1.31)`: the median, and the quartiles where there are samples enough to have some. */
 export function show({ unit, samples }: Figure): string {
   const middle = median(samples);
+  if (unit === "") return String(middle);
   const scale = scaleOf(unit, middle);
   const number = (value: number) => digits(value / scale.size);
   if (samples.length < 3) return `${number(middle)}${scale.name}`;
@@ -74,6 +76,7 @@ const scales: Readonly<Record<Unit, readonly Scale[]>> = {
   ],
   "/s": [{ name: "/s", size: 1 }],
   "%": [{ name: " %", size: 1 }],
+  "": [{ name: "", size: 1 }],
 };
 
 function scaleOf(unit: Unit, value: number): Scale {

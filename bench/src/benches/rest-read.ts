@@ -53,7 +53,7 @@ export const restRead: Bench = {
       const none = (): Samples => ({ p50: [], p99: [], perSecond: [] });
       const samples = { nano: none(), alone: none(), minimal: none() };
       const one = (name: Contestant) => async () => {
-        const result = await load({ port: ports[name], path, headers, clients, duration: quick ? 0.7 : 2 });
+        const result = await load({ port: ports[name], path, headers, clients, duration: quick ? 0.4 : 2 });
         samples[name].p50.push(quantile(result.latencies, 0.5));
         samples[name].p99.push(quantile(result.latencies, 0.99));
         samples[name].perSecond.push(result.perSecond);

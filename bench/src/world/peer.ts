@@ -19,16 +19,25 @@ export const startPart = (name: string, ...args: readonly string[]): Promise<Pee
 /** A nats-server without identities, permissions or a stream. */
 export async function startBareNats(): Promise<Peer & { readonly url: string }> {
   const port = await freePort();
-  const server = Bun.spawn(["nats-server", "-a", "127.0.0.1", "-p", String(port)], {
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: "ignore",
-  });
+  const server = await listening(port, ["nats-server", "-a", "127.0.0.1", "-p", String(port)]);
+  return { ...server, url: `nats://127.0.0.1:${port}` };
+}
+
+/** noVNC's own relay from WebSocket to TCP; what it said is its port. */
+export async function startWebsockify(target: string): Promise<Peer> {
+  const port = await freePort();
+  const relay = await listening(port, ["websockify", `127.0.0.1:${port}`, `127.0.0.1:${target}`]);
+  return { ...relay, said: String(port) };
+}
+
+/** Starts a program and waits until it takes connections. */
+async function listening(port: number, argv: readonly string[]): Promise<Peer> {
+  const server = Bun.spawn([...argv], { stdin: "ignore", stdout: "ignore", stderr: "ignore" });
   while (!(await accepts(port))) {
-    if (server.exitCode !== null) throw new Error(`nats-server exited with ${server.exitCode}`);
+    if (server.exitCode !== null) throw new Error(`${argv[0]} exited with ${server.exitCode}`);
     await Bun.sleep(10);
   }
-  return { pid: server.pid, said: "", url: `nats://127.0.0.1:${port}`, [Symbol.asyncDispose]: () => end(server) };
+  return { pid: server.pid, said: "", [Symbol.asyncDispose]: () => end(server) };
 }
 
 async function begin(argv: readonly string[]): Promise<Peer> {

@@ -7,6 +7,9 @@ export interface Pipe extends AsyncDisposable {
   up(bytes: number): Promise<void>;
 }
 
+/** The other side ended it before all was there. */
+export class PipeEnded extends Error {}
+
 /** What either kind of connection can do. */
 interface Wire {
   send(data: Uint8Array): void;
@@ -39,7 +42,13 @@ function pipeOver(wire: Wire): Pipe {
       work(counted);
       if (counted >= wanted) resolve();
     });
-    return Promise.race([promise, wire.ended]);
+    return Promise.race([
+      promise,
+      wire.ended.catch((cause) => {
+        const why = cause instanceof Error ? cause.message : String(cause);
+        throw new PipeEnded(`${why} after ${Math.floor((counted / wanted) * 100)} % of what was to come`, { cause });
+      }),
+    ]);
   };
   return {
     async down(bytes) {
