@@ -1,6 +1,8 @@
 /** Against a real libvirtd and a real QEMU. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { rename, rm } from "node:fs/promises";
 import type { InstanceId } from "@nano/contract";
+import { connect } from "@nano/libvirt";
 import { isPng } from "../image/png.ts";
 import { type LabHost, oneGiB, specOf, startLabHost, until } from "../testing.ts";
 import type { LibvirtHypervisor } from "./hypervisor.ts";
@@ -31,6 +33,26 @@ describe("the host", () => {
     expect(facts.load.memoryUsedMiB).toBeLessThan(facts.capacity.memoryMiB);
     expect(facts.load.cpuPercent).toBeWithin(0, 100.1);
   });
+});
+
+describe("the storage pool", () => {
+  test("that someone stopped is started again", async () => {
+    await using connection = await connect({ socket: host.lab.socket });
+    const pool = await connection.poolByName("nano");
+    await pool.destroy();
+    await until(() => pool.isActive());
+    await until(() => hypervisor.facts().problems.length === 0);
+  }, 30_000);
+
+  test("whose directory is gone is a problem that is told, until it is back", async () => {
+    const directory = `${host.lab.storage}/pool`;
+    await rename(directory, `${directory}.away`);
+    await Bun.write(directory, "in its place");
+    await until(() => hypervisor.facts().problems.some((problem) => problem.includes("pool")));
+    await rm(directory);
+    await rename(`${directory}.away`, directory);
+    await until(() => hypervisor.facts().problems.length === 0);
+  }, 30_000);
 });
 
 describe("an instance's life", () => {

@@ -42,6 +42,8 @@ export interface LibvirtConfig extends LibvirtTarget {
 
 const sampleIntervalMs = 1_000;
 const openRetryMs = 2_000;
+/** A libvirtd that hangs is given up, and said to be silent, after about 12 s. */
+const keepalive = { interval: 3_000, count: 3 };
 const passwordLetters = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789";
 
 /** 8 characters are all VNC looks at (RFC 6143, 7.2.2). */
@@ -74,7 +76,7 @@ export class LibvirtHypervisor implements Hypervisor {
     const { local, ...options } = connectOptions(config);
     this.#log = log;
     this.#preferences = { virtualization: config.virtualization, network: config.network, local };
-    this.#connection = new Connection({ ...options, background: true });
+    this.#connection = new Connection({ ...options, background: true, keepalive });
     const connection = this.#connection;
     this.#storage = new Storage({ connection, pool: config.pool, path: config.storage, log });
     this.#load = new LoadMeter(connection, this.#storage, clock);
@@ -213,7 +215,11 @@ export class LibvirtHypervisor implements Hypervisor {
       await this.#load.sample();
       await this.#addresses.sample();
     } catch (error) {
-      if (this.#open) this.#log.warn("Could not measure the host", { error });
+      if (!this.#open || this.#connection.state !== "connected") return;
+      this.#log.warn("Could not measure the host; looking at it anew", { error });
+      // The storage pool may have been stopped or its directory have gone: that is put right, or becomes a problem people see.
+      this.#open = false;
+      this.#openHost();
     } finally {
       this.#sampling = false;
     }

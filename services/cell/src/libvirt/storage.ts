@@ -70,12 +70,16 @@ export class Storage {
     return this.#pool;
   }
 
-  /** Has libvirt look at the directory again. Whoever is creating or uploading just now does that at its end anyway, and libvirt refuses meanwhile. */
+  /**
+   * Has libvirt look at the directory again. While something is created or uploaded libvirt refuses, and does it at the end of that anyway.
+   * @throws LibvirtError when the pool has been stopped, or its directory is gone
+   */
   async refresh(): Promise<void> {
     try {
       await this.pool.refresh();
     } catch (error) {
-      if (!LibvirtError.is(error, "OPERATION_INVALID", "INTERNAL_ERROR")) throw error;
+      const busy = LibvirtError.is(error, "OPERATION_INVALID", "INTERNAL_ERROR") && (await this.pool.isActive());
+      if (!busy) throw error;
     }
   }
 

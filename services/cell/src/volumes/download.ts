@@ -35,6 +35,9 @@ const isFinal = (status: number): boolean => status >= 400 && status < 500 && st
  */
 export async function* download(options: DownloadOptions): AsyncGenerator<Uint8Array, void, void> {
   const { bytes, signal, silenceMs = 30_000, attempts = 6, pauseMs = 200 } = options;
+  // The runtime's fetch would read files of this machine, too.
+  if (!/^https?:$/.test(URL.parse(options.source().url)?.protocol ?? ""))
+    throw new NanoError("unavailable", "The file's address is no HTTP URL");
   const hash = new Bun.CryptoHasher("sha256");
   let offset = 0;
   let failures = 0;

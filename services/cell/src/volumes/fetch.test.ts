@@ -207,6 +207,14 @@ describe("a download", () => {
     expect(served.requests.length).toBe(3);
   });
 
+  test("is of HTTP only, never of a file of this machine", async () => {
+    const data = randomBytes(10);
+    for (const url of [`file://${import.meta.path}`, "data:text/plain,0123456789", "nonsense"]) {
+      const served = { requests: [], request: () => serve(data).request({ url }) };
+      await expect(read(served, data)).rejects.toMatchObject({ code: "unavailable" });
+    }
+  });
+
   test("is not led elsewhere by a redirection", async () => {
     const data = randomBytes(1_000);
     const elsewhere = serve(data);
