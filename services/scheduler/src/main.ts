@@ -1,4 +1,5 @@
 /** The scheduler as a process: configuration, database, bus, discovery. */
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Bus, connectBus, createLog } from "@nano/bus";
@@ -53,7 +54,7 @@ export function configFromEnv(env: Environment): SchedulerConfig {
       port,
       interface: env.NANO_DISCOVERY_INTERFACE ?? "127.0.0.1",
       busUrls: url.split(","),
-      ...(env.NANO_JOIN_SECRET ? { joinSecret: env.NANO_JOIN_SECRET } : {}),
+      ...(env.NANO_JOIN_SECRET_FILE ? { joinSecret: readFileSync(env.NANO_JOIN_SECRET_FILE, "utf8").trim() } : {}),
     },
     ...(env.NANO_FAIL ? { fail: env.NANO_FAIL } : {}),
   };
