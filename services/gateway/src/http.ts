@@ -113,6 +113,8 @@ export const openHttp = <Data>(options: HttpOptions<Data>): Server<Data> => {
     maxRequestBodySize: maxRequestBytes,
     idleTimeout: idleSeconds,
     development: false,
+    // Bun would share the port with a second server otherwise, silently.
+    reusePort: false,
     fetch: async (request) => {
       const response = await route(request);
       return response && withHeaders(response);

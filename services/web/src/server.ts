@@ -260,6 +260,8 @@ export const openPortal = (context: PortalContext): PortalServer => {
     idleTimeout: 60,
     maxRequestBodySize: maxBodyBytes,
     development: false,
+    // Bun would share the port with a second server otherwise, silently.
+    reusePort: false,
     fetch: portal.fetch,
     websocket: bridgeSocket,
   });
