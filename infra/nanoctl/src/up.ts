@@ -4,7 +4,7 @@ import { relative } from "node:path";
 import { paths, readSettings, type ServiceName, type Settings } from "./config.ts";
 import { asOperator, findOwnCell, operatorBus, unlessRefused, untilHealthy } from "./health.ts";
 import { lastLines } from "./logs.ts";
-import { Problem } from "./problem.ts";
+import { Problem, words } from "./problem.ts";
 import { addSimulatedCells } from "./simulated-pool.ts";
 import { askStatus, type Status } from "./supervise/control.ts";
 import { endLeftovers, spawnDaemon } from "./supervise/daemon.ts";
@@ -46,9 +46,24 @@ export async function bringUp(
   tell: (line: string) => void,
 ): Promise<{ status: Status; started: boolean }> {
   const began = performance.now();
-  const place = paths(settings);
-  const running = await askStatus(place.control);
+  const running = (await askStatus(paths(settings).control)) !== undefined;
   if (!running) await start(settings, options);
+  const status = await untilUseful(settings, running ? undefined : began, tell);
+  if (running && differs(status, options)) {
+    tell("It was started with other options than these. To change them: ./nanoctl down, then up again.");
+  }
+  return { status, started: !running };
+}
+
+/**
+ * Waits until everything answers, then says where it is.
+ * @param began when its start began, by the monotonic clock; undefined when it ran already
+ */
+async function untilUseful(
+  settings: Settings,
+  began: number | undefined,
+  tell: (line: string) => void,
+): Promise<Status> {
   const status = await untilAnswering(settings);
   // What runs may have been started with other ports than this shell names: its own word counts.
   const zone = status.settings;
@@ -57,22 +72,19 @@ export async function bringUp(
     await untilHealthy(
       zone,
       bus,
-      (name) => running || tell(`  ${name.padEnd(10)} ready after ${seconds(performance.now() - began)}`),
-      giveUpWhenHopeless(zone, began),
+      (name) => began && tell(`  ${name.padEnd(10)} ready after ${seconds(performance.now() - began)}`),
+      giveUpWhenHopeless(zone, performance.now()),
     );
     const note = await addOwnCellOnce(zone, bus);
-    if (status.simulatedCells > 0 && !running) {
+    if (status.simulatedCells > 0 && began) {
       const { pool, cells } = await addSimulatedCells(bus, status.simulatedCells, asOperator);
       tell(`  ${"sim".padEnd(10)} ${cells} simulated cells in the pool ${pool}`);
     }
-    tell(announcement(status, running ? undefined : performance.now() - began, note));
+    tell(announcement(status, began && performance.now() - began, note));
+    return status;
   } finally {
     await bus.close();
   }
-  if (running && differs(status, options)) {
-    tell("It was started with other options than these. To change them: ./nanoctl down, then up again.");
-  }
-  return { status, started: !running };
 }
 
 function differs(status: Status, options: UpOptions): boolean {
@@ -93,6 +105,7 @@ async function start(settings: Settings, options: UpOptions): Promise<void> {
 }
 
 async function runInForeground(settings: Settings, options: UpOptions): Promise<void> {
+  const began = performance.now();
   const place = paths(settings);
   const status = await askStatus(place.control);
   if (status) throw new Problem(`the zone runs already (process ${status.pid})`, "./nanoctl down ends it.");
@@ -106,7 +119,8 @@ async function runInForeground(settings: Settings, options: UpOptions): Promise<
     return supervise(settings, launch, createLog("nanoctl"));
   });
   for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(name, () => void supervisor.stop());
-  void bringUp(settings, options, say).catch((thrown: unknown) => say(String(thrown)));
+  // Whatever is said about the start, the zone runs on until it is told to stop.
+  void untilUseful(settings, began, say).catch((thrown: unknown) => say(words(thrown)));
   await supervisor.stopped;
   process.exit(0);
 }
