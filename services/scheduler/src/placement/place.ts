@@ -21,8 +21,8 @@ const rankedAtMost = 10;
 export function place(cells: Snapshot, pool: PoolName, request: Resources, policy: Policy): PlacementDecision {
   const terms = scorers[policy.name];
   const scan = new Scan(cells, request, policy);
-  const removed = filters.map((rule) => ({ rule, by: scan.sifted(rule) }));
-  scan.scored(terms);
+  const removed = filters.map((rule) => ({ rule, by: scan.sift(rule) }));
+  scan.score(terms);
   const best = bestOf(scan);
 
   const ranked = best.map(({ cell, score }) => ({
@@ -63,9 +63,9 @@ function bestOf(scan: Scan): { cell: number; score: number }[] {
   const best: { cell: number; score: number }[] = [];
   let bar = Number.POSITIVE_INFINITY;
   for (let k = 0; k < scan.count; k++) {
-    const score = scan.score(k);
+    const score = scan.scores[k] ?? 0;
     if (score > bar) continue;
-    const cell = scan.row(k);
+    const cell = scan.rows[k] ?? 0;
     let position = best.length;
     for (; position > 0; position--) {
       const other = best[position - 1];

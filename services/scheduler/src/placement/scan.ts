@@ -1,24 +1,26 @@
 /** One decision under way: the candidates that are left, and their scores so far. */
 import type { Resources } from "@nano/contract";
-import type { Policy } from "./rule.ts";
+import type { Filter, Policy, Scorer } from "./rule.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 export const examplesAtMost = 10;
 
 /** What one filter removed. */
 export interface Removed {
-  count: number;
+  readonly count: number;
   /** Rows of the first ten. */
-  readonly examples: number[];
+  readonly examples: readonly number[];
 }
 
 export class Scan {
-  /** Candidates that are left: positions 0 to `count` - 1. */
+  /** Candidates that are left: positions 0 to `count` - 1 of `rows` and `scores`. */
   count: number;
-  readonly #rows: Int32Array;
-  readonly #scores: Float64Array;
-  #kept = 0;
-  #removed: Removed = { count: 0, examples: [] };
+  /** The candidates' rows in the snapshot. */
+  readonly rows: Int32Array;
+  /** The candidates' scores so far. */
+  readonly scores: Float64Array;
+  /** Where a filter puts the rows that it removes. */
+  readonly removed: Int32Array;
 
   /** Begins with every cell of the snapshot, whose scratch space it uses until the decision is made. */
   constructor(
@@ -27,46 +29,23 @@ export class Scan {
     readonly policy: Policy,
   ) {
     this.count = cells.count;
-    this.#rows = cells.scratchRows;
-    this.#scores = cells.scratchScores;
-    for (let i = 0; i < this.count; i++) this.#rows[i] = i;
+    this.rows = cells.scratchRows;
+    this.scores = cells.scratchScores;
+    this.removed = cells.scratchRemoved;
+    for (let i = 0; i < this.count; i++) this.rows[i] = i;
   }
 
-  /** Has a filter look at all candidates, `begin()` of them; `keep` each or not, in order. @returns what it removed */
-  sifted(filter: { sift(scan: Scan): void }): Removed {
-    this.#removed = { count: 0, examples: [] };
-    filter.sift(this);
-    this.count = this.#kept;
-    return this.#removed;
-  }
-
-  begin(): number {
-    this.#kept = 0;
-    return this.count;
-  }
-
-  /** The snapshot's row of the k-th candidate. */
-  row(k: number): number {
-    return this.#rows[k] ?? 0;
-  }
-
-  keep(k: number, admitted: boolean): void {
-    const row = this.row(k);
-    if (admitted) this.#rows[this.#kept++] = row;
-    else if (this.#removed.count++ < examplesAtMost) this.#removed.examples.push(row);
+  /** Has a filter look at all candidates. @returns what it removed */
+  sift(filter: Pick<Filter, "sift">): Removed {
+    const before = this.count;
+    this.count = filter.sift(this);
+    const count = before - this.count;
+    return { count, examples: [...this.removed.subarray(0, Math.min(count, examplesAtMost))] };
   }
 
   /** Has every scorer add its term to every candidate's score. */
-  scored(scorers: readonly { score(scan: Scan): void }[]): void {
-    this.#scores.fill(0, 0, this.count);
+  score(scorers: readonly Pick<Scorer, "score">[]): void {
+    this.scores.fill(0, 0, this.count);
     for (const scorer of scorers) scorer.score(this);
-  }
-
-  add(k: number, term: number): void {
-    this.#scores[k] = this.score(k) + term;
-  }
-
-  score(k: number): number {
-    return this.#scores[k] ?? 0;
   }
 }

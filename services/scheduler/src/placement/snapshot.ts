@@ -86,6 +86,7 @@ export class Snapshot implements Columns {
   tieBreak!: Float64Array;
   /** For the decision that is being made: candidates and their scores. One at a time, as `place()` awaits nothing. */
   scratchRows = new Int32Array(16);
+  scratchRemoved = new Int32Array(16);
   scratchScores = new Float64Array(16);
   readonly #rows = new Map<CellId, number>();
 
@@ -145,6 +146,7 @@ export class Snapshot implements Columns {
         this[column] = grown[column];
       }
       this.scratchRows = new Int32Array(this.count * 2);
+      this.scratchRemoved = new Int32Array(this.count * 2);
       this.scratchScores = new Float64Array(this.count * 2);
     }
     const row = this.count++;

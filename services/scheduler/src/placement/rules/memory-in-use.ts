@@ -6,9 +6,14 @@ const admits: Admits = (cells, i, request) => request.memoryMiB <= at(cells.memo
 export const memoryInUse: Filter = {
   name: "memory-in-use",
   admits,
-  sift(scan) {
-    for (let k = 0, n = scan.begin(); k < n; k++)
-      scan.keep(k, admits(scan.cells, scan.row(k), scan.request, scan.policy));
+  sift({ cells, request, policy, rows, removed, count }) {
+    let kept = 0;
+    for (let k = 0; k < count; k++) {
+      const i = rows[k] ?? 0;
+      if (admits(cells, i, request, policy)) rows[kept++] = i;
+      else removed[k - kept] = i;
+    }
+    return kept;
   },
   reason: (cells, i, request) =>
     because`needs ${request.memoryMiB} MiB, the host uses ${at(cells.memoryUsedMiB, i)} MiB of its ${at(cells.memoryMiB, i)}`,

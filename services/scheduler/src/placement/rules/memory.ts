@@ -7,9 +7,14 @@ const admits: Admits = (cells, i, request, policy) =>
 export const memory: Filter = {
   name: "memory",
   admits,
-  sift(scan) {
-    for (let k = 0, n = scan.begin(); k < n; k++)
-      scan.keep(k, admits(scan.cells, scan.row(k), scan.request, scan.policy));
+  sift({ cells, request, policy, rows, removed, count }) {
+    let kept = 0;
+    for (let k = 0; k < count; k++) {
+      const i = rows[k] ?? 0;
+      if (admits(cells, i, request, policy)) rows[kept++] = i;
+      else removed[k - kept] = i;
+    }
+    return kept;
   },
   reason: (cells, i, request, policy) => {
     const total = promisableMemoryMiB(cells, i, policy);

@@ -9,8 +9,7 @@ export const reservedStorage: Scorer = {
   name: "reserved-storage",
   weight,
   value,
-  score(scan) {
-    for (let k = 0; k < scan.count; k++)
-      scan.add(k, weight * value(scan.cells, scan.row(k), scan.request, scan.policy));
+  score({ cells, request, policy, rows, scores, count }) {
+    for (let k = 0; k < count; k++) scores[k] = (scores[k] ?? 0) + weight * value(cells, rows[k] ?? 0, request, policy);
   },
 };
