@@ -40,7 +40,13 @@ async function main(words: readonly string[]): Promise<number> {
   const machine = await machineLine();
   const rows: Row[] = [];
   const failed: string[] = [];
+  let interrupted = false;
+  // The bench that runs hears it too, ends what it started, and then it is our turn.
+  process.on("SIGINT", () => {
+    interrupted = true;
+  });
   for (const bench of chosen) {
+    if (interrupted) break;
     const start = performance.now();
     console.error(`${bench.name}: ${bench.about}`);
     const own = await inOwnProcess(bench, quick);

@@ -33,6 +33,8 @@ export interface Zone extends AsyncDisposable {
   status(): Promise<Status>;
 }
 
+const signals = ["SIGINT", "SIGTERM"] as const;
+
 export async function startZone(options: ZoneOptions): Promise<Zone> {
   const lab = options.lab ?? (await startLibvirtd());
   const environment = options.again?.environment ?? (await environmentOf(options.directory, lab));
@@ -44,6 +46,9 @@ export async function startZone(options: ZoneOptions): Promise<Zone> {
       if (!options.lab) await lab.stop();
     }
   };
+  // The zone's processes are nobody's children: an impatient person must not leave them behind.
+  const interrupted = (): void => void down().finally(() => process.exit(130));
+  for (const signal of signals) process.once(signal, interrupted);
   try {
     const began = Bun.nanoseconds();
     const simulated = options.simulatedCells ? ["--sim", String(options.simulatedCells)] : [];
@@ -63,6 +68,7 @@ export async function startZone(options: ZoneOptions): Promise<Zone> {
         return status;
       },
       async [Symbol.asyncDispose]() {
+        for (const signal of signals) process.off(signal, interrupted);
         await bus.close();
         await down();
       },
