@@ -74,13 +74,16 @@ function troubles(output: string): string {
 
 // ---- Static checks ------------------------------------------------------------------------------------------------
 
-const bin = (name: string): string => join(checkout, "node_modules/.bin", name);
+/** The tools ask for Node in their first line; there may be none, or one too old for them. Bun runs them as well. */
+const tool = (name: string, ...args: string[]): string[] => {
+  return [process.execPath, "--bun", join(checkout, "node_modules/.bin", name), ...args];
+};
 
 const staticChecks: readonly Check[] = [
-  { name: "biome", run: () => verdict([bin("biome"), "check", "--max-diagnostics=50", "."]) },
-  { name: "types (tsc)", run: () => verdict([bin("tsc"), "--noEmit"]) },
+  { name: "biome", run: () => verdict(tool("biome", "check", "--diagnostic-level=error", ".")) },
+  { name: "types (tsc)", run: () => verdict(tool("tsc", "--noEmit")) },
   { name: "xss-scan finds", run: xssScanFinds },
-  { name: "xss-scan services/web", run: () => verdict([bin("xss-scan"), "--cwd", join(checkout, "services/web")]) },
+  { name: "xss-scan services/web", run: () => verdict(tool("xss-scan", "--cwd", join(checkout, "services/web"))) },
 ];
 
 async function verdict(argv: readonly string[], cwd = checkout): Promise<Outcome> {
@@ -100,7 +103,7 @@ async function xssScanFinds(): Promise<Outcome> {
     await Bun.write(join(directory, "hole.tsx"), hole);
     const configuration = { extends: join(checkout, "tsconfig.json"), include: ["hole.tsx"], exclude: [] };
     await Bun.write(join(directory, "tsconfig.json"), JSON.stringify(configuration));
-    const { code, output } = await capture([bin("xss-scan"), "--cwd", directory], {}, directory);
+    const { code, output } = await capture(tool("xss-scan", "--cwd", directory), {}, directory);
     const found = code !== 0 && output.includes("hole.tsx");
     const words = found ? output : `xss-scan did not find the hole in a known-bad file (exit code ${code}):\n${output}`;
     return { passed: found ? 1 : 0, failed: found ? 0 : 1, skipped: 0, output: words };
