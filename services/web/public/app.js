@@ -33,6 +33,21 @@ const showTimes = (root) => {
 };
 setInterval(() => document.hidden || showTimes(document), 20_000);
 
+/** A screen's picture is taken again every few seconds while someone looks and live refresh is on; the old one stays until the new one is there. */
+const freshenScreens = () => {
+  if (document.hidden || !document.getElementById("live")) return;
+  for (const image of document.querySelectorAll("img[data-screen]")) {
+    const address = new URL(image.src);
+    address.searchParams.set("v", String(Date.now()));
+    const next = new Image();
+    next.addEventListener("load", () => {
+      if (image.isConnected) image.src = next.src;
+    });
+    next.src = address.href;
+  }
+};
+setInterval(freshenScreens, 5_000);
+
 // --- what a fresh part of a page needs --------------------------------------------------------------------------------
 const mounted = new WeakSet();
 const prepare = (root) => {

@@ -92,6 +92,9 @@ describe("people", () => {
       const answer = await person.post("/pools/new", { name: "stolen" }, headers);
       expect(answer.status).toBe(403);
     }
+    // A name that someone made to point here: its pages have our address, but not our name.
+    const rebound = { Origin: "http://rebound.test", Host: "rebound.test" };
+    expect((await person.post("/pools/new", { name: "stolen" }, rebound)).status).toBe(403);
     expect(world.cloud.pools.has("stolen")).toBeFalse();
     expect(
       (await world.stranger().post("/login", { name: "eve", password: "x" }, { Origin: "https://evil.test" })).status,

@@ -6,11 +6,14 @@ import { join } from "node:path";
 const root = join(import.meta.dir, "../../..");
 /** @param files those to check; all of the checkout's unless told */
 const scan = async (...files: string[]): Promise<{ code: number; output: string }> => {
-  const process = Bun.spawn([join(root, "node_modules/.bin/xss-scan"), ...files], {
-    cwd: root,
-    stdout: "pipe",
-    stderr: "pipe",
-  });
+  const process = Bun.spawn(
+    [globalThis.process.execPath, "--bun", join(root, "node_modules/.bin/xss-scan"), ...files],
+    {
+      cwd: root,
+      stdout: "pipe",
+      stderr: "pipe",
+    },
+  );
   const [output, errors, code] = await Promise.all([process.stdout.text(), process.stderr.text(), process.exited]);
   return { code, output: output + errors };
 };

@@ -261,7 +261,8 @@ const FirstSteps = ({ visit, facts }: { visit: Visit; facts: Facts }) => {
       action: "Create an instance",
     },
   ];
-  if (steps.every(({ done }) => done) || !images.ok) return null;
+  // Who has an instance has started, by whichever way.
+  if (instances > 0 || !images.ok) return null;
   const next = steps.findIndex(({ done }) => !done);
   return (
     <Panel class="first-steps" title={visit.t("Getting started")}>

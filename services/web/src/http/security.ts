@@ -33,12 +33,20 @@ export const securityHeaders = (csp: string, secure: boolean): Record<string, st
   ...(secure ? { "Strict-Transport-Security": "max-age=31536000" } : {}),
 });
 
-/** Whether the request's `Origin` is ours: the configured public URL, or the host it was sent to. */
+/** Addresses that no name server can point elsewhere. */
+const isLiteral = (hostname: string): boolean => hostname === "localhost" || /^[\d.]+$|^\[/.test(hostname);
+
+/**
+ * Whether the request's `Origin` is ours: the configured public URL, or, when the portal is used by a plain address, that address. A
+ * name is believed only if it is configured: any other may have been made to point here by its owner (DNS rebinding).
+ */
 export const isOwnOrigin = (origin: string, request: Request, publicUrl: string): boolean => {
   if (!URL.canParse(origin)) return false;
   const url = new URL(origin);
   if (url.origin !== origin.toLowerCase()) return false;
-  return url.origin === new URL(publicUrl).origin || url.host === request.headers.get("host");
+  return (
+    url.origin === new URL(publicUrl).origin || (isLiteral(url.hostname) && url.host === request.headers.get("host"))
+  );
 };
 
 /**

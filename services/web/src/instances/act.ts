@@ -77,6 +77,7 @@ const ask = async (visit: Visit): Promise<Response> => {
         : t("Its disk {disk} ({size}) with everything on it.", { disk: disk.name, size: formatGiB(disk.sizeGiB) }),
     ),
   ];
+  const back = visit.query("back") === "" ? to.instance(instance.id) : safeNext(visit.query("back"));
   const title = question ? t(question.title, { name }) : `${t(label)}: ${name}`;
   return confirmPage(
     visit,
@@ -94,7 +95,8 @@ const ask = async (visit: Visit): Promise<Response> => {
       title,
       losses: verb === "delete" ? deleted : (question?.losses ?? []).map((loss) => t(loss)),
       action: to.instanceAction(instance.id, verb),
-      back: to.instance(instance.id),
+      back,
+      ...(visit.query("back") === "" ? {} : { fields: [["back", back] as const] }),
       button: t(question?.button ?? label),
       commands: [verbCommand(verb, instance.id)],
     },

@@ -1,7 +1,7 @@
 import type { Instance } from "@nano/contract";
 import { assetPath, novncModule } from "../http/assets.ts";
 import type { Visit } from "../http/visit.ts";
-import { to } from "../paths.ts";
+import { to, withQuery } from "../paths.ts";
 import { InstanceBadge } from "../view/badges.tsx";
 import { Icon, type IconName } from "../view/icons.tsx";
 import { page } from "../view/layout.tsx";
@@ -81,7 +81,7 @@ export const consolePage = (visit: Visit, instance: Instance): Promise<Response>
             fields={{ back: to.console(instance.id) }}
           />
           <ConfirmLink
-            href={to.instanceAction(instance.id, "force-reboot")}
+            href={withQuery(to.instanceAction(instance.id, "force-reboot"), { back: to.console(instance.id) })}
             look={{ label: t("Force reboot"), icon: "plug", kind: "danger", small: true }}
           />
         </div>

@@ -64,7 +64,7 @@ const PlanView = ({ visit, plan }: { visit: Visit; plan: Plan }) => {
       <p class="quiet" safe>
         {plan.copyBytes > 0
           ? t("{size} at most are copied to the cell.", { size: formatBytes(plan.copyBytes) })
-          : t("Nothing needs to be copied: the cell has the image.")}
+          : t("Nothing needs to be copied.")}
       </p>
       <ol class="plan-steps">
         {plan.steps.map(({ title }) => (

@@ -8,6 +8,19 @@ import { FactRow, Facts, Notice, Time } from "../view/parts.tsx";
 
 type Ranked = Decision["ranked"][number];
 
+/** Colours of the design system's charts. */
+const termColours = 8;
+
+/** Terms that add nothing to anyone's score explain nothing. */
+const telling = (decision: Decision): Decision["ranked"] => {
+  const rules = new Set(
+    decision.ranked
+      .flatMap(({ terms }) => terms.filter(({ value, weight }) => value * weight >= 0.0005))
+      .map(({ rule }) => rule),
+  );
+  return decision.ranked.map((ranked) => ({ ...ranked, terms: ranked.terms.filter(({ rule }) => rules.has(rule)) }));
+};
+
 const weighted = (terms: Ranked["terms"]): number =>
   terms.reduce((sum, { value, weight }) => sum + Math.max(0, value * weight), 0);
 
@@ -28,7 +41,7 @@ const ScoreBar = ({ ranked, top }: { ranked: Ranked; top: number }) => {
         const x = offset;
         offset += part;
         return (
-          <rect class={`term-${i % 6}`} x={`${x.toFixed(2)}%`} width={`${part.toFixed(2)}%`} height="10">
+          <rect class={`term-${i % termColours}`} x={`${x.toFixed(2)}%`} width={`${part.toFixed(2)}%`} height="10">
             <title safe>{`${rule}: ${value.toFixed(3)} × ${weight}`}</title>
           </rect>
         );
@@ -39,14 +52,15 @@ const ScoreBar = ({ ranked, top }: { ranked: Ranked; top: number }) => {
 
 const RankedTable = ({ visit, decision }: { visit: Visit; decision: Decision }) => {
   const { t } = visit;
-  const top = Math.max(...decision.ranked.map(({ terms }) => weighted(terms)), 1e-9);
-  const rules = decision.ranked[0]?.terms ?? [];
+  const ranking = telling(decision);
+  const top = Math.max(...ranking.map(({ terms }) => weighted(terms)), 1e-9);
+  const rules = ranking[0]?.terms ?? [];
   return (
     <>
       <ul class="legend">
         {rules.map(({ rule, weight }, i) => (
           <li>
-            <span class={`legend-mark term-${i % 6}`} />
+            <span class={`legend-mark term-${i % termColours}`} />
             <span safe>{visit.word(rule)}</span>{" "}
             {weight === 1 ? null : (
               <span class="quiet" safe>
@@ -71,7 +85,7 @@ const RankedTable = ({ visit, decision }: { visit: Visit; decision: Decision }) 
             </tr>
           </thead>
           <tbody>
-            {decision.ranked.map((ranked, i) => (
+            {ranking.map((ranked, i) => (
               <tr>
                 <td class="num">{i + 1}</td>
                 <td data-label={t("Cell")}>

@@ -38,7 +38,7 @@ export const TaskRows = ({ visit, tasks }: { visit: Visit; tasks: readonly Task[
         </div>
         {hasEnded(task.state) ? (
           <p class="quiet">
-            <span>{task.error ? task.error.message : ""}</span> <Time at={task.endedAt ?? task.createdAt} relative />
+            <span safe>{task.error?.message ?? ""}</span> <Time at={task.endedAt ?? task.createdAt} relative />
           </p>
         ) : (
           <>

@@ -1,4 +1,5 @@
 /** A portal of one's own: real nats-server, the in-memory cloud, the portal on a free port, and a browser without JavaScript (`fetch` with a cookie jar). */
+import type { Bus } from "@nano/bus";
 import { startTestBus, type TestBus } from "@nano/bus/testing";
 import { silentLog, systemClock } from "@nano/contract";
 import { type RunningPortal, start } from "../main.ts";
@@ -60,6 +61,19 @@ export interface World extends AsyncDisposable {
   stranger(): Person;
 }
 
+/** The stream is made in the background; a test that emits wants it there. */
+const streamReady = async (scheduler: Bus): Promise<void> => {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const there = await scheduler.pastEvents({ limit: 1 }).then(
+      () => true,
+      () => false,
+    );
+    if (there) return;
+    await Bun.sleep(25);
+  }
+  throw new Error("The event stream was not made");
+};
+
 export const startWorld = async (options: { gatewayUrl?: string; imagesUrl?: string } = {}): Promise<World> => {
   const bus = await startTestBus();
   const scheduler = bus.bus("scheduler");
@@ -73,6 +87,7 @@ export const startWorld = async (options: { gatewayUrl?: string; imagesUrl?: str
   gateway.serve("gateway", cloud.gateway());
   const web = bus.bus("web");
   await Promise.all([scheduler.ready(), images.ready(), gateway.ready(), web.ready()]);
+  await streamReady(scheduler);
   const portal = await start(
     {
       host: "127.0.0.1",

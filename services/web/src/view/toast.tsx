@@ -61,7 +61,7 @@ export const TaskLine = ({ visit, task }: { visit: Visit; task: Task }) => {
       <a href={to.task(task.id)} safe>
         {ended ? visit.word(task.state) : `${Math.round(task.progress)} %`}
       </a>{" "}
-      <span>{step ? visit.say(step.title) : ""}</span>
+      <span safe>{visit.say(step?.title ?? "")}</span>
     </p>
   );
 };

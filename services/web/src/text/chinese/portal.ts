@@ -211,7 +211,7 @@ export const portalTexts = {
   "Nothing fits": "没有结果",
   "Nothing has happened yet.": "还没有事件。",
   "Nothing is being worked on.": "没有正在执行的任务。",
-  "Nothing needs to be copied: the cell has the image.": "无需复制：节点已有该镜像。",
+  "Nothing needs to be copied.": "无需复制。",
   "Nothing yet": "暂无内容",
   Now: "当前",
   Off: "关",
