@@ -5,7 +5,7 @@
  * power button the instance is `stopping` until the guest follows, however often the cell says that it still runs. When the guest has not followed in
  * time, it is shown as running again, with the reason, so that a person may force it.
  */
-import { type Observed, timestamp } from "@nano/contract";
+import { fits, type Observed, TimestampSchema, timestamp } from "@nano/contract";
 import type { Changes } from "./change.ts";
 import type { StoredInstance } from "./store.ts";
 
@@ -19,7 +19,8 @@ export function observe(instance: StoredInstance, observed: Observed, now: numbe
   const seen = {
     addresses: observed.addresses,
     media: observed.media ?? null,
-    startedAt: observed.startedAt ?? null,
+    // For display: a cell's word that is no time is none.
+    startedAt: fits(TimestampSchema, observed.startedAt) ? observed.startedAt : null,
   };
   if (instance.state === "creating" || instance.state === "deleting") return seen;
   const reason = observed.stateReason ?? null;

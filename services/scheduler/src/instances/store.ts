@@ -45,7 +45,7 @@ export interface InstanceTable {
   epoch: number;
   created_at: Timestamp;
   modified_at: Timestamp;
-  started_at: string | null;
+  started_at: Timestamp | null;
   /** When its power button was pressed, while the guest has not followed. */
   stop_asked_at: Timestamp | null;
   revision: number;
@@ -131,7 +131,7 @@ export interface StoredInstance {
   readonly epoch: number;
   readonly createdAt: Timestamp;
   readonly modifiedAt: Timestamp;
-  readonly startedAt: string | null;
+  readonly startedAt: Timestamp | null;
   readonly stopAskedAt: Timestamp | null;
   readonly revision: number;
 }

@@ -24,7 +24,7 @@ export const toInstance = (stored: StoredInstance, cellName: string): Instance =
   epoch: stored.epoch,
   createdAt: stored.createdAt,
   modifiedAt: stored.modifiedAt,
-  ...(stored.startedAt === null ? {} : { startedAt: stored.startedAt as Instance["createdAt"] }),
+  ...(stored.startedAt === null ? {} : { startedAt: stored.startedAt }),
   revision: stored.revision,
 });
 

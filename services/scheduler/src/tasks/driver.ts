@@ -18,6 +18,7 @@ import { type Bytes, type Clock, type Log, NanoError, type Task, type TaskId, ti
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
 import type { Journal, Write } from "../events/journal.ts";
+import { bytes } from "../units.ts";
 import { type Backoff, delayAfter } from "./backoff.ts";
 import type { Failpoint, Saga, StepDefinition, StepRun } from "./saga.ts";
 import type { Slots } from "./slots.ts";
@@ -270,8 +271,8 @@ export class Driver {
       },
       progress: (bytesDone, bytesTotal) => {
         this.live = {
-          bytesDone: bytesDone as Bytes,
-          ...(bytesTotal === undefined ? {} : { bytesTotal: bytesTotal as Bytes }),
+          bytesDone: bytes(bytesDone),
+          ...(bytesTotal === undefined ? {} : { bytesTotal: bytes(bytesTotal) }),
         };
         const now = clock.monotonic();
         if (now - toldAt < progressEveryMs) return;

@@ -11,6 +11,7 @@ import {
   decode,
   type Input,
   type Instance,
+  InstanceIdSchema,
   type Log,
   NanoError,
   type Output,
@@ -231,10 +232,7 @@ export const smallInstance = (): Input<"instance.create"> => ({
   systemDisk: { sizeGiB: gib(2) },
 });
 
-export const idOf = (task: Task): Instance["id"] => {
-  if (task.resource.type !== "instance") throw new Error("Not an instance's task");
-  return task.resource.id as Instance["id"];
-};
+export const idOf = (task: Task): Instance["id"] => decode(InstanceIdSchema, task.resource.id, "Reading a task");
 
 /** Waits for what is bound to become true, 10 s at most; an error counts as "not yet". */
 export async function until(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
