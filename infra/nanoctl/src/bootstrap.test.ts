@@ -3,7 +3,7 @@
  * with /dev/null mounted over it is not there for anybody inside, and everybody else keeps it.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { checkout } from "./config.ts";
@@ -40,8 +40,12 @@ test("an unknown command and an unknown purpose are refused", async () => {
 });
 
 test("without root it says what is missing, what installs it, and does nothing", async () => {
+  // Of the checkout that script alone, where everybody can read it: this one may lie in root's home.
+  await chmod(directory, 0o755);
+  const readable = join(directory, "nanoctl-copy");
+  await copyFile(script, readable);
   const asNobody = `setpriv --reuid 65534 --regid 65534 --clear-groups`;
-  const { code, err } = await inside(without("nats-server"), `${asNobody} ${script} up`);
+  const { code, err } = await inside(without("nats-server"), `${asNobody} ${readable} up`);
   expect(code).toBe(1);
   expect(err).toContain("nats-server");
   expect(err).toContain("apt-get install --no-install-recommends nats-server");
