@@ -246,7 +246,7 @@ describe("the exchange", () => {
     const { joined, stop } = startJoin({ ...at, interface: "203.0.113.7" }, { log: log.log });
     await log.until("Cannot announce");
     stop();
-    expect(joined).rejects.toThrow("stopped");
+    await expect(joined).rejects.toThrow("stopped");
   });
 });
 
@@ -432,7 +432,7 @@ describe("what is kept and sent", () => {
     expect(await pinFile(path).read()).toBe(account);
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     await Bun.write(path, "something else");
-    expect(pinFile(path).read()).rejects.toThrow("holds no account key");
+    await expect(pinFile(path).read()).rejects.toThrow("holds no account key");
     expect(await readFile(path, "utf8")).toBe("something else");
   });
 

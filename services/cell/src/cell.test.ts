@@ -1,6 +1,6 @@
 /** Cells in a zone: a real nats-server, a real discovery on loopback; hosts are simulated here, and real in cell.libvirt.test.ts. */
 import { afterEach, describe, expect, test } from "bun:test";
-import { chmod, stat } from "node:fs/promises";
+import { chmod, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Bytes, type InstanceId, type Sha256, silentLog } from "@nano/contract";
 import { type Cell, startCell } from "./cell.ts";
@@ -97,12 +97,28 @@ describe("joining", () => {
     expect(listener.counters.forged).toBe(0);
   }, 30_000);
 
+  test("a damaged pin keeps it out of every zone, until somebody removes it", async () => {
+    const zone = await zoneOf();
+    const directory = await zone.directory();
+    await Bun.write(join(directory, "account.pub"), "not a key");
+    const refused = Promise.withResolvers<void>();
+    const log = { ...silentLog, error: () => refused.resolve() };
+    const hypervisor = new SimulatedHypervisor({ capacity });
+    const cell = await startCell({ directory, name: "one", rendezvous: zone.rendezvous, hypervisor, log });
+    cleanups.push(() => cell.stop());
+    await zone.answer();
+    await refused.promise;
+    expect(zone.announcements).toEqual([]);
+    await rm(join(directory, "account.pub"));
+    await until(() => reportsOf(zone, cell.cell, "heartbeat").length > 0);
+  }, 30_000);
+
   test("a seed others may read is refused", async () => {
     const zone = await zoneOf();
     const directory = await zone.directory();
     await Bun.write(join(directory, "cell.nk"), "SUAOTHERSMAYREADTHIS");
     await chmod(join(directory, "cell.nk"), 0o644);
-    expect(startIn(zone, directory)).rejects.toThrow("may be read by others");
+    await expect(startIn(zone, directory)).rejects.toThrow("may be read by others");
   });
 
   test("a bus that was away is joined again, and everything is told anew", async () => {
@@ -162,15 +178,15 @@ describe("obeying", () => {
     const { id } = spec;
     await bus.callCell(cell, "cell.instance.define", spec);
     const old = { id, epoch: 4 };
-    expect(bus.callCell(cell, "cell.instance.start", old)).rejects.toMatchObject({ code: "stale-epoch" });
-    expect(bus.callCell(cell, "cell.instance.undefine", old)).rejects.toMatchObject({ code: "stale-epoch" });
-    expect(bus.callCell(cell, "cell.instance.define", { ...spec, epoch: 4 })).rejects.toMatchObject({
+    await expect(bus.callCell(cell, "cell.instance.start", old)).rejects.toMatchObject({ code: "stale-epoch" });
+    await expect(bus.callCell(cell, "cell.instance.undefine", old)).rejects.toMatchObject({ code: "stale-epoch" });
+    await expect(bus.callCell(cell, "cell.instance.define", { ...spec, epoch: 4 })).rejects.toMatchObject({
       code: "stale-epoch",
     });
     const { items } = await bus.callCell(cell, "cell.instance.list", {});
     expect(items).toMatchObject([{ id, epoch: 5, state: "stopped" }]);
     await bus.callCell(cell, "cell.instance.undefine", { id, epoch: 6 });
-    expect(bus.callCell(cell, "cell.instance.define", spec)).rejects.toMatchObject({ code: "stale-epoch" });
+    await expect(bus.callCell(cell, "cell.instance.define", spec)).rejects.toMatchObject({ code: "stale-epoch" });
   });
 
   test("what is not there, or cannot be, is said with a code", async () => {

@@ -18,6 +18,9 @@ const Grant = Type.Object({
 });
 type Grant = Static<typeof Grant>;
 
+/** How long the bus may be away, and what lies between two attempts that failed. */
+const patienceMs = 5_000;
+
 export interface MembershipOptions {
   readonly identity: CellIdentity;
   readonly directory: string;
@@ -56,9 +59,7 @@ export class Membership {
   async start(): Promise<void> {
     const saved = await this.#readGrant();
     if (saved) this.#use(saved);
-    this.#running = this.#keep().catch((error) => {
-      if (!this.#stop.signal.aborted) this.#options.log.error("The cell cannot join any more", { error });
-    });
+    this.#running = this.#keep();
   }
 
   async stop(): Promise<void> {
@@ -83,11 +84,29 @@ export class Membership {
     while (!this.#stop.signal.aborted) {
       await this.#untilAway();
       if (this.#stop.signal.aborted) return;
-      const grant = await this.#announce();
-      if (!grant) continue;
-      await writeSecret(this.#grantFile, JSON.stringify(grant));
-      this.#use(grant);
+      try {
+        const grant = await this.#announce();
+        if (!grant) continue;
+        await writeSecret(this.#grantFile, JSON.stringify(grant));
+        this.#use(grant);
+      } catch (error) {
+        // A damaged pin, a full disk: somebody has to help, and may do so while we keep trying.
+        this.#options.log.error("The cell cannot join; trying again", { error });
+        await this.#pause();
+      }
     }
+  }
+
+  #pause(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, this.#options.patienceMs ?? patienceMs);
+    const { signal } = this.#stop;
+    const stop = (): void => resolve();
+    signal.addEventListener("abort", stop, { once: true });
+    return promise.finally(() => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", stop);
+    });
   }
 
   /** Resolves when there is no bus, or none for longer than patience lasts, or when stopping. */
@@ -98,7 +117,7 @@ export class Membership {
     let timer: Timer | undefined;
     const watch = (connected: boolean): void => {
       clearTimeout(timer);
-      if (!connected) timer = setTimeout(resolve, this.#options.patienceMs ?? 5_000);
+      if (!connected) timer = setTimeout(resolve, this.#options.patienceMs ?? patienceMs);
     };
     const forget = bus.onConnection(watch);
     watch(bus.connected);

@@ -1,10 +1,11 @@
 /** Against a real libvirtd and a real QEMU. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { rename, rm } from "node:fs/promises";
-import type { InstanceId } from "@nano/contract";
+import type { InstanceId, MediaId, Sha256 } from "@nano/contract";
 import { connect } from "@nano/libvirt";
 import { isPng } from "../image/png.ts";
 import { type LabHost, oneGiB, specOf, startLabHost, until } from "../testing.ts";
+import { domainXml } from "./domain-xml.ts";
 import type { LibvirtHypervisor } from "./hypervisor.ts";
 
 let host: LabHost;
@@ -81,22 +82,22 @@ describe("an instance's life", () => {
     expect(await hypervisor.display(spec.id)).toMatchObject({ host: "127.0.0.1", port: expect.any(Number) });
     await hypervisor.reboot(spec.id, true);
     expect(await stateOf(spec.id)).toBe("running");
-    expect(hypervisor.deleteDisk(spec.id, "system")).rejects.toMatchObject({ code: "hypervisor-failed" });
+    await expect(hypervisor.deleteDisk(spec.id, "system")).rejects.toMatchObject({ code: "hypervisor-failed" });
     // A system that does not listen to its power button keeps stopping until it is forced.
     await hypervisor.shutdown(spec.id, false);
     expect(await stateOf(spec.id)).toBe("stopping");
     await hypervisor.shutdown(spec.id, true);
     await hypervisor.shutdown(spec.id, true);
     expect(await hypervisor.find(spec.id)).toMatchObject({ state: "stopped", addresses: [] });
-    expect(hypervisor.screen(spec.id)).rejects.toMatchObject({ code: "no-screen" });
-    expect(hypervisor.displayPassword(spec.id)).rejects.toMatchObject({ code: "no-screen" });
-    expect(hypervisor.reboot(spec.id, false)).rejects.toMatchObject({ code: "wrong-state" });
+    await expect(hypervisor.screen(spec.id)).rejects.toMatchObject({ code: "no-screen" });
+    await expect(hypervisor.displayPassword(spec.id)).rejects.toMatchObject({ code: "no-screen" });
+    await expect(hypervisor.reboot(spec.id, false)).rejects.toMatchObject({ code: "wrong-state" });
     await hypervisor.undefine(spec.id);
     await hypervisor.undefine(spec.id);
     await hypervisor.deleteDisk(spec.id, "system");
     await hypervisor.deleteDisk(spec.id, "system");
     expect(await hypervisor.find(spec.id)).toBeUndefined();
-    expect(hypervisor.boot(spec.id, undefined)).rejects.toMatchObject({ code: "instance-not-found" });
+    await expect(hypervisor.boot(spec.id, undefined)).rejects.toMatchObject({ code: "instance-not-found" });
   }, 60_000);
 
   test("undefine ends a running one, and takes its serial log along", async () => {
@@ -107,6 +108,37 @@ describe("an instance's life", () => {
     await hypervisor.undefine(spec.id);
     expect(await hypervisor.find(spec.id)).toBeUndefined();
     expect((await Array.fromAsync(new Bun.Glob(`${spec.id}*`).scan(`${host.lab.storage}/pool`))).length).toBe(0);
+  }, 60_000);
+
+  test("a start that was cut off by a crash does not start from its media for ever", async () => {
+    const spec = specOf();
+    const media = { id: crypto.randomUUID() as MediaId, name: "Installer", sha256: "a".repeat(64) as Sha256 };
+    await hypervisor.define(spec);
+    // As a cell leaves it that is killed between defining and starting.
+    await using connection = await connect({ socket: host.lab.socket });
+    const poolPath = `${host.lab.storage}/pool`;
+    const where = { virtualization: "emulated", poolPath } as const;
+    await connection.defineDomain(domainXml({ spec, host: where, password: "x", run: { media, startedAt: "x" } }));
+    expect(await hypervisor.find(spec.id)).toMatchObject({ state: "stopped" });
+    expect((await hypervisor.find(spec.id))?.media).toBeUndefined();
+    await host.open();
+    const domain = await connection.domainByUuid(spec.id);
+    expect(await domain.getDefinition()).not.toContain(media.sha256);
+    await hypervisor.undefine(spec.id);
+  }, 60_000);
+
+  test("strangers' domains are left alone", async () => {
+    await using connection = await connect({ socket: host.lab.socket });
+    for (const name of ["somebody-elses", `nano-${crypto.randomUUID()}`]) {
+      const domain = await connection.defineDomain(
+        `<domain type="qemu"><name>${name}</name><memory unit="MiB">16</memory><os><type>hvm</type></os></domain>`,
+      );
+      expect((await hypervisor.list()).map(({ id }) => id as string)).not.toContain(domain.uuid);
+      await expect(hypervisor.shutdown(domain.uuid as InstanceId, true)).rejects.toMatchObject({
+        code: "instance-not-found",
+      });
+      await domain.undefine();
+    }
   }, 60_000);
 
   test("changes are told as they happen, whoever made them", async () => {

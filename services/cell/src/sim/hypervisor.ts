@@ -56,7 +56,7 @@ export class SimulatedHypervisor implements Hypervisor {
   readonly #host: Required<SimulatedHost>;
   readonly #instances = new Map<InstanceId, Simulated>();
   readonly #disks = new Map<string, DiskRequest>();
-  readonly #fetches = new Map<string, { readonly startedAt: number }>();
+  readonly #fetches = new Map<string, { readonly startedAt: number; readonly total: number }>();
   readonly #listeners = new Set<(id: InstanceId | undefined) => void>();
 
   constructor(host: SimulatedHost) {
@@ -162,7 +162,8 @@ export class SimulatedHypervisor implements Hypervisor {
 
   async createDisk(request: DiskRequest): Promise<void> {
     const key = `${request.id} ${request.disk}`;
-    if (request.base !== undefined && !this.#fetches.has(request.base))
+    const base = request.base === undefined ? undefined : this.#fetches.get(request.base);
+    if (request.base !== undefined && (!base || this.#arrived(base) < base.total))
       throw new NanoError("image-not-found", `This cell has not fetched the image ${request.base}`);
     const existing = this.#disks.get(key);
     if (existing && (existing.sizeGiB !== request.sizeGiB || existing.base !== request.base))
@@ -175,10 +176,9 @@ export class SimulatedHypervisor implements Hypervisor {
   }
 
   async fetchVolume({ sha256, bytes: total }: FetchRequest): Promise<FetchProgress> {
-    const now = this.#host.timeline.now();
-    const fetch = this.#fetches.get(sha256) ?? { startedAt: now };
+    const fetch = this.#fetches.get(sha256) ?? { startedAt: this.#host.timeline.now(), total };
     this.#fetches.set(sha256, fetch);
-    const done = Math.min(total, Math.floor(((now - fetch.startedAt) / 1_000) * this.#host.fetchBytesPerSecond));
+    const done = this.#arrived(fetch);
     return { ready: done >= total, bytesDone: bytes(done), bytesTotal: total };
   }
 
@@ -209,6 +209,11 @@ export class SimulatedHypervisor implements Hypervisor {
   async displayPassword(id: InstanceId): Promise<string> {
     this.#known(id);
     throw noScreen(id);
+  }
+
+  #arrived({ startedAt, total }: { startedAt: number; total: number }): number {
+    const { timeline, fetchBytesPerSecond } = this.#host;
+    return Math.min(total, Math.floor(((timeline.now() - startedAt) / 1_000) * fetchBytesPerSecond));
   }
 
   #known(id: InstanceId): Simulated {

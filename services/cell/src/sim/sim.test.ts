@@ -1,0 +1,70 @@
+import { describe, expect, test } from "bun:test";
+import type { Bytes, Sha256 } from "@nano/contract";
+import { isPng } from "../image/png.ts";
+import { oneGiB, specOf } from "../testing.ts";
+import { gib, mib } from "../units.ts";
+import { SimulatedHypervisor } from "./hypervisor.ts";
+import { ManualTimeline } from "./timeline.ts";
+
+const capacity = { cores: 8, memoryMiB: mib(16_384), storageGiB: gib(500) };
+const simulate = () => {
+  const timeline = new ManualTimeline(Date.UTC(2026, 10, 23));
+  const options = { capacity, timeline, rng: () => 0.5, shutdownMs: 1_000, fetchBytesPerSecond: 100 };
+  return { timeline, hypervisor: new SimulatedHypervisor(options) };
+};
+
+describe("a simulated host, in its own time", () => {
+  test("an instance follows its power button after a while, and not into its next run", async () => {
+    const { timeline, hypervisor } = simulate();
+    const spec = specOf();
+    const state = async () => (await hypervisor.find(spec.id))?.state;
+    await hypervisor.define(spec);
+    await hypervisor.boot(spec.id, undefined);
+    await hypervisor.shutdown(spec.id, false);
+    timeline.advance(999);
+    expect(await state()).toBe("stopping");
+    timeline.advance(1);
+    expect(await state()).toBe("stopped");
+    await hypervisor.boot(spec.id, undefined);
+    await hypervisor.shutdown(spec.id, false);
+    await hypervisor.shutdown(spec.id, true);
+    await hypervisor.boot(spec.id, undefined);
+    timeline.advance(5_000);
+    expect(await state()).toBe("running");
+    expect(isPng(await hypervisor.screen(spec.id))).toBe(true);
+    await expect(hypervisor.display(spec.id)).rejects.toMatchObject({ code: "no-screen" });
+  });
+
+  test("a file takes its time, once", async () => {
+    const { timeline, hypervisor } = simulate();
+    const request = {
+      sha256: "a".repeat(64) as Sha256,
+      bytes: 200 as Bytes,
+      format: "qcow2",
+      url: "http://127.0.0.1/",
+      ticket: "ticket",
+    } as const;
+    expect((await hypervisor.fetchVolume(request)).ready).toBe(false);
+    timeline.advance(1_000);
+    expect(await hypervisor.fetchVolume(request)).toMatchObject({ ready: false, bytesDone: 100 });
+    const disk = { id: specOf().id, disk: "system", sizeGiB: oneGiB, base: request.sha256 };
+    await expect(hypervisor.createDisk(disk)).rejects.toMatchObject({ code: "image-not-found" });
+    timeline.advance(1_000);
+    expect((await hypervisor.fetchVolume(request)).ready).toBe(true);
+    await hypervisor.createDisk(disk);
+  });
+
+  test("what runs there shows in its load", async () => {
+    const { hypervisor } = simulate();
+    const before = hypervisor.facts().load;
+    const spec = specOf({ cores: 8, memoryMiB: mib(4_096), disks: [{ name: "system", sizeGiB: oneGiB }] });
+    await hypervisor.define(spec);
+    await expect(hypervisor.boot(spec.id, undefined)).rejects.toMatchObject({ code: "hypervisor-failed" });
+    await hypervisor.createDisk({ id: spec.id, disk: "system", sizeGiB: oneGiB });
+    await hypervisor.boot(spec.id, undefined);
+    const after = hypervisor.facts().load;
+    expect(after.cpuPercent).toBeGreaterThan(before.cpuPercent);
+    expect(after.memoryUsedMiB - before.memoryUsedMiB).toBe(4_096);
+    expect(after.storageUsedGiB - before.storageUsedGiB).toBe(1);
+  });
+});
