@@ -65,7 +65,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
   await ensureDefaultPool({ journal, clock });
   await loadRegistry({ db, registry, clock, usage: await usageByCell(db) });
 
-  const ask = cellAsker({ bus, nameOf: (cell) => registry.nameOf(cell) });
+  const ask = cellAsker({ bus, registry });
   const instances: InstanceDeps = { db, journal, registry, bus, ask, clock, log, newId, policy };
   const engine = new TaskEngine({
     db,
