@@ -212,6 +212,16 @@ describe("instances", () => {
     expect((await person.get(first.location ?? "")).text).not.toContain("one is being created");
   });
 
+  test("where no cell has room, the page says what each lacked", async () => {
+    const answer = await world
+      .person()
+      .post("/instances/new", { ...createFields, name: "big", memoryMiB: "4000000", key: "big" });
+    expect(answer.status).toBe(507);
+    expect(answer.text).toContain("Why nowhere?");
+    expect(answer.text).toContain("needs 2048 MiB, 1120 MiB free of 16384");
+    expect(answer.text).toContain("It would fit with this change: Ask for less memory");
+  });
+
   test("a name in use is said at the name", async () => {
     world.cloud.addInstance("taken");
     const answer = await world.person().post("/instances/new", { ...createFields, name: "taken", key: "other" });

@@ -1,3 +1,4 @@
+import { type Decision, DecisionIdSchema, fits, type NanoError } from "@nano/contract";
 import { readForm } from "../http/forms.ts";
 import { fieldProblems, seeOther } from "../http/respond.ts";
 import type { Visit } from "../http/visit.ts";
@@ -44,6 +45,14 @@ const pointers: Readonly<Record<string, string>> = {
 const show = async (visit: Visit, form: CreateForm, outcome: Parameters<typeof createPage>[3]): Promise<Response> =>
   createPage(visit, form, await choicesOf(visit), outcome);
 
+/** Where nothing fitted, the decision that says what each cell lacked; its id comes with the refusal. */
+const refusedBy = async (visit: Visit, error: NanoError): Promise<Decision | undefined> => {
+  const id: unknown = error.details?.decision;
+  if (error.code !== "no-room" || !fits(DecisionIdSchema, id)) return undefined;
+  const decision = await visit.attempt("decision.get", { id });
+  return decision.ok ? decision.value : undefined;
+};
+
 const createInstance = async (visit: Visit): Promise<Response> => {
   const posted = await readForm(visit.facts.request);
   const edit = posted.text("edit");
@@ -58,7 +67,9 @@ const createInstance = async (visit: Visit): Promise<Response> => {
     const problems = pointer ? new Map([[pointer, error.message]]) : fieldProblems(error);
     // The old key belongs to what was made with it; what is typed now is another wish.
     const key = error.code === "idempotency-key-reused" ? crypto.randomUUID() : form.key;
-    return show(visit, { ...form, key }, { error, problems, status: error.status });
+    const decision = await refusedBy(visit, error);
+    const outcome = { error, problems, status: error.status, ...(decision ? { decision } : {}) };
+    return show(visit, { ...form, key }, outcome);
   }
   if (made.value.kind === "plan") return show(visit, form, { plan: made.value });
   const { id, resource } = made.value;

@@ -1,5 +1,5 @@
 import { escapeHtml } from "@kitajs/html";
-import { type Image, limits, type NanoError, type Output, type Plan } from "@nano/contract";
+import { type Decision, type Image, limits, type NanoError, type Output, type Plan } from "@nano/contract";
 import type { Attempt, Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { formatBytes } from "../text/format.ts";
@@ -19,6 +19,8 @@ export interface CreateOutcome {
   readonly error?: NanoError;
   readonly problems?: Problems;
   readonly plan?: Plan;
+  /** Why no cell could take it. */
+  readonly decision?: Decision;
   readonly status?: number;
 }
 
@@ -189,7 +191,7 @@ export const createPage = (
   outcome: CreateOutcome = {},
 ): Promise<Response> => {
   const { t } = visit;
-  const { error, plan, problems = noProblems } = outcome;
+  const { error, plan, decision, problems = noProblems } = outcome;
   return page(
     visit,
     {
@@ -307,6 +309,11 @@ export const createPage = (
         </div>
         <aside class="create-side">
           {plan ? <PlanView visit={visit} plan={plan} /> : null}
+          {decision ? (
+            <Panel class="plan" title={t("Why nowhere?")}>
+              <DecisionView visit={visit} decision={decision} compact />
+            </Panel>
+          ) : null}
           <Panel class="create-actions">
             <SubmitButton look={{ label: t("Create the instance"), kind: "primary", icon: "plus" }} />
             <SubmitButton look={{ label: t("Preview"), icon: "eye" }} name="edit" value="preview" />

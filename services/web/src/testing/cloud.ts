@@ -228,6 +228,10 @@ export class Cloud {
           return operations["instance.create"].example.output.kind === "plan"
             ? operations["instance.create"].example.output
             : this.#plan();
+        if (input.memoryMiB > 1_000_000) {
+          const decision = this.addDecision({ ranked: [], smallestChange: "Ask for less memory" });
+          throw new NanoError("no-room", "No cell can take it", { details: { decision: decision.id } });
+        }
         const before = context.idempotencyKey ? this.keys.get(context.idempotencyKey) : undefined;
         if (before) return before;
         if ([...this.instances.values()].some(({ name }) => name === input.name))

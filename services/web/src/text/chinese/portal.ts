@@ -358,6 +358,7 @@ export const portalTexts = {
   "Whatever takes steps, like creating an instance, appears here.": "需要多个步骤的工作（如创建云主机）会显示在这里。",
   "Where you are": "当前位置",
   "Why here?": "为何在此？",
+  "Why nowhere?": "为何无处可放？",
   "With the selected": "对所选项",
   "Work that takes steps. It goes on when you leave, and is finished or undone after a crash.":
     "需要多个步骤的工作。离开后继续执行，故障后会完成或撤销。",
