@@ -6,7 +6,15 @@
  * calls fail at once.
  */
 import { randomInt } from "node:crypto";
-import type { Clock, Disk, InstanceId, InstanceSpec, Log, Observed } from "@nano/contract";
+import {
+  type Clock,
+  type Disk,
+  type InstanceId,
+  type InstanceSpec,
+  type Log,
+  NanoError,
+  type Observed,
+} from "@nano/contract";
 import { Connection } from "@nano/libvirt";
 import type {
   BootMedia,
@@ -153,17 +161,22 @@ export class LibvirtHypervisor implements Hypervisor {
 
   list = (): Promise<Observed[]> => this.#instances.list();
   find = (id: InstanceId): Promise<Observed | undefined> => this.#instances.find(id);
-  define = (spec: InstanceSpec): Promise<void> => this.#instances.define(spec);
-  undefine = (id: InstanceId): Promise<void> => this.#instances.undefine(id);
-  boot = (id: InstanceId, media: BootMedia | undefined): Promise<void> => this.#instances.boot(id, media);
-  shutdown = (id: InstanceId, force: boolean): Promise<void> => this.#instances.shutdown(id, force);
-  reboot = (id: InstanceId, force: boolean): Promise<void> => this.#instances.reboot(id, force);
-  createDisk = (request: DiskRequest): Promise<void> => this.#disks.create(request);
-  deleteDisk = (id: InstanceId, disk: Disk["name"]): Promise<void> => this.#disks.delete(id, disk);
-  fetchVolume = (request: FetchRequest): Promise<FetchProgress> => this.#fetcher.fetch(request);
   screen = (id: InstanceId): Promise<Uint8Array> => takeScreen(this.#instances, id);
+  displayPassword = (id: InstanceId): Promise<string> => readDisplayPassword(this.#instances, id);
+
+  define = (spec: InstanceSpec): Promise<void> => this.#whenOpen(() => this.#instances.define(spec));
+  undefine = (id: InstanceId): Promise<void> => this.#whenOpen(() => this.#instances.undefine(id));
+  boot = (id: InstanceId, media: BootMedia | undefined): Promise<void> =>
+    this.#whenOpen(() => this.#instances.boot(id, media));
+  shutdown = (id: InstanceId, force: boolean): Promise<void> =>
+    this.#whenOpen(() => this.#instances.shutdown(id, force));
+  reboot = (id: InstanceId, force: boolean): Promise<void> => this.#whenOpen(() => this.#instances.reboot(id, force));
+  createDisk = (request: DiskRequest): Promise<void> => this.#whenOpen(() => this.#disks.create(request));
+  deleteDisk = (id: InstanceId, disk: Disk["name"]): Promise<void> =>
+    this.#whenOpen(() => this.#disks.delete(id, disk));
+  fetchVolume = (request: FetchRequest): Promise<FetchProgress> => this.#whenOpen(() => this.#fetcher.fetch(request));
   serial = (id: InstanceId): Promise<{ text: string; truncated: boolean }> =>
-    readSerial(this.#instances, this.#storage, id);
+    this.#whenOpen(() => readSerial(this.#instances, this.#storage, id));
 
   async display(id: InstanceId): Promise<Display> {
     const { host, port } = await findDisplay(this.#instances, id);
@@ -172,7 +185,16 @@ export class LibvirtHypervisor implements Hypervisor {
     return { host, port, connect: () => this.#connection.openTcp(port, host) };
   }
 
-  displayPassword = (id: InstanceId): Promise<string> => readDisplayPassword(this.#instances, id);
+  /**
+   * What changes something waits for the look at the host that is under way: before it nobody knows where the storage is, or how instances are to be
+   * defined.
+   */
+  async #whenOpen<T>(work: () => Promise<T>): Promise<T> {
+    if (!this.#open) await this.#opening;
+    if (!this.#open)
+      throw new NanoError("hypervisor-failed", `The host is not ready: ${this.#problem ?? libvirtSilent}`);
+    return work();
+  }
 
   #domainHost(): DomainHost {
     const { virtualization = "emulated", bridge } = this.#abilities ?? {};
