@@ -19,6 +19,7 @@ const attacks = [
   "<script>alert(1)</script>",
   '"><img src=x onerror=alert(1)>',
   "' onmouseover='alert(1)",
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: another engine's template, as an attack
   "${7*7}{{7*7}}",
   "javascript:alert(1)",
   "</title></textarea></pre><svg onload=alert(1)>",
