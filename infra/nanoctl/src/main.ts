@@ -13,6 +13,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   logs: async () => (await import("./logs.ts")).logs,
   restart: async () => (await import("./restart.ts")).restart,
   demo: async () => (await import("./demo.ts")).demo,
+  cell: async () => (await import("./cell.ts")).cell,
   test: async () => (await import("./test.ts")).test,
 };
 

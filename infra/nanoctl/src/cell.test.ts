@@ -1,0 +1,29 @@
+import { expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ensureIdentity } from "@nano/cell/join/identity";
+
+const nanoctl = (data: string, ...args: string[]) => {
+  const { exitCode, stdout, stderr } = Bun.spawnSync([process.execPath, join(import.meta.dir, "main.ts"), ...args], {
+    env: { PATH: process.env.PATH, NANO_DATA: data },
+  });
+  return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
+};
+
+test("cell fingerprint shows the public key, and never makes one", async () => {
+  const data = await mkdtemp(join(tmpdir(), "nano-cell-"));
+  try {
+    expect(nanoctl(data, "cell", "fingerprint")).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining("no cell yet"),
+    });
+    const { cell, publicKey, seed } = await ensureIdentity(join(data, "cell"));
+    const shown = nanoctl(data, "cell", "fingerprint");
+    expect(shown).toMatchObject({ exitCode: 0, stdout: `${cell}  ${publicKey}\n` });
+    expect(shown.stdout).not.toContain(seed);
+    expect(nanoctl(data, "cell", "seed").exitCode).toBe(1);
+  } finally {
+    await rm(data, { recursive: true, force: true });
+  }
+});
