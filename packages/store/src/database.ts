@@ -9,7 +9,7 @@ import { Database, type Statement } from "bun:sqlite";
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Log } from "@nano/contract";
-import { Kysely, type SqliteDatabase, SqliteDialect, type Transaction } from "kysely";
+import { Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement, type Transaction } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
 
 export type Migrations = Readonly<Record<string, Migration>>;
@@ -63,37 +63,41 @@ const holdAlone = async (path: string, withinMs: number): Promise<() => void> =>
 /** Compiled statements that are kept; `database.query` itself keeps only the first 20 it meets. */
 const statementsKept = 256;
 
+const compile = (database: Database, sql: string) => {
+  const statement = database.prepare(sql);
+  const asKysely: SqliteStatement = {
+    reader: statement.columnNames.length > 0,
+    all: (parameters) => statement.all(...(parameters as never[])),
+    run: (parameters) => statement.run(...(parameters as never[])),
+    iterate: (parameters) => statement.iterate(...(parameters as never[])) as IterableIterator<unknown>,
+  };
+  return { statement, asKysely };
+};
+
 /** Kysely's dialect was written for better-sqlite3; bun:sqlite has the same methods, and says which statements give rows in another way. */
 const dialectOf = (database: Database, onClose: () => void) => {
   // By their text, so that the same question is compiled once; the one that was used longest ago goes first.
-  const kept = new Map<string, Statement>();
-  const compile = (sql: string): Statement => {
-    const statement = kept.get(sql) ?? database.prepare(sql);
-    kept.delete(sql);
-    kept.set(sql, statement);
-    const [oldest] = kept;
-    if (kept.size > statementsKept && oldest) {
-      kept.delete(oldest[0]);
-      oldest[1].finalize();
+  const kept = new Map<string, { readonly statement: Statement; readonly asKysely: SqliteStatement }>();
+  const prepare = (sql: string): SqliteStatement => {
+    const known = kept.get(sql);
+    const prepared = known ?? compile(database, sql);
+    if (known) kept.delete(sql);
+    kept.set(sql, prepared);
+    if (kept.size > statementsKept) {
+      const [oldest] = kept;
+      if (oldest) kept.delete(oldest[0]);
+      oldest?.[1].statement.finalize();
     }
-    return statement;
+    return prepared.asKysely;
   };
   return new SqliteDialect({
     database: {
       close: () => {
-        for (const statement of kept.values()) statement.finalize();
+        for (const { statement } of kept.values()) statement.finalize();
         database.close();
         onClose();
       },
-      prepare: (sql) => {
-        const statement = compile(sql);
-        return {
-          reader: statement.columnNames.length > 0,
-          all: (parameters) => statement.all(...(parameters as never[])),
-          run: (parameters) => statement.run(...(parameters as never[])),
-          iterate: (parameters) => statement.iterate(...(parameters as never[])) as IterableIterator<unknown>,
-        };
-      },
+      prepare,
     } satisfies SqliteDatabase,
   });
 };

@@ -17,4 +17,5 @@ export {
   onceWithin,
 } from "./idempotency.ts";
 export { enqueue, type Outbox, type OutboxTable, outboxMigration, startOutbox } from "./outbox.ts";
+export { prepared } from "./prepared.ts";
 export { createWriter, type Writer } from "./writer.ts";

@@ -6,6 +6,7 @@ import type { Log, NanoEvent } from "@nano/contract";
 import type { Generated, Kysely } from "kysely";
 import type { Migration } from "kysely/migration";
 import type { Queryable } from "./database.ts";
+import { prepared } from "./prepared.ts";
 
 export interface OutboxTable {
   outbox: {
@@ -27,14 +28,15 @@ export const outboxMigration: Migration = {
   },
 };
 
+const insertRow = prepared((db: Kysely<OutboxTable>, row: { id: string; event: string }) =>
+  db.insertInto("outbox").values(row),
+);
+
 /** Writes an event beside the change it tells of. Call `kick()` after the commit. */
 export const enqueue = async <DB extends OutboxTable>(db: Queryable<DB>, event: NanoEvent): Promise<void> => {
   // Kysely cannot see through the generic: the table is there by the bound on DB.
   const own = db as unknown as Queryable<OutboxTable>;
-  await own
-    .insertInto("outbox")
-    .values({ id: Bun.randomUUIDv7(), event: JSON.stringify(event) })
-    .execute();
+  await insertRow(own, { id: Bun.randomUUIDv7(), event: JSON.stringify(event) });
 };
 
 export interface Outbox {

@@ -4,7 +4,7 @@ import { type Cell, type CellId, type EventName, NanoError, type OperationsOf } 
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
 import type { Journal } from "../events/journal.ts";
-import { usageByCell } from "../instances/usage.ts";
+import { usageByCell, usageOfCell } from "../instances/usage.ts";
 import { pageOfAll } from "../page.ts";
 import { requirePool } from "../pools/handlers.ts";
 import type { CellRegistry, KnownCell } from "./registry.ts";
@@ -104,7 +104,7 @@ export function cellHandlers(deps: CellDeps): Pick<Handlers<"scheduler">, CellOp
     "cell.remove": (input, context) =>
       change(input, context, "cell.remove", "cell.removed", async (cell, trx) => {
         if (cell.pool === null) throw new NanoError("cell-not-in-pool", `The cell ${cell.name} is in no pool`);
-        const instances = (await usageByCell(trx, [cell.id])).get(cell.id)?.total ?? 0;
+        const instances = (await usageOfCell(trx, cell.id)).total;
         if (instances > 0)
           throw new NanoError("cell-not-empty", `The cell ${cell.name} still hosts ${instances} instances`, {
             details: { instances },

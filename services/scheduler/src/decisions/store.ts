@@ -1,5 +1,6 @@
 /** The table `decisions`: why instances are where they are. Nothing else touches it. */
 import { Decision, type DecisionId, type Timestamp } from "@nano/contract";
+import { prepared } from "@nano/store";
 import type { Kysely } from "kysely";
 import type { Migration } from "kysely/migration";
 import { fromColumn, toColumn } from "../column.ts";
@@ -24,11 +25,10 @@ export const decisionMigration: Migration = {
   },
 };
 
+const insertRow = prepared((db: Kysely<Database>, row: DecisionTable) => db.insertInto("decisions").values(row));
+
 export const insertDecision = async (db: Kysely<Database>, decision: Decision): Promise<void> => {
-  await db
-    .insertInto("decisions")
-    .values({ id: decision.id, at: decision.at, decision: toColumn(decision) })
-    .execute();
+  await insertRow(db, { id: decision.id, at: decision.at, decision: toColumn(decision) });
 };
 
 export const findDecision = async (db: Kysely<Database>, id: DecisionId): Promise<Decision | undefined> => {

@@ -23,7 +23,7 @@ import type { CreateState } from "./create-saga.ts";
 import type { InstanceDeps } from "./deps.ts";
 import { macOf } from "./mac.ts";
 import { findInstanceByName, insertInstance, macIsTaken, type StoredInstance } from "./store.ts";
-import { usageByCell } from "./usage.ts";
+import { usageOfCell } from "./usage.ts";
 import { factsOf, toSpec } from "./view.ts";
 
 type Create = Input<"instance.create">;
@@ -175,7 +175,7 @@ async function reserve(
     stepsDone: 1,
   });
   // Should the commit fail, the next decision finds that the database says less, and corrects it.
-  registry.setUsage(instance.cell, (await usageByCell(trx, [instance.cell])).get(instance.cell), clock.monotonic());
+  registry.setUsage(instance.cell, await usageOfCell(trx, instance.cell), clock.monotonic());
   return task;
 }
 

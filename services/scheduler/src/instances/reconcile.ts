@@ -29,7 +29,7 @@ import {
   type StoredInstance,
   tombstonesOf,
 } from "./store.ts";
-import { usageByCell } from "./usage.ts";
+import { usageOfCell } from "./usage.ts";
 import { factsOf } from "./view.ts";
 
 const stopCheckEveryMs = 1_000;
@@ -221,7 +221,7 @@ export class Reconciler {
         const adopted = { ...bare, ...observe(bare, observed, clock.now()) };
         await insertInstance(trx, adopted);
         await journal.tell(trx, "instance.created", adopted.id, factsOf(adopted));
-        return (await usageByCell(trx, [cell])).get(cell);
+        return await usageOfCell(trx, cell);
       });
       registry.setUsage(cell, usage, clock.monotonic());
       log.warn("Took over an instance that only its cell knew", { cell, instance: observed.id, name: spec.name });

@@ -3,7 +3,7 @@ import { type InstanceId, timestamp } from "@nano/contract";
 import type { Cause } from "../events/journal.ts";
 import type { InstanceDeps } from "./deps.ts";
 import { deleteInstance, findInstance } from "./store.ts";
-import { usageByCell } from "./usage.ts";
+import { usageOfCell } from "./usage.ts";
 
 /**
  * Takes the row away and leaves a tombstone, so that a cell which still has something of it is told to remove that. Harmless to repeat.
@@ -20,7 +20,7 @@ export async function releaseInstance(
     await deleteInstance(trx, instance, timestamp(clock.now()));
     const { name, pool, cell } = instance;
     await journal.tell(trx, "instance.deleted", id, { name, pool, cell }, cause);
-    return { cell, usage: (await usageByCell(trx, [cell])).get(cell) };
+    return { cell, usage: await usageOfCell(trx, cell) };
   });
   if (released) registry.setUsage(released.cell, released.usage, clock.monotonic());
 }

@@ -11,6 +11,7 @@ import {
   type Timestamp,
   Type,
 } from "@nano/contract";
+import { prepared } from "@nano/store";
 import type { Kysely } from "kysely";
 import type { Migration } from "kysely/migration";
 import { fromColumn, toColumn, toFlag } from "../column.ts";
@@ -197,18 +198,32 @@ const toRow = (instance: StoredInstance): InstanceTable => ({
   revision: instance.revision,
 });
 
+const rowById = prepared((db: Kysely<Database>, { id }: { id: InstanceId }) =>
+  db.selectFrom("instances").selectAll().where("id", "=", id),
+);
+const rowByName = prepared((db: Kysely<Database>, { key }: { key: string }) =>
+  db.selectFrom("instances").selectAll().where("name_key", "=", key),
+);
+const idByMac = prepared((db: Kysely<Database>, { mac }: { mac: string }) =>
+  db.selectFrom("instances").select("id").where("mac", "=", mac),
+);
+const insertRow = prepared((db: Kysely<Database>, row: InstanceTable) => db.insertInto("instances").values(row));
+const updateRow = prepared((db: Kysely<Database>, row: InstanceTable) =>
+  db.updateTable("instances").set(row).where("id", "=", row.id),
+);
+
 export const findInstance = async (db: Kysely<Database>, id: InstanceId): Promise<StoredInstance | undefined> => {
-  const row = await db.selectFrom("instances").selectAll().where("id", "=", id).executeTakeFirst();
+  const [row] = await rowById(db, { id });
   return row && fromRow(row);
 };
 
 export const findInstanceByName = async (db: Kysely<Database>, name: string): Promise<StoredInstance | undefined> => {
-  const row = await db.selectFrom("instances").selectAll().where("name_key", "=", nameKey(name)).executeTakeFirst();
+  const [row] = await rowByName(db, { key: nameKey(name) });
   return row && fromRow(row);
 };
 
 export const macIsTaken = async (db: Kysely<Database>, mac: string): Promise<boolean> =>
-  (await db.selectFrom("instances").select("id").where("mac", "=", mac).executeTakeFirst()) !== undefined;
+  (await idByMac(db, { mac })).length > 0;
 
 export const instancesOfCell = async (db: Kysely<Database>, cell: CellId): Promise<StoredInstance[]> =>
   (await db.selectFrom("instances").selectAll().where("cell", "=", cell).execute()).map(fromRow);
@@ -218,12 +233,12 @@ export const instancesStopping = async (db: Kysely<Database>): Promise<StoredIns
   (await db.selectFrom("instances").selectAll().where("state", "=", "stopping").execute()).map(fromRow);
 
 export const insertInstance = async (db: Kysely<Database>, instance: StoredInstance): Promise<void> => {
-  await db.insertInto("instances").values(toRow(instance)).execute();
+  await insertRow(db, toRow(instance));
 };
 
 /** Writes all of it; the caller has read it in the same transaction. */
 export const saveInstance = async (db: Kysely<Database>, instance: StoredInstance): Promise<void> => {
-  await db.updateTable("instances").set(toRow(instance)).where("id", "=", instance.id).execute();
+  await updateRow(db, toRow(instance));
 };
 
 /** Takes the row away, and with it everything it reserved; what is left is the knowledge that it was deleted. */

@@ -1,5 +1,6 @@
 /** Sums over instances: what is reserved where. There are no counters that could drift: a reservation is an instance's row. */
 import type { CellId, InstanceState, PoolName } from "@nano/contract";
+import { prepared } from "@nano/store";
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
 
@@ -54,6 +55,13 @@ const collect = <Row extends Sums, Key>(rows: readonly Row[], keyOf: (row: Row) 
   for (const row of rows) usages.set(keyOf(row), plusUsage(usages.get(keyOf(row)) ?? noUsage, usageOf(row)));
   return usages;
 };
+
+const sumsOfCell = prepared((db: Kysely<Database>, { cell }: { cell: CellId }) =>
+  sums(db).where("cell", "=", cell).groupBy("state"),
+);
+
+export const usageOfCell = async (db: Kysely<Database>, cell: CellId): Promise<Usage> =>
+  (await sumsOfCell(db, { cell })).map(usageOf).reduce(plusUsage, noUsage);
 
 /** Of these cells, or of all. A cell without instances is not in it. */
 export const usageByCell = async (db: Kysely<Database>, cells?: readonly CellId[]): Promise<Map<CellId, Usage>> => {

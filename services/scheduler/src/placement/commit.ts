@@ -6,7 +6,7 @@
 import { type Decision, DecisionIdSchema, decode, type PoolName, type Resources, timestamp } from "@nano/contract";
 import type { CellRegistry } from "../cells/registry.ts";
 import type { Write } from "../events/journal.ts";
-import { noUsage, usageByCell } from "../instances/usage.ts";
+import { usageOfCell } from "../instances/usage.ts";
 import { place } from "./place.ts";
 import type { Policy } from "./rule.ts";
 
@@ -32,7 +32,7 @@ export async function decide(deps: PlacementDeps, trx: Write, pool: PoolName, re
     const winner = decision.winner && registry.find(decision.winner.cell);
     if (!winner || tries >= triesAtMost) return decision;
     const { id } = winner.stored;
-    const usage = (await usageByCell(trx, [id])).get(id) ?? noUsage;
+    const usage = await usageOfCell(trx, id);
     const believed = winner.usage;
     if (
       usage.cores === believed.cores &&

@@ -1,5 +1,6 @@
 /** The table `pools`. Nothing else touches it. */
 import type { PoolName, Timestamp } from "@nano/contract";
+import { prepared } from "@nano/store";
 import type { Kysely } from "kysely";
 import type { Migration } from "kysely/migration";
 import type { Database } from "../database.ts";
@@ -23,8 +24,12 @@ export const poolMigration: Migration = {
   },
 };
 
-export const findPool = (db: Kysely<Database>, name: PoolName): Promise<PoolTable | undefined> =>
-  db.selectFrom("pools").selectAll().where("name", "=", name).executeTakeFirst();
+const byName = prepared((db: Kysely<Database>, { name }: { name: PoolName }) =>
+  db.selectFrom("pools").selectAll().where("name", "=", name),
+);
+
+export const findPool = async (db: Kysely<Database>, name: PoolName): Promise<PoolTable | undefined> =>
+  (await byName(db, { name }))[0];
 
 /** All of them, by name: a zone has few. */
 export const listPools = (db: Kysely<Database>): Promise<PoolTable[]> =>

@@ -12,6 +12,7 @@ import {
   type Timestamp,
   Type,
 } from "@nano/contract";
+import { prepared } from "@nano/store";
 import { type Kysely, sql } from "kysely";
 import type { Migration } from "kysely/migration";
 import { fromColumn, toColumn, toFlag } from "../column.ts";
@@ -145,24 +146,26 @@ const changing = (task: StoredTask) => ({
   ended_at: task.endedAt,
 });
 
+const insertRow = prepared((db: Kysely<Database>, row: TaskTable) => db.insertInto("tasks").values(row));
+const rowById = prepared((db: Kysely<Database>, { id }: { id: TaskId }) =>
+  db.selectFrom("tasks").selectAll().where("id", "=", id),
+);
+
 export const insertTask = async (db: Kysely<Database>, task: StoredTask): Promise<void> => {
-  await db
-    .insertInto("tasks")
-    .values({
-      id: task.id,
-      operation: task.operation,
-      resource_id: task.resource.id,
-      resource_name: task.resource.name,
-      ...changing(task),
-      cancelling: toFlag(task.cancelling),
-      waits_for: task.waitsFor,
-      actor_kind: task.actor.kind,
-      actor_id: task.actor.id,
-      actor_name: task.actor.name,
-      request_id: task.requestId,
-      created_at: task.createdAt,
-    })
-    .execute();
+  await insertRow(db, {
+    id: task.id,
+    operation: task.operation,
+    resource_id: task.resource.id,
+    resource_name: task.resource.name,
+    ...changing(task),
+    cancelling: toFlag(task.cancelling),
+    waits_for: task.waitsFor,
+    actor_kind: task.actor.kind,
+    actor_id: task.actor.id,
+    actor_name: task.actor.name,
+    request_id: task.requestId,
+    created_at: task.createdAt,
+  });
 };
 
 /** @returns whether it was written: not, when `unlessCancelled` and somebody has asked for the way back */
@@ -181,7 +184,7 @@ export const markCancelling = async (db: Kysely<Database>, id: TaskId): Promise<
 };
 
 export const findTask = async (db: Kysely<Database>, id: TaskId): Promise<StoredTask | undefined> => {
-  const row = await db.selectFrom("tasks").selectAll().where("id", "=", id).executeTakeFirst();
+  const [row] = await rowById(db, { id });
   return row && fromRow(row);
 };
 
