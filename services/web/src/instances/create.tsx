@@ -308,12 +308,6 @@ export const createPage = (
           </Panel>
         </div>
         <aside class="create-side">
-          {plan ? <PlanView visit={visit} plan={plan} /> : null}
-          {decision ? (
-            <Panel class="plan" title={t("Why nowhere?")}>
-              <DecisionView visit={visit} decision={decision} compact />
-            </Panel>
-          ) : null}
           <Panel class="create-actions">
             <SubmitButton look={{ label: t("Create the instance"), kind: "primary", icon: "plus" }} />
             <SubmitButton look={{ label: t("Preview"), icon: "eye" }} name="edit" value="preview" />
@@ -322,6 +316,12 @@ export const createPage = (
               {t("The preview asks where it would go and why, and changes nothing.")}
             </p>
           </Panel>
+          {plan ? <PlanView visit={visit} plan={plan} /> : null}
+          {decision ? (
+            <Panel class="plan" title={t("Why nowhere?")}>
+              <DecisionView visit={visit} decision={decision} compact />
+            </Panel>
+          ) : null}
           <details class="disclosure">
             <summary>
               <Icon name="code" />
