@@ -1,5 +1,5 @@
 import type { Cell, Output } from "@nano/contract";
-import { EventList } from "../events/list.tsx";
+import { EventList, isNews } from "../events/list.tsx";
 import type { Attempt, Visit } from "../http/visit.ts";
 import { CompactInstances } from "../instances/table.tsx";
 import { to, withQuery } from "../paths.ts";
@@ -178,12 +178,7 @@ interface Around {
 
 export const cellPage = (visit: Visit, cell: Cell, { instances, pools, events }: Around): Promise<Response> => {
   const { t } = visit;
-  const history = events.ok
-    ? events.value.items
-        .filter(({ name }) => name !== "cell.load")
-        .slice(-8)
-        .reverse()
-    : [];
+  const history = events.ok ? events.value.items.filter(isNews).slice(-8).reverse() : [];
   return page(
     visit,
     {

@@ -5,6 +5,10 @@ import { Time } from "../view/parts.tsx";
 
 export type PastEvent = Output<"event.list">["items"][number];
 
+/** What a person would call news: not a cell's load of the moment, not each step of a task. */
+export const isNews = ({ name, data }: PastEvent): boolean =>
+  name !== "cell.load" && !(name === "task.changed" && (data.state === "running" || data.state === "unwinding"));
+
 const pathOf = (event: PastEvent): string | undefined => {
   switch (event.name.slice(0, event.name.indexOf("."))) {
     case "pool":

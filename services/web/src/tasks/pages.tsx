@@ -1,5 +1,5 @@
 import { errorDefinitions, isErrorCode, type Output, type Task, type TaskStep, taskStates } from "@nano/contract";
-import { EventList } from "../events/list.tsx";
+import { EventList, isNews } from "../events/list.tsx";
 import type { Attempt, Visit } from "../http/visit.ts";
 import { to, withQuery } from "../paths.ts";
 import { formatBytes, formatDuration, formatPercent, share } from "../text/format.ts";
@@ -160,7 +160,7 @@ export const tasksPage = (
 
 export const eventsPage = (visit: Visit, events: Attempt<Output<"event.list">>): Promise<Response> => {
   const { t } = visit;
-  const items = events.ok ? events.value.items.filter(({ name }) => name !== "cell.load").reverse() : [];
+  const items = events.ok ? events.value.items.filter(isNews).reverse() : [];
   return page(
     visit,
     {
