@@ -6,6 +6,7 @@ export * from "./actor.ts";
 export * from "./brand.ts";
 export * from "./clock.ts";
 export * from "./command.ts";
+export * from "./credit.ts";
 export * from "./decode.ts";
 export * from "./errors.ts";
 export * from "./events.ts";

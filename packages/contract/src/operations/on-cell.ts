@@ -209,7 +209,8 @@ export const onCellOperations = {
     summary: "Dial the gateway and pipe an instance's VNC into that connection",
     description:
       "The cell opens a WebSocket to `url` with the sub-protocols `binary` and `ticket.<ticket>`, checks that the VNC server is that domain's, and pipes until either side ends. " +
-      "RFB is in binary messages; the text messages `pause` and `resume` ask the cell to stop reading the screen, and to go on.",
+      "RFB is in binary messages. Either side grants the other what it may send by text messages `credit <bytes>`, which add up; there is none at first. " +
+      "Who sends more than it was granted, or any other text, is closed with 1002.",
     input: Closed({
       id: InstanceIdSchema,
       url: Type.String({ maxLength: 2_048 }),

@@ -1,7 +1,7 @@
 /** The pipe between a VNC server and the gateway: real sockets on both ends, the bytes counted and hashed. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { createServer, type Server, type Socket } from "node:net";
-import { type InstanceId, silentLog } from "@nano/contract";
+import { IncomingWindow, type InstanceId, silentLog } from "@nano/contract";
 import type { Display } from "../hypervisor.ts";
 import { until } from "../testing.ts";
 import { Consoles } from "./consoles.ts";
@@ -34,7 +34,13 @@ interface Gateway {
   readonly socket: Promise<Bun.ServerWebSocket>;
   readonly closed: Promise<number>;
 }
-const startGateway = (message: (data: Buffer) => void): Gateway => {
+/** @param grants by hand when it is "none" */
+const startGateway = (message: (data: Buffer) => void, grants: "as it reads" | "none" = "as it reads"): Gateway => {
+  const window = new IncomingWindow();
+  const grant = (socket: Bun.ServerWebSocket): void => {
+    const credit = grants === "none" ? undefined : window.credit(0);
+    if (credit !== undefined) socket.sendText(credit);
+  };
   const socket = Promise.withResolvers<Bun.ServerWebSocket>();
   const closed = Promise.withResolvers<number>();
   const server = Bun.serve({
@@ -45,8 +51,16 @@ const startGateway = (message: (data: Buffer) => void): Gateway => {
     },
     websocket: {
       maxPayloadLength: 64 * megabyte,
-      open: (opened) => socket.resolve(opened),
-      message: (_, data) => message(Buffer.from(data as Buffer)),
+      open: (opened) => {
+        socket.resolve(opened);
+        grant(opened);
+      },
+      message: (from, data) => {
+        if (typeof data === "string") return;
+        message(data);
+        window.take(data.length);
+        grant(from);
+      },
       close: (_, code) => closed.resolve(code),
     },
   });
@@ -110,34 +124,67 @@ describe("a console", () => {
     expect(hash.digest("hex")).toBe(expected.digest("hex"));
   }, 60_000);
 
-  test("does not read on while the gateway says pause, and loses nothing", async () => {
+  test("sends what was granted and not a byte more, and loses nothing", async () => {
+    const { display, connection } = await startDisplay();
+    const hash = new Bun.CryptoHasher("sha256");
+    let received = 0;
+    const gateway = startGateway((data) => {
+      hash.update(data);
+      received += data.length;
+    }, "none");
+    await consolesFor(() => display).open(id, gateway.url, "ticket");
+    const socket = await gateway.socket;
+    const vnc = await connection;
+    const sent = pour(vnc, 3 * megabyte);
+    /** What the cell had to send it has sent by the time that something went all the way up. */
+    const settled = async () => {
+      const arrived = new Promise<void>((resolve) => vnc.once("data", () => resolve()));
+      socket.sendBinary(new Uint8Array(1));
+      await arrived;
+    };
+    await settled();
+    expect(received).toBe(0);
+    for (let granted = 0; granted < 3 * megabyte; ) {
+      const more = Math.min(123_457, 3 * megabyte - granted);
+      granted += more;
+      socket.sendText(`credit ${more}`);
+      await until(() => received >= granted);
+      await settled();
+      expect(received).toBe(granted);
+    }
+    expect(hash.digest("hex")).toBe(await sent);
+  }, 60_000);
+
+  test("sends all that the display said before it ended, though it has to wait for the grants", async () => {
     const { display, connection } = await startDisplay();
     let received = 0;
     const gateway = startGateway((data) => {
       received += data.length;
-    });
+    }, "none");
     await consolesFor(() => display).open(id, gateway.url, "ticket");
     const socket = await gateway.socket;
-    const vnc = await connection;
-    vnc.write("x");
-    await until(() => received === 1);
-    socket.sendText("pause");
-    // What the kernel holds between the two may still come; after that its writer has to wait.
-    let waiting = false;
-    for (let i = 0; i < 400 && !waiting; i++) {
-      waiting = !vnc.write(Buffer.alloc(100_000));
-      await Bun.sleep(1);
+    (await connection).end(new Uint8Array(megabyte));
+    for (let granted = 100_000; granted <= megabyte; granted += 100_000) {
+      socket.sendText("credit 100000");
+      await until(() => received === granted);
     }
-    expect(waiting).toBe(true);
-    expect(vnc.bytesWritten + vnc.writableLength).toBeGreaterThan(received);
-    const all = vnc.bytesWritten;
-    socket.sendText("resume");
-    await until(() => received >= all);
+    expect(await gateway.closed).toBe(1000);
+    expect(received).toBe(megabyte);
   }, 60_000);
 
-  test("does not read on while the gateway does not read, whatever the display has to say", async () => {
+  test("is ended when the gateway says what is no credit", async () => {
+    for (const wrong of ["pause", "credit -1", "credit 999999999"]) {
+      const { display } = await startDisplay();
+      const gateway = startGateway(() => {});
+      await consolesFor(() => display).open(id, gateway.url, "ticket");
+      (await gateway.socket).sendText(wrong);
+      expect(await gateway.closed).toBe(1002);
+    }
+  }, 60_000);
+
+  test("does not read on while the gateway does not read, whatever it granted and the display has to say", async () => {
     const { display, connection } = await startDisplay();
-    // A WebSocket server (RFC 6455, 4.2.2) that shakes hands and then reads nothing.
+    // A WebSocket server (RFC 6455, 4.2.2) that shakes hands, grants four megabytes and then reads nothing.
     const server = createServer((socket) => {
       socket.once("data", (request) => {
         const key = /sec-websocket-key: (.*)\r\n/i.exec(request.toString())?.[1] ?? "";
@@ -147,6 +194,7 @@ describe("a console", () => {
         const lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"];
         lines.push("Sec-WebSocket-Protocol: binary", `Sec-WebSocket-Accept: ${accept}`, "", "");
         socket.write(lines.join("\r\n"));
+        socket.write(Buffer.from("\x81\x0ecredit 4000000", "latin1"));
         socket.pause();
       });
       cleanups.push(() => socket.destroy());
@@ -157,7 +205,7 @@ describe("a console", () => {
     if (typeof address !== "object" || address === null) throw new Error("no port");
     await consolesFor(() => display).open(id, `ws://127.0.0.1:${address.port}/`, "ticket");
     const vnc = await connection;
-    // The kernel's buffers and one megabyte of ours: after that its writer has to wait.
+    // The kernel's buffers and what was granted: after that its writer has to wait.
     const taken = async (): Promise<number> => {
       const before = vnc.bytesWritten - vnc.writableLength;
       await Bun.sleep(100);
@@ -204,13 +252,13 @@ describe("a console", () => {
     expect(consoles.count).toBe(0);
   });
 
-  test("that floods its instance with input is ended", async () => {
+  test("whose gateway sends more than was granted is ended", async () => {
     const { display, connection } = await startDisplay();
     const gateway = startGateway(() => {});
     await consolesFor(() => display).open(id, gateway.url, "ticket");
     (await connection).pause();
     const socket = await gateway.socket;
     for (let i = 0; i < 40; i++) socket.sendBinary(new Uint8Array(megabyte));
-    expect(await gateway.closed).toBe(1011);
+    expect(await gateway.closed).toBe(1002);
   }, 60_000);
 });

@@ -1,29 +1,17 @@
 /**
  * Consoles: for each ticket the cell dials the gateway and pipes an instance's VNC into that WebSocket, until either side ends.
  *
- * Theory. Bytes flow both ways at their own speed, and neither side may make us hold more than a bounded amount of the other's.
- * From QEMU: reading its socket stops while the WebSocket has more than `highWater` unsent, or the gateway, whose own reader may be the slow one,
- * has said `pause` in a text message and not yet `resume`. From the gateway: a WebSocket cannot be told to
- * wait, but what comes that way is somebody's keyboard and mouse, so more than `inputMax` of it unsent is no honest use and ends
- * the console. VNC ports are given out anew when an instance ends, so after connecting we look again whether the port is still this
- * instance's before a single byte is piped.
+ * VNC ports are given out anew when an instance ends, so after connecting we look again whether the port is still this instance's before a
+ * single byte is piped.
  */
 import { createConnection } from "node:net";
 import type { Duplex } from "node:stream";
 import { type InstanceId, type Log, NanoError } from "@nano/contract";
 import type { Display, Hypervisor } from "../hypervisor.ts";
 import { duplexOf } from "./duplex.ts";
+import { pipe } from "./pipe.ts";
 
-const highWater = 1024 * 1024;
-const inputMax = 4 * 1024 * 1024;
 const connectMs = 5_000;
-/** How often a full WebSocket is looked at; it has no event for having been emptied. */
-const drainMs = 5;
-
-/** Close codes of RFC 6455 that the gateway sees. */
-const closeNormal = 1000;
-const closeGoingAway = 1001;
-const closeFailed = 1011;
 
 const unavailable = (message: string, cause?: unknown): NanoError => new NanoError("unavailable", message, { cause });
 
@@ -55,8 +43,11 @@ const connectHere = ({ host, port }: Display): Promise<Duplex> =>
     });
   });
 
-/** @param url of the gateway; only `ws:` and `wss:` */
-const dial = (url: string, ticket: string): Promise<WebSocket> =>
+/**
+ * @param url of the gateway; only `ws:` and `wss:`
+ * @param opened takes the connection over in the turn in which it opens, so that no message is missed
+ */
+const dial = <T>(url: string, ticket: string, opened: (socket: WebSocket) => T): Promise<T> =>
   new Promise((resolve, reject) => {
     const protocol = URL.parse(url)?.protocol;
     if (protocol !== "ws:" && protocol !== "wss:") {
@@ -78,54 +69,9 @@ const dial = (url: string, ticket: string): Promise<WebSocket> =>
       clearTimeout(timer);
       socket.onerror = null;
       socket.onclose = null;
-      resolve(socket);
+      resolve(opened(socket));
     };
   });
-
-/** Pipes until either side ends; resolves then. */
-const pipe = (display: Duplex, gateway: WebSocket, stopping: AbortSignal): Promise<void> => {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  let draining: Timer | undefined;
-  let held = false;
-  const end = (code: number): void => {
-    clearTimeout(draining);
-    stopping.removeEventListener("abort", leave);
-    display.destroy();
-    if (gateway.readyState === WebSocket.OPEN) gateway.close(code);
-    resolve();
-  };
-  const leave = (): void => end(closeGoingAway);
-  const resumeWhenDrained = (): void => {
-    draining = undefined;
-    if (gateway.bufferedAmount > highWater / 2) draining = setTimeout(resumeWhenDrained, drainMs);
-    else if (!held) display.resume();
-  };
-  display.on("data", (chunk) => {
-    gateway.send(chunk);
-    if (gateway.bufferedAmount <= highWater) return;
-    display.pause();
-    resumeWhenDrained();
-  });
-  display.on("end", () => end(closeNormal));
-  display.on("error", () => end(closeFailed));
-  display.on("close", () => end(closeNormal));
-  const hold = (now: boolean): void => {
-    held = now;
-    if (held) display.pause();
-    else if (draining === undefined) display.resume();
-  };
-  gateway.onmessage = ({ data }) => {
-    if (data === "pause" || data === "resume") return hold(data === "pause");
-    if (!(data instanceof ArrayBuffer)) return end(closeFailed);
-    display.write(Buffer.from(data));
-    if (display.writableLength > inputMax) end(closeFailed);
-  };
-  gateway.onclose = () => end(closeNormal);
-  gateway.onerror = () => end(closeFailed);
-  stopping.addEventListener("abort", leave, { once: true });
-  display.resume();
-  return promise;
-};
 
 export class Consoles {
   readonly #hypervisor: Pick<Hypervisor, "display">;
@@ -151,8 +97,9 @@ export class Consoles {
       const now = await this.#hypervisor.display(id);
       if (now.port !== display.port || now.host !== display.host)
         throw unavailable("The instance restarted while its console was being opened");
-      const gateway = await dial(url, ticket);
-      const piping = pipe(socket, gateway, this.#stop.signal).finally(() => {
+      // In an object: the promise of the pipe's end is not the one to wait for here.
+      const { ended } = await dial(url, ticket, (gateway) => ({ ended: pipe(socket, gateway, this.#stop.signal) }));
+      const piping = ended.finally(() => {
         this.#open.delete(piping);
         this.#log.info("Closed a console", { instance: id });
       });

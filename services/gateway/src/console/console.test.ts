@@ -2,7 +2,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:tes
 import { randomBytes } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import { Consoles as CellConsoles } from "@nano/cell/console/consoles";
-import { type InstanceId, type Log, NanoError, operations, silentLog } from "@nano/contract";
+import {
+  closeProtocolError,
+  consoleWindowBytes,
+  type InstanceId,
+  type Log,
+  NanoError,
+  operations,
+  silentLog,
+} from "@nano/contract";
 import { echo, startWorld, type World } from "../testing.ts";
 import { consoleLimits } from "./consoles.ts";
 import { openSocket, type RawSocket } from "./socket.testing.ts";
@@ -11,7 +19,7 @@ const { instance } = operations["console.create"].example.input;
 const record = operations["instance.get"].example.output;
 const { cell } = record;
 if (cell === undefined) throw new Error("The example instance is on a cell");
-const limits = { ...consoleLimits, perInstance: 4, ticketMs: 1_500, dialMs: 1_000 };
+const limits = { ...consoleLimits, perInstance: 4, perPerson: 128, ticketMs: 1_500, dialMs: 1_000 };
 const mib = 1024 * 1024;
 
 let world: World;
@@ -39,8 +47,8 @@ beforeAll(async () => {
     parts: { consoleLimits: limits },
     scheduler: {
       "instance.get": ({ id }) => {
-        if (gone || id !== instance) throw new NanoError("instance-not-found", "There is no such instance");
-        return { ...record, state };
+        if (gone) throw new NanoError("instance-not-found", "There is no such instance");
+        return { ...record, id, state };
       },
     },
   });
@@ -70,8 +78,8 @@ beforeEach(() => {
   atScreen = (socket) => socket.on("error", () => {});
 });
 
-const create = () => world.json("POST", "/api/v2/consoles", { instance });
-const ticket = async (): Promise<string> => String(Object(await (await create()).json()).ticket);
+const create = (of = instance) => world.json("POST", "/api/v2/consoles", { instance: of });
+const ticket = async (of = instance): Promise<string> => String(Object(await (await create(of)).json()).ticket);
 const connect = (which: string, headers: Record<string, string> = {}, path = "/console/socket"): Promise<RawSocket> =>
   openSocket(world.gateway.port, path, {
     origin: world.webUrl,
@@ -227,7 +235,7 @@ describe("the cell's side", () => {
 
 describe("the bytes", () => {
   /** Writes them all, as fast as they are taken. */
-  const pour = (socket: Socket, data: Uint8Array) => {
+  const pour = (socket: Socket, data: Uint8Array, done = () => {}) => {
     let sent = 0;
     const more = () => {
       while (sent < data.byteLength) {
@@ -235,6 +243,7 @@ describe("the bytes", () => {
         sent += part.byteLength;
         if (!socket.write(part)) return void socket.once("drain", more);
       }
+      done();
     };
     more();
   };
@@ -280,7 +289,73 @@ describe("the bytes", () => {
     browser.end();
   }, 60_000);
 
-  test("a cell that does not heed a pause is cut off", async () => {
+  test("arrive whole at a reader that stops and goes, and what was on its way when the screen ended too", async () => {
+    const times = 256;
+    const block = randomBytes(mib);
+    const poured = new Bun.CryptoHasher("sha256");
+    for (let i = 0; i < times; i++) poured.update(block);
+    atScreen = (socket) => {
+      socket.on("error", () => {});
+      let left = times;
+      const next = (): void => void (left-- > 0 ? pour(socket, block, next) : socket.end());
+      next();
+    };
+    const browser = await connect(await ticket());
+    let ended = false;
+    const closed = browser.closed.finally(() => {
+      ended = true;
+    });
+    for (let stop = true; !ended; stop = !stop) {
+      if (stop) browser.pause();
+      else browser.resume();
+      await Bun.sleep(20);
+    }
+    expect(await closed).toBe(1000);
+    expect(browser.received).toBe(times * mib);
+    expect(browser.digest()).toBe(poured.digest("hex"));
+  }, 120_000);
+
+  test("going up wait for a slow screen: none is lost, and the browser is made to wait too", async () => {
+    const up = randomBytes(32 * mib);
+    const arrived = new Bun.CryptoHasher("sha256");
+    const connected = Promise.withResolvers<Socket>();
+    atScreen = (socket) => {
+      socket.pause().on("error", () => {});
+      connected.resolve(socket);
+    };
+    const browser = await connect(await ticket());
+    const slow = await connected.promise;
+    for (let sent = 0; sent < up.byteLength; sent += 60_000) browser.send(up.subarray(sent, sent + 60_000));
+    // Until nothing moves any more.
+    for (let before = -1; before !== browser.unsent; await Bun.sleep(300)) before = browser.unsent;
+    expect(browser.unsent).toBeGreaterThan(0);
+    let count = 0;
+    slow.on("data", (data: Buffer) => {
+      count += data.byteLength;
+      arrived.update(data);
+    });
+    slow.resume();
+    await soon(() => count === up.byteLength);
+    expect(arrived.digest("hex")).toBe(sha256(up));
+    browser.end();
+  }, 60_000);
+
+  test("that nobody sends cost nothing: a hundred idle consoles", async () => {
+    const open = async (): Promise<RawSocket> => connect(await ticket(crypto.randomUUID() as InstanceId));
+    const idle: RawSocket[] = [];
+    for (let i = 0; i < 10; i++) idle.push(await open());
+    Bun.gc(true);
+    const before = process.memoryUsage.rss();
+    for (let i = 0; i < 100; i++) idle.push(await open());
+    await soon(() => cellConsoles.count === idle.length);
+    Bun.gc(true);
+    // Gateway, cell, screens and browsers are all in this process.
+    expect(process.memoryUsage.rss() - before).toBeLessThan(32 * mib);
+    for (const socket of idle) socket.end();
+    await soon(() => cellConsoles.count === 0);
+  }, 60_000);
+
+  test("of a cell that sends more than it was granted are cut off", async () => {
     const dialled = Promise.withResolvers<RawSocket>();
     dial = async (_, url, own) => {
       const { port, pathname } = new URL(url);
@@ -300,18 +375,18 @@ describe("the bytes", () => {
       if (i % 8 === 0) await Bun.sleep(1);
     }
     await soon(() => ended !== 0);
-    expect(ended).toBe(1013);
-    expect(rude.texts).toContain("pause");
+    expect(ended).toBe(closeProtocolError);
+    expect(rude.texts[0]).toBe(`credit ${consoleWindowBytes}`);
     browser.resume();
     browser.end();
     rude.end();
   }, 30_000);
 
-  test("text is flow control, and nothing else", async () => {
-    const browser = await connect(await ticket());
-    browser.send("pause");
-    browser.send("resume");
-    browser.send("hello");
-    expect(await browser.closed).toBe(1003);
+  test("are the only thing a browser may say", async () => {
+    for (const text of ["pause", "credit 1000", "hello"]) {
+      const browser = await connect(await ticket());
+      browser.send(text);
+      expect(await browser.closed).toBe(1003);
+    }
   });
 });

@@ -12,11 +12,19 @@
  * was deleted, moved or forbidden meanwhile counts.
  */
 import type { Bus } from "@nano/bus";
-import { type Actor, type CellId, type Clock, type InstanceId, type Log, NanoError } from "@nano/contract";
+import {
+  type Actor,
+  type CellId,
+  type Clock,
+  closeProtocolError,
+  type InstanceId,
+  type Log,
+  NanoError,
+} from "@nano/contract";
 import type { ServerWebSocket } from "bun";
 import type { RandomBytes } from "../people/secrets.ts";
 import { asCellOffline, cellShowing } from "./access.ts";
-import { createFlow, type Flow } from "./flow.ts";
+import { Down, Up } from "./flow.ts";
 import { createTickets, type Tickets } from "./tickets.ts";
 
 /** What one console.create allows. */
@@ -42,7 +50,7 @@ export const consoleLimits: ConsoleLimits = {
   dialMs: 5_000,
 };
 const maxOutstandingTickets = 4_096;
-/** What a side that ended had still sent gets this long to reach the other. */
+/** What a browser that left had still typed gets this long to reach its cell. */
 const lingerMs = 5_000;
 
 export interface ConsoleContext {
@@ -69,13 +77,19 @@ export interface Console {
   readonly cell: CellId;
   readonly startedAt: number;
   readonly sockets: { browser?: Socket; cell?: Socket };
-  /** Bytes on their way to each side. */
-  readonly flows: Readonly<Record<Side, Flow>>;
+  /** Screen to browser. */
+  readonly down: Down;
+  /** Browser to screen. */
+  readonly up: Up;
   dialTimer?: Timer;
   ending: boolean;
 }
 
-const otherSide = { browser: "cell", cell: "browser" } as const;
+/** A socket that is not read would never hear the answer to its close. */
+const hangUp = (socket: Socket, code: number, reason: string): void => {
+  socket.resume();
+  socket.close(code, reason);
+};
 
 export class Consoles {
   readonly #context: ConsoleContext;
@@ -106,18 +120,14 @@ export class Consoles {
       open.filter(({ grant: { actor } }) => actor.id === grant.actor.id).length >= limits.perPerson
     )
       throw new NanoError("overloaded", "Opening a console: too many are open", { remedy: "Close some first." });
-    const sockets: Console["sockets"] = {};
     const made: Console = {
       grant,
       requestId,
       cell,
       startedAt: clock.monotonic(),
-      sockets,
-      flows: {
-        // Only a cell is asked to pause: it is ours. What a person types never comes to a mebibyte.
-        browser: createFlow((what) => sockets.cell?.send(what)),
-        cell: createFlow(() => {}),
-      },
+      sockets: {},
+      down: new Down(),
+      up: new Up(),
       ending: false,
     };
     this.#open.add(made);
@@ -142,9 +152,9 @@ export class Consoles {
       return;
     }
     console.sockets[side] = socket;
-    console.flows[side].attach(socket);
     if (side === "browser") void this.#dial(console);
     else {
+      this.#grant(console);
       clearTimeout(console.dialTimer);
       this.#context.log.info("A console opened", {
         instance: console.grant.instance,
@@ -177,32 +187,56 @@ export class Consoles {
     }
   }
 
-  received(socket: Socket, message: string | Uint8Array): void {
+  received(socket: Socket, message: string | Uint8Array<ArrayBuffer>): void {
     const { side, console } = socket.data;
+    if (side === "cell") this.#fromCell(console, message);
+    else if (typeof message === "string") this.#end(console, 1003, "Only binary messages");
+    // What comes after the cell went has nowhere to go.
+    else if (!console.ending) {
+      console.up.push(message, console.sockets.cell);
+      if (console.up.full) socket.pause();
+    }
+  }
+
+  #fromCell(console: Console, message: string | Uint8Array): void {
+    const { browser } = console.sockets;
     if (typeof message === "string") {
-      if (message === "pause" || message === "resume") console.flows[side].hold(message === "pause");
-      else this.#end(console, 1003, "Only binary messages");
-    } else if (!console.flows[otherSide[side]].push(message))
-      this.#end(console, 1013, "The other side reads too slowly");
+      if (console.up.grant(message)) this.#send(console);
+      else this.#end(console, closeProtocolError, "Only credits are text");
+    } else if (!console.down.take(message)) this.#end(console, closeProtocolError, "More than was granted");
+    else if (browser && browser.sendBinary(message, false) !== 0) this.#grant(console);
   }
 
   drained(socket: Socket): void {
-    const { side, console } = socket.data;
-    if (!console.flows[side].drain()) this.#end(console, 1011, "The connection broke");
-    else if (console.ending && console.flows[side].queued === 0) socket.close(1000, "The other side ended");
+    this.#grant(socket.data.console);
+  }
+
+  /** Lets the cell send what the browser's socket has room for. */
+  #grant({ down, sockets: { browser, cell } }: Console): void {
+    if (!browser || !cell) return;
+    const credit = down.credit(browser.getBufferedAmount());
+    if (credit !== undefined) cell.sendText(credit, false);
+  }
+
+  /** Hands the cell what it has granted, and reads on from the browser when little waits. */
+  #send(console: Console): void {
+    const { up, sockets } = console;
+    if (sockets.cell) up.flush(sockets.cell);
+    if (!up.full && sockets.browser?.isPaused) sockets.browser.resume();
+    if (console.ending && up.queued === 0) sockets.cell?.close(1000, "The other side ended");
   }
 
   /** One side is gone: the other gets what was still on its way to it, and goes too. */
   closed(socket: Socket): void {
     const { side, console } = socket.data;
     delete console.sockets[side];
-    const other = console.sockets[otherSide[side]];
     this.#forget(console);
-    if (!other) return;
-    const flow = console.flows[otherSide[side]];
-    flow.hold(false);
-    if (flow.queued === 0) other.close(1000, "The other side ended");
-    else setTimeout(() => other.close(1000, "The other side ended"), lingerMs).unref();
+    const { browser, cell } = console.sockets;
+    // What a socket holds itself it sends before it closes.
+    if (browser) hangUp(browser, 1000, "The other side ended");
+    if (!cell) return;
+    if (console.up.queued === 0) cell.close(1000, "The other side ended");
+    else setTimeout(() => cell.close(1000, "The other side ended"), lingerMs).unref();
   }
 
   /** Ends those that match, both sides at once. */
@@ -220,7 +254,7 @@ export class Consoles {
     // Taken out first: a socket's `close` comes while we are still here, and would end the other one for another reason.
     delete console.sockets.browser;
     delete console.sockets.cell;
-    browser?.close(code, reason);
+    if (browser) hangUp(browser, code, reason);
     cell?.close(code, reason);
   }
 
@@ -233,8 +267,8 @@ export class Consoles {
       person: console.grant.actor.name,
       requestId: console.requestId,
       seconds: Math.round((this.#context.clock.monotonic() - console.startedAt) / 1_000),
-      bytesDown: console.flows.browser.bytes,
-      bytesUp: console.flows.cell.bytes,
+      bytesDown: console.down.bytes,
+      bytesUp: console.up.bytes,
     });
   }
 }

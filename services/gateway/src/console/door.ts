@@ -77,7 +77,7 @@ export const createConsoleDoor = (context: {
       throw new NanoError("malformed-request", "Opening a console: the WebSocket handshake is not complete");
     },
     websocket: {
-      // The figures of `flow.ts` are the real limits; this one only bounds what the socket itself keeps of one message.
+      // Never reached: a socket is sent what `credit.ts` allows, and keeps that whole however slowly its peer reads.
       backpressureLimit: 16 * maxMessageBytes,
       maxPayloadLength: maxMessageBytes,
       perMessageDeflate: false,

@@ -1,99 +1,92 @@
 /**
- * One direction of a console: bytes go to a WebSocket as fast as its peer takes them, in order, none lost.
+ * The two directions of a console, as they pass the gateway.
  *
- * `ServerWebSocket.send` says -1 when the socket now holds what it cannot write yet. From then until `drain` messages wait here. Bun cannot stop
- * reading from a socket, so whoever sends to us is asked to pause by a text frame (`pause`, then `resume`) once `pauseAt` bytes wait: RFB itself is in
- * binary frames only. The cell stops reading QEMU's socket then, and QEMU stops drawing. A sender that does not heed it is cut off at
- * `maxQueuedBytes`: memory stays bounded whatever the peers do.
+ * Down (screen to browser) is what the cell sends within the window that we grant it, and goes straight to the browser's socket, which keeps what
+ * the browser does not read yet. What it keeps counts as held: a browser that stops reading stops the grants, then the cell, then QEMU, and
+ * the socket never holds more than the window.
+ *
+ * Up (browser to screen) waits here until the cell grants more. A browser knows nothing of credits, so when much waits its socket is not read, and TCP does the rest.
  */
-export const pauseAt = 1024 * 1024;
-export const resumeAt = 256 * 1024;
-export const maxQueuedBytes = 8 * 1024 * 1024;
+import { IncomingWindow, OutgoingWindow } from "@nano/contract";
 
-/** What this needs of Bun's `ServerWebSocket`. */
+/** What may wait for the cell before the browser's socket is not read any more; what it had read by then still comes. */
+const fullBytes = 256 * 1024;
+/** A key press is a few bytes in an object of its own, which is what costs memory then. */
+const fullMessages = 4_096;
+
+export class Down {
+  readonly #window = new IncomingWindow();
+
+  get bytes(): number {
+    return this.#window.received;
+  }
+
+  /** @returns false when the cell sends more than it was granted: the connection must end. */
+  take(data: Uint8Array): boolean {
+    return this.#window.take(data.byteLength);
+  }
+
+  /** @param held bytes that wait in the browser's socket @returns what to tell the cell, if anything */
+  credit(held: number): string | undefined {
+    return this.#window.credit(held);
+  }
+}
+
+/** What `Up` needs of Bun's `ServerWebSocket`. */
 export interface Sink {
-  /** > 0: sent; -1: kept by the socket, which is full now; 0: dropped, the connection is going down. */
-  sendBinary(data: Uint8Array, compress?: boolean): number;
+  sendBinary(data: Uint8Array<ArrayBuffer>, compress?: boolean): number;
 }
 
-export interface Flow {
-  readonly bytes: number;
-  /** Bytes that wait here. */
-  readonly queued: number;
-  /** Where the bytes go; until it is known they wait. */
-  attach(sink: Sink): void;
-  /** @returns false when too much waits: the connection must end. */
-  push(data: Uint8Array): boolean;
-  /** The peer asks for a pause, or to go on. */
-  hold(held: boolean): void;
-  /** The socket can take more. @returns false when it dropped something: the connection must end. */
-  drain(): boolean;
-}
+export class Up {
+  readonly #window = new OutgoingWindow();
+  #queue: Uint8Array<ArrayBuffer>[] = [];
+  #queued = 0;
+  #bytes = 0;
 
-export const createFlow = (askSender: (what: "pause" | "resume") => void): Flow => {
-  let sink: Sink | undefined;
-  let queue: Uint8Array[] = [];
-  let queued = 0;
-  let bytes = 0;
-  let full = false;
-  let held = false;
-  let paused = false;
+  get bytes(): number {
+    return this.#bytes;
+  }
 
-  const flush = (): boolean => {
+  /** Bytes that wait for the cell to grant more. */
+  get queued(): number {
+    return this.#queued;
+  }
+
+  get full(): boolean {
+    return this.#queued >= fullBytes || this.#queue.length >= fullMessages;
+  }
+
+  /** Sends at once what the cell has granted, and keeps the rest. */
+  push(data: Uint8Array<ArrayBuffer>, cell: Sink | undefined): void {
+    if (data.byteLength === 0) return;
+    this.#bytes += data.byteLength;
+    let rest = data;
+    if (cell && this.#queue.length === 0) {
+      const now = this.#window.spend(data);
+      if (now.byteLength > 0) cell.sendBinary(now, false);
+      if (now.byteLength === data.byteLength) return;
+      rest = data.subarray(now.byteLength);
+    }
+    // A copy: whose buffer it is after this turn is the socket's business.
+    this.#queue.push(rest.slice());
+    this.#queued += rest.byteLength;
+  }
+
+  /** @returns false when it is not a credit: the connection must end. */
+  grant(message: string): boolean {
+    return this.#window.grant(message);
+  }
+
+  /** Sends what was granted. A socket that drops it is closing, and says so by itself. */
+  flush(cell: Sink): void {
     let sent = 0;
-    while (sink && !full && !held) {
-      const next = queue[sent];
-      if (next === undefined) break;
-      const result = sink.sendBinary(next, false);
-      if (result === 0) return false;
-      full = result < 0;
-      queued -= next.byteLength;
-      sent++;
+    for (let next = this.#queue[0]; next && this.#window.left > 0; next = this.#queue[sent]) {
+      const now = this.#window.spend(next);
+      cell.sendBinary(now, false);
+      this.#queued -= now.byteLength;
+      if (now.byteLength < next.byteLength) this.#queue[sent] = next.subarray(now.byteLength);
+      else sent++;
     }
-    if (sent > 0) queue = queue.slice(sent);
-    if (paused && queued <= resumeAt) {
-      paused = false;
-      askSender("resume");
-    }
-    return true;
-  };
-
-  return {
-    get bytes() {
-      return bytes;
-    },
-    get queued() {
-      return queued;
-    },
-    attach(to) {
-      sink = to;
-      flush();
-    },
-    push(data) {
-      if (data.byteLength === 0) return true;
-      bytes += data.byteLength;
-      if (sink && !full && !held && queue.length === 0) {
-        const result = sink.sendBinary(data, false);
-        full = result < 0;
-        return result !== 0;
-      }
-      if (queued + data.byteLength > maxQueuedBytes) return false;
-      // A copy: whose buffer it is after this turn is the socket's business.
-      queue.push(data.slice());
-      queued += data.byteLength;
-      if (!paused && queued >= pauseAt) {
-        paused = true;
-        askSender("pause");
-      }
-      return true;
-    },
-    hold(now) {
-      held = now;
-      if (!held) flush();
-    },
-    drain() {
-      full = false;
-      return flush();
-    },
-  };
-};
+    if (sent > 0) this.#queue = this.#queue.slice(sent);
+  }
+}

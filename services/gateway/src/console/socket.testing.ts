@@ -15,6 +15,8 @@ export interface RawSocket {
   readonly texts: readonly string[];
   /** Bytes of binary messages so far. */
   readonly received: number;
+  /** Bytes that the connection has not taken yet. */
+  readonly unsent: number;
   /** Close code, or undefined while it is open. */
   readonly closed: Promise<number>;
   /** SHA-256 of all binary messages so far. */
@@ -89,6 +91,9 @@ export const openSocket = (
       closed: closed.promise,
       get received() {
         return received;
+      },
+      get unsent() {
+        return socket.writableLength;
       },
       digest: () => hash.copy().digest("hex"),
       send: (data) => void socket.write(typeof data === "string" ? frameOf(1, Buffer.from(data)) : frameOf(2, data)),
