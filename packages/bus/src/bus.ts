@@ -35,6 +35,7 @@ import {
 import { type Caller, request } from "./call.ts";
 import { ensureEventStream, readEvent, readPastEvents, sequenceOf } from "./event-stream.ts";
 import { addService, type Endpoint, type ServiceDefinition } from "./serve.ts";
+import { createEndOfTurn } from "./turn.ts";
 import type { Bus, Report, ServiceStats } from "./types.ts";
 
 export interface BusConfig {
@@ -73,6 +74,7 @@ class NatsBus implements Bus {
   readonly #config: BusConfig;
   readonly #caller: Caller;
   readonly #newRequestId: () => string;
+  readonly #endOfTurn = createEndOfTurn();
   readonly #running = new Set<Promise<void>>();
   readonly #connectionListeners = new Set<(connected: boolean) => void>();
   readonly #eventListeners = new Set<(event: SequencedEvent) => void>();
@@ -96,6 +98,7 @@ class NatsBus implements Bus {
       name: config.name,
       log: config.log,
       newRequestId: this.#newRequestId,
+      endOfTurn: this.#endOfTurn,
       connection: (withinMs) => this.#within(withinMs),
     };
     // Nobody has to wait for the first connection: a rejection is not unhandled.
@@ -132,6 +135,8 @@ class NatsBus implements Bus {
           reconnectTimeWait: 200,
           reconnectJitter: 300,
           ignoreAuthErrorAbort: true,
+          // Where a request came from is told by our own errors; a stack trace for each costs more than its headers.
+          noAsyncTraces: true,
           pingInterval: 10_000,
           maxPingOut: 2,
         });
@@ -207,6 +212,7 @@ class NatsBus implements Bus {
         await addService(connection, definition, {
           log: this.#config.log,
           newRequestId: this.#newRequestId,
+          endOfTurn: this.#endOfTurn,
           checkReplies: this.#config.checkReplies ?? false,
           running: this.#running,
         }),

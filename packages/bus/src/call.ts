@@ -10,6 +10,7 @@ import {
 } from "@nano/contract";
 import type { Msg, NatsConnection } from "nats";
 import { encodeContext } from "./headers.ts";
+import type { EndOfTurn } from "./turn.ts";
 import type { CallContext } from "./types.ts";
 
 const encoder = new TextEncoder();
@@ -20,6 +21,7 @@ export interface Caller {
   readonly name: string;
   readonly log: Log;
   newRequestId(): string;
+  readonly endOfTurn: EndOfTurn;
   /** The open connection, waiting for it at most so long. @throws NanoError `unavailable` */
   connection(withinMs: number): Promise<NatsConnection>;
 }
@@ -66,6 +68,7 @@ export const request = async (
   });
   const payload = encoder.encode(JSON.stringify(input));
   for (;;) {
+    await caller.endOfTurn();
     const connection = await caller.connection(patience - performance.now());
     try {
       const timeout = Math.max(1, Math.ceil(deadline - performance.now()));

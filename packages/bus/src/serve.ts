@@ -17,6 +17,7 @@ import {
 } from "@nano/contract";
 import type { NatsConnection, Service, ServiceMsg } from "nats";
 import { decodeContext } from "./headers.ts";
+import type { EndOfTurn } from "./turn.ts";
 import type { RequestContext } from "./types.ts";
 
 /** Requests under way at once, per service; one more is `overloaded`. */
@@ -78,7 +79,13 @@ const text = (data: Uint8Array, name: string) => {
 export const addService = async (
   connection: NatsConnection,
   definition: ServiceDefinition,
-  options: { log: Log; newRequestId: () => string; checkReplies: boolean; running: Set<Promise<void>> },
+  options: {
+    log: Log;
+    newRequestId: () => string;
+    checkReplies: boolean;
+    running: Set<Promise<void>>;
+    endOfTurn: EndOfTurn;
+  },
 ): Promise<Service> => {
   const figures = new Map<string, Figures>();
   const service = await connection.services.add({
@@ -103,7 +110,9 @@ export const addService = async (
       const decoded = decode(input, parseObject(text(message.data, endpoint.name), endpoint.name), endpoint.name);
       const reply = await endpoint.handler(decoded, context);
       if (options.checkReplies && !fits(output, reply)) decode(output, reply, `The reply of ${endpoint.name}`);
-      message.respond(encoder.encode(JSON.stringify(reply)));
+      const encoded = encoder.encode(JSON.stringify(reply));
+      await options.endOfTurn();
+      message.respond(encoded);
     } catch (thrown) {
       own.errors++;
       const error = NanoError.from(thrown, `answering ${endpoint.name}`);
