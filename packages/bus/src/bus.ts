@@ -8,7 +8,6 @@
 import {
   type CellId,
   cellSubject,
-  eventFeedSubject,
   eventSubject,
   fits,
   type Log,
@@ -21,7 +20,6 @@ import {
   type ReportName,
   reportSubject,
   reports,
-  type SequencedEvent,
 } from "@nano/contract";
 import {
   connect,
@@ -33,7 +31,8 @@ import {
   type Service,
 } from "nats";
 import { type Caller, request } from "./call.ts";
-import { ensureEventStream, readEvent, readPastEvents, sequenceOf } from "./event-stream.ts";
+import { EventReader } from "./event-reader.ts";
+import { ensureEventStream, readPastEvents } from "./event-stream.ts";
 import { addService, type Endpoint, type ServiceDefinition } from "./serve.ts";
 import { createEndOfTurn } from "./turn.ts";
 import type { Bus, Report, ServiceStats } from "./types.ts";
@@ -56,8 +55,6 @@ export interface BusConfig {
 const drainMs = 10_000;
 const encoder = new TextEncoder();
 const jitter = (milliseconds: number) => milliseconds * (0.5 + Math.random());
-/** Events asked for at once to fill a gap. */
-const gapPage = 500;
 
 const endpointsOf = <O extends Owner>(
   names: readonly OperationsOf<O>[],
@@ -77,7 +74,7 @@ class NatsBus implements Bus {
   readonly #endOfTurn = createEndOfTurn();
   readonly #running = new Set<Promise<void>>();
   readonly #connectionListeners = new Set<(connected: boolean) => void>();
-  readonly #eventListeners = new Set<(event: SequencedEvent) => void>();
+  readonly #events: EventReader;
   /** What to do with the connection when it is first made. */
   readonly #setups: ((connection: NatsConnection) => void | Promise<void>)[] = [];
   readonly #services: Service[] = [];
@@ -86,8 +83,6 @@ class NatsBus implements Bus {
   #connected = false;
   #closed = false;
   #hearsEvents = false;
-  #lastSequence = 0;
-  #catchingUp: Promise<void> = Promise.resolve();
   #stream: { maxAgeHours: number; maxBytes: number } | undefined;
   #streamManager: Promise<JetStreamManager> | undefined;
 
@@ -101,6 +96,10 @@ class NatsBus implements Bus {
       endOfTurn: this.#endOfTurn,
       connection: (withinMs) => this.#within(withinMs),
     };
+    this.#events = new EventReader(
+      async (after, limit) => (await this.call("event.list", { after, limit })).items,
+      config.log,
+    );
     // Nobody has to wait for the first connection: a rejection is not unhandled.
     this.#first.promise.catch(() => {});
     void this.#open();
@@ -297,54 +296,12 @@ class NatsBus implements Bus {
   };
 
   onEvents: Bus["onEvents"] = (listener) => {
-    this.#eventListeners.add(listener);
     if (!this.#hearsEvents) {
       this.#hearsEvents = true;
-      this.#setUp((connection) => {
-        connection.subscribe(eventFeedSubject, {
-          callback: (error, message) => {
-            if (error) return;
-            const event = readEvent(message.json());
-            const sequence = sequenceOf(message);
-            if (event && sequence > 0) this.#hearEvent({ ...event, sequence });
-          },
-        });
-      });
+      this.#setUp((connection) => this.#events.attach(connection));
     }
-    return () => this.#eventListeners.delete(listener);
+    return this.#events.listen(listener);
   };
-
-  /** Passes events on in order, and asks for those that were missed. */
-  #hearEvent(event: SequencedEvent): void {
-    this.#catchingUp = this.#catchingUp
-      .then(async () => {
-        const expected = this.#lastSequence + 1;
-        // A smaller number is a new stream (the old one's directory was lost), a repetition otherwise.
-        if (this.#lastSequence > 0 && event.sequence > expected) await this.#fillGap(expected, event.sequence);
-        if (event.sequence === this.#lastSequence) return;
-        this.#tell(event);
-      })
-      .catch((error) => this.#config.log.error("Failed over an event", { event: event.name, error }));
-  }
-
-  async #fillGap(from: number, before: number): Promise<void> {
-    for (let after = from - 1; after + 1 < before; ) {
-      const { items } = await this.call("event.list", { after, limit: Math.min(gapPage, before - after - 1) }).catch(
-        () => ({ items: [] }),
-      );
-      if (items.length === 0) return;
-      for (const item of items) {
-        const event = readEvent(item);
-        if (event && item.sequence < before) this.#tell({ ...event, sequence: item.sequence });
-      }
-      after = items.at(-1)?.sequence ?? before;
-    }
-  }
-
-  #tell(event: SequencedEvent): void {
-    this.#lastSequence = event.sequence;
-    for (const listener of this.#eventListeners) listener(event);
-  }
 
   keepEventStream: Bus["keepEventStream"] = (options = {}) => {
     this.#stream = { maxAgeHours: options.maxAgeHours ?? 24 * 7, maxBytes: options.maxBytes ?? 256 * 2 ** 20 };

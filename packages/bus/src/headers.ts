@@ -10,12 +10,13 @@ const kinds: readonly string[] = ["user", "service", "operator", "anonymous"] sa
 const printable = /^[\x21-\x7e]{1,128}$/;
 
 export const encodeContext = (context: RequestContext): MsgHdrs => {
+  // `append`, as nothing is there yet: `set` looks for what it would replace.
   const result = headers();
-  result.set(headerNames.requestId, context.requestId);
-  result.set(headerNames.actor, ascii(JSON.stringify(context.actor)));
-  if (context.idempotencyKey) result.set(headerNames.idempotencyKey, context.idempotencyKey);
-  if (context.traceparent) result.set(headerNames.traceparent, context.traceparent);
-  if (context.clientAddress) result.set(headerNames.clientAddress, context.clientAddress);
+  result.append(headerNames.requestId, context.requestId);
+  result.append(headerNames.actor, ascii(JSON.stringify(context.actor)));
+  if (context.idempotencyKey) result.append(headerNames.idempotencyKey, context.idempotencyKey);
+  if (context.traceparent) result.append(headerNames.traceparent, context.traceparent);
+  if (context.clientAddress) result.append(headerNames.clientAddress, context.clientAddress);
   return result;
 };
 
