@@ -2,7 +2,7 @@
  * Secrets people and scripts carry. Each is 256 bits of randomness, so its SHA-256 is all that needs storing: there is nothing to
  * guess, and a slow hash would only make every request slow. Passwords are another matter: see `passwords.ts`.
  */
-import { createHash, createHmac, randomBytes } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 
 const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -29,4 +29,4 @@ export const derivedTokenSecret = (key: Uint8Array, tokenId: string, idempotency
   `${tokenPrefix}${base62(createHmac("sha256", key).update(`token.create\0${tokenId}\0${idempotencyKey}`).digest())}`;
 
 /** What is stored and looked up. */
-export const hashOf = (secret: string): string => createHash("sha256").update(secret).digest("hex");
+export const hashOf = (secret: string): string => new Bun.CryptoHasher("sha256").update(secret).digest("hex");

@@ -57,11 +57,10 @@ export const answer = (
   request: Request,
   headers: Readonly<Record<string, string>>,
 ): Response => {
-  const all = new Headers(headers);
-  all.set("cache-control", "no-store");
+  const all: Record<string, string> = { ...headers, "cache-control": "no-store" };
   if (binding.status === 204) return new Response(null, { status: 204, headers: all });
   if (binding.binary && typeof output.base64 === "string") {
-    all.set("content-type", String(output.contentType));
+    all["content-type"] = String(output.contentType);
     return new Response(Buffer.from(output.base64, "base64"), { status: 200, headers: all });
   }
   const plan = output.kind === "plan";
@@ -72,16 +71,16 @@ export const answer = (
       : status === 201
         ? locationOf(binding, output)
         : undefined;
-  if (location !== undefined) all.set("location", location);
-  if (typeof output.next === "string") all.set("link", nextLink(request, output.next));
+  if (location !== undefined) all.location = location;
+  if (typeof output.next === "string") all.link = nextLink(request, output.next);
   const asText = prefersText(request.headers.get("accept"));
   const body = asText ? textOf(output) : JSON.stringify(output);
-  all.set("content-type", asText ? "text/plain; charset=utf-8" : "application/json");
-  all.set("vary", "Accept");
+  all["content-type"] = asText ? "text/plain; charset=utf-8" : "application/json";
+  all.vary = "Accept";
   const etag = binding.method === "GET" ? etagOf(output, body) : undefined;
   if (etag !== undefined) {
-    all.set("etag", etag);
-    all.set("cache-control", "private, no-cache");
+    all.etag = etag;
+    all["cache-control"] = "private, no-cache";
     if (matches(request.headers.get("if-none-match"), etag)) return new Response(null, { status: 304, headers: all });
   }
   return new Response(body, { status, headers: all });
