@@ -23,7 +23,7 @@ import type { CreateState } from "./create-saga.ts";
 import type { InstanceDeps } from "./deps.ts";
 import { macOf } from "./mac.ts";
 import { findInstanceByName, insertInstance, macIsTaken, type StoredInstance } from "./store.ts";
-import { usageOfCell } from "./usage.ts";
+import { noUsage, plusUsage } from "./usage.ts";
 import { factsOf, toSpec } from "./view.ts";
 
 type Create = Input<"instance.create">;
@@ -174,8 +174,10 @@ async function reserve(
     requestId: context.requestId,
     stepsDone: 1,
   });
-  // Should the commit fail, the next decision finds that the database says less, and corrects it.
-  registry.setUsage(instance.cell, await usageOfCell(trx, instance.cell), clock.monotonic());
+  // `decide` has just compared what we believed of the cell with the database. Should the commit fail, the next decision finds that the database says
+  // less, and corrects it.
+  const before = registry.find(instance.cell)?.usage ?? noUsage;
+  registry.setUsage(instance.cell, plusUsage(before, { ...requestOf(input), total: 1, running: 0 }), clock.monotonic());
   return task;
 }
 
