@@ -308,7 +308,11 @@ describe("consoles", () => {
             : new Response("no", { status: 400 });
         },
         websocket: {
-          message: (_, message) => received.resolve(message.toString()),
+          // The gateway's side of the flow control: a grant, and RFB in binary messages only.
+          open: (socket) => void socket.send("credit 65536"),
+          message: (_, message) => {
+            if (typeof message !== "string") received.resolve(message.toString());
+          },
           close: (_, code) => closed.resolve(code),
         },
       });

@@ -39,7 +39,13 @@ describe("over SSH", () => {
       fetch: (request, server) => {
         server.upgrade(request, { headers: { "sec-websocket-protocol": "binary" }, data: undefined });
       },
-      websocket: { message: (_, data) => greeting.resolve(data.toString()) },
+      // The gateway's side of the flow control: a grant, and RFB in binary messages only.
+      websocket: {
+        open: (socket) => void socket.send("credit 65536"),
+        message: (_, data) => {
+          if (typeof data !== "string") greeting.resolve(data.toString());
+        },
+      },
     });
     const display = await hypervisor.display(spec.id);
     expect(display.connect).toBeFunction();
