@@ -112,7 +112,8 @@ export const createEvents = (context: EventsContext): Events => {
     for (const stream of streams) {
       if (!stream.live) continue;
       if (gap) reset(stream, event.sequence - 1);
-      pass(stream, event);
+      // Had it already from the stream's memory: the feed may tell late what happened while nobody listened.
+      if (event.sequence > stream.position) pass(stream, event);
     }
   });
 
