@@ -136,7 +136,8 @@ export const createEvents = (context: EventsContext): Events => {
         for (const item of items) pass(stream, item);
         if (items.length === 0) {
           if (ring.last <= stream.position) break;
-          reset(stream, ring.first - 1);
+          // The ring may have begun meanwhile, just where the memory ended: then nothing is missing.
+          if (ring.first - 1 > stream.position) reset(stream, ring.first - 1);
         }
       }
       await stream.room();
