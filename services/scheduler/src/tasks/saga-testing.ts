@@ -127,15 +127,26 @@ async function killedAt<S>(world: World, scenario: SagaScenario<S>, fail: string
   await world.stopScheduler();
   await world.spawnScheduler(fail);
   const idempotencyKey = key();
-  // The reply may die with the scheduler; who asked repeats the question with the same key.
+  // The reply may die with the scheduler, or the request may not be taken yet; who asked repeats the question with the same key.
   let first: Task | undefined;
-  void scenario.begin(world, subject, idempotencyKey).then(
-    (task) => {
-      first = task;
-    },
-    () => {},
-  );
-  await world.schedulerKilled();
+  let refused: unknown;
+  let killed = false;
+  const asking = (async () => {
+    while (!killed && !first)
+      try {
+        first = await scenario.begin(world, subject, idempotencyKey);
+      } catch (error) {
+        refused = error;
+        await Bun.sleep(50);
+      }
+  })();
+  await world.schedulerKilled().catch((error) => {
+    throw new Error(`${fail}: what was begun: ${first?.id ?? "nothing"}; last refused with: ${refused}`, {
+      cause: error,
+    });
+  });
+  killed = true;
+  await asking;
   await world.spawnScheduler();
   const task = await world.ended(await scenario.begin(world, subject, idempotencyKey));
   if (first) expect(task.id).toBe(first.id);
