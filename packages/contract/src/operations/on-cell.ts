@@ -184,6 +184,8 @@ export const onCellOperations = {
     output: Closed({ items: Type.Array(Observed) }),
     errors: ["hypervisor-failed"],
     changes: false,
+    // Whoever asks has the next inventory anyway, and must not take long to notice that the cell is gone.
+    deadlineMs: 2_000,
     example: { input: {}, output: { items: [observed] } },
   }),
   "cell.instance.screen": operation({
