@@ -91,6 +91,26 @@ describe("a domain that is gone", () => {
     world.cell.inventory();
     await becomes(instance, "stopped");
   });
+
+  test("is not made out of an answer that was given before the instance was made", async () => {
+    await world.call("cell.remove", { id: world.cell.id });
+    const { cell } = world;
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<void>();
+    cell.answering = () => {
+      asked.resolve();
+      return answer.promise;
+    };
+    await world.call("cell.add", { id: cell.id, pool });
+    await asked.promise;
+    const instance = await world.created();
+    answer.resolve();
+    await heard();
+    cell.domains.delete(instance.id);
+    cell.inventory();
+    await heard();
+    expect((await get(instance)).state).toBe("stopped");
+  });
 });
 
 describe("a cell that goes", () => {

@@ -82,7 +82,11 @@ export class Reconciler {
   /** Asks a cell for all it has: it is back, or new in a pool. Best effort, its inventory follows within 10 s. */
   async ask(cell: CellId): Promise<void> {
     try {
-      await this.#takeInventory(cell, (await this.#deps.ask(cell, "cell.instance.list", {})).items);
+      // What is made while the answer is on its way is not in it; that says nothing.
+      const before = await instancesOfCell(this.#deps.db, cell);
+      const made = new Set(before.filter(({ state }) => state !== "creating").map(({ id }) => id));
+      const { items } = await this.#deps.ask(cell, "cell.instance.list", {});
+      await this.#takeInventory(cell, items, (id) => made.has(id));
     } catch (error) {
       this.#deps.log.warn("Could not ask a cell for its instances; waiting for its inventory", { cell, error });
     }
@@ -103,7 +107,12 @@ export class Reconciler {
     return mailbox;
   }
 
-  async #takeInventory(cell: CellId, items: readonly Observed[]): Promise<void> {
+  /** @param counts whether it means something that an instance is not among the items */
+  async #takeInventory(
+    cell: CellId,
+    items: readonly Observed[],
+    counts: (id: InstanceId) => boolean = () => true,
+  ): Promise<void> {
     // A word that was on its way when its cell went: what the cell has is asked for when it is back.
     if (!this.#deps.registry.isOnline(cell)) return;
     const seen = new Map(items.map((item) => [item.id, item]));
@@ -114,7 +123,8 @@ export class Reconciler {
         if (observed) {
           this.#suspects.delete(row.id);
           await this.#note(trx, row, observed);
-        } else if (this.#suspects.has(row.id)) await this.#miss(trx, row);
+        } else if (!counts(row.id)) continue;
+        else if (this.#suspects.has(row.id)) await this.#miss(trx, row);
         else this.#suspects.add(row.id);
       }
       const ours = new Set(rows.map((row) => row.id));

@@ -54,6 +54,8 @@ export class TestCell {
   readonly commands: { name: Command; input: unknown }[] = [];
   /** Asked before every command; may throw or wait. */
   onCommand: (name: Command, input: unknown) => Promise<void> | void = () => {};
+  /** Keeps the answer to `cell.instance.list` waiting on its way. */
+  answering: () => Promise<void> | void = () => {};
   /** How many times a fetch answers "not yet". */
   fetchRounds = 2;
   /** A guest without an ACPI daemon does not follow its power button. */
@@ -278,7 +280,9 @@ export class TestCell {
       },
       "cell.instance.list": async () => {
         await this.#take("cell.instance.list", {});
-        return { items: this.observed() };
+        const items = this.observed();
+        await this.answering();
+        return { items };
       },
       "cell.instance.screen": async ({ id }) => {
         if (this.#require(id).domain.state !== "running") throw new NanoError("no-screen", "It does not run");
