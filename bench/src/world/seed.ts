@@ -2,6 +2,7 @@
 import {
   type CellId,
   decode,
+  defaultSettings,
   type InstanceId,
   InstanceIdSchema,
   type PoolName,
@@ -75,6 +76,8 @@ export async function seedInstances(
         addresses: [`192.0.2.${n % 250}`],
         media: null,
         autostart: false,
+        settings: defaultSettings,
+        pending: [],
         owner: "bench",
         decision: null,
         task: null,

@@ -10,6 +10,7 @@ export * from "./credit.ts";
 export * from "./decode.ts";
 export * from "./errors.ts";
 export * from "./events.ts";
+export * from "./hardware.ts";
 export * from "./operation.ts";
 export { InstanceCreateInput } from "./operations/instance.ts";
 export { InstanceSpec, Observed } from "./operations/on-cell.ts";

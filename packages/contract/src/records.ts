@@ -1,4 +1,6 @@
 /** What is stored and shown: the records behind the operations. */
+
+import { Hardware, pendingSettings, Qos, RestartPolicy, Tags } from "./hardware.ts";
 import {
   AnyObject,
   BytesSchema,
@@ -127,6 +129,14 @@ export const Instance = Closed({
   mac: Type.String({ pattern: "^52:54:00(:[0-9a-f]{2}){3}$" }),
   addresses: Type.Array(Type.String(), { description: "IP addresses seen inside, if known" }),
   media: Type.Optional(Closed({ id: MediaIdSchema, name: Label })),
+  tags: Tags,
+  hardware: Hardware,
+  qos: Qos,
+  restart: RestartPolicy,
+  /** Changed, but not yet so in the running guest. */
+  pending: Type.Array(OneOf(pendingSettings), {
+    description: "What was changed and becomes true at its next start; empty when nothing waits",
+  }),
   autostart: Type.Boolean(),
   owner: Type.String({ description: "Who created it" }),
   decision: Type.Optional(DecisionIdSchema),

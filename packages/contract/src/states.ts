@@ -21,7 +21,32 @@ export const instanceStates = [
 ] as const;
 export type InstanceState = (typeof instanceStates)[number];
 
-export const instanceActions = ["start", "stop", "force-stop", "reboot", "force-reboot", "delete", "console"] as const;
+/** What people do with an instance. `grow-disk` and `add-disk` work live where the state allows them. */
+export const instanceActions = [
+  "start",
+  "stop",
+  "force-stop",
+  "reboot",
+  "force-reboot",
+  "pause",
+  "resume",
+  "delete",
+  "console",
+  "modify",
+  "insert-media",
+  "eject-media",
+  "add-disk",
+  "remove-disk",
+  "grow-disk",
+  "shrink-disk",
+  "create-snapshot",
+  "restore-snapshot",
+  "delete-snapshot",
+  "set-password",
+  "reset-system",
+  "clone",
+  "export",
+] as const;
 export type InstanceAction = (typeof instanceActions)[number];
 
 const alive = "It is running already.";
@@ -31,45 +56,68 @@ const making = "It is still being created.";
 const leaving = "It is being deleted.";
 const missing = "Its cell has no such domain any more: someone removed it outside Nano. It can only be deleted.";
 
-/** `true`: allowed. A string: not allowed, and why. */
-const table: Record<InstanceState, Record<InstanceAction, true | string>> = {
-  creating: all(making, { delete: true }),
-  stopped: all(off, { start: true, delete: true }),
-  running: all("Stop it first.", {
-    start: alive,
-    stop: true,
-    "force-stop": true,
-    reboot: true,
-    "force-reboot": true,
-    console: true,
-  }),
-  stopping: all("It is shutting down; force it if the guest does not follow.", {
-    stop: true,
-    "force-stop": true,
-    "force-reboot": true,
-    console: true,
-  }),
-  paused: all("It is paused.", { "force-stop": true, "force-reboot": true, console: true }),
-  crashed: all("It crashed and is not running.", { start: true, delete: true }),
-  deleting: all(leaving, { delete: true }),
-  lost: all(lost, {}),
-  missing: all(missing, { delete: true }),
-};
+/** What needs the instance to be off, and is possible then. */
+const whenOff: readonly InstanceAction[] = [
+  "start",
+  "delete",
+  "modify",
+  "add-disk",
+  "remove-disk",
+  "grow-disk",
+  "shrink-disk",
+  "create-snapshot",
+  "restore-snapshot",
+  "delete-snapshot",
+  "reset-system",
+  "clone",
+  "export",
+];
+const whenRunning: readonly InstanceAction[] = [
+  "stop",
+  "force-stop",
+  "reboot",
+  "force-reboot",
+  "pause",
+  "console",
+  "modify",
+  "insert-media",
+  "eject-media",
+  "add-disk",
+  "remove-disk",
+  "grow-disk",
+  "create-snapshot",
+  "delete-snapshot",
+  "set-password",
+];
 
-function all(reason: string, allowed: Partial<Record<InstanceAction, true | string>>) {
-  return {
-    start: reason,
-    stop: reason,
-    "force-stop": reason,
-    reboot: reason,
-    "force-reboot": reason,
-    delete: reason,
-    console: reason,
-    ...allowed,
-  } satisfies Record<InstanceAction, true | string>;
+/** Possible actions, and why the others are not. */
+interface Row {
+  readonly allowed: readonly InstanceAction[];
+  readonly otherwise: string;
+  readonly but?: Partial<Record<InstanceAction, string>>;
 }
 
+const table: Record<InstanceState, Row> = {
+  creating: { allowed: ["delete"], otherwise: making },
+  stopped: { allowed: whenOff, otherwise: off },
+  running: { allowed: whenRunning, otherwise: "Stop it first.", but: { start: alive, resume: "It is not paused." } },
+  stopping: {
+    allowed: ["stop", "force-stop", "force-reboot", "console", "eject-media"],
+    otherwise: "It is shutting down; force it if the guest does not follow.",
+  },
+  paused: {
+    allowed: ["force-stop", "force-reboot", "resume", "console", "modify", "insert-media", "eject-media"],
+    otherwise: "It is paused.",
+  },
+  crashed: { allowed: whenOff, otherwise: "It crashed and is not running." },
+  deleting: { allowed: ["delete"], otherwise: leaving },
+  lost: { allowed: [], otherwise: lost },
+  missing: { allowed: ["delete"], otherwise: missing },
+};
+
 /** Whether the action is possible in this state, or why not. */
-export const allows = (state: InstanceState, action: InstanceAction): true | string => table[state][action];
-export const allowedActions = (state: InstanceState): InstanceAction[] =>
-  instanceActions.filter((action) => table[state][action] === true);
+export const allows = (state: InstanceState, action: InstanceAction): true | string => {
+  const { allowed, otherwise, but } = table[state];
+  return allowed.includes(action) || (but?.[action] ?? otherwise);
+};
+export const allowedActions = (state: InstanceState): InstanceAction[] => [...table[state].allowed];

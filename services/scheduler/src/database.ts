@@ -2,7 +2,7 @@
 import { type IdempotencyTable, idempotencyMigration, type OutboxTable, outboxMigration } from "@nano/store";
 import { type CellTable, cellMigration } from "./cells/store.ts";
 import { type DecisionTable, decisionMigration } from "./decisions/store.ts";
-import { type InstanceTable, instanceMigration, type TombstoneTable } from "./instances/store.ts";
+import { type InstanceTable, instanceMigration, settingsMigration, type TombstoneTable } from "./instances/store.ts";
 import { type PoolTable, poolMigration } from "./pools/store.ts";
 import { type TaskTable, taskMigration } from "./tasks/store.ts";
 
@@ -24,4 +24,5 @@ export const migrations = {
   "2026-11-23-05-instances": instanceMigration,
   "2026-11-23-06-tasks": taskMigration,
   "2026-11-23-07-decisions": decisionMigration,
+  "2026-11-24-01-instance-settings": settingsMigration,
 };

@@ -15,6 +15,7 @@ import type {
   TokenId,
   UserId,
 } from "../brand.ts";
+import { defaultSettings } from "../hardware.ts";
 import type { Cell, Decision, Image, Instance, Media, Plan, Pool, Resources, Task, Token, User } from "../records.ts";
 
 export const ids = {
@@ -85,6 +86,8 @@ export const instance: Instance = {
   disks: [{ name: "system", sizeGiB: gib(20), image: { id: ids.image, name: "debian-12", sha256 } }],
   mac: "52:54:00:1a:2b:3c",
   addresses: ["192.0.2.101"],
+  ...defaultSettings,
+  pending: [],
   autostart: false,
   owner: "admin",
   decision: ids.decision,

@@ -1,3 +1,4 @@
+import { Hardware, Qos, RestartPolicy, Tags, templateNames } from "../hardware.ts";
 import { operation } from "../operation.ts";
 import { Decision, Instance, Plan, Task } from "../records.ts";
 import {
@@ -9,6 +10,7 @@ import {
   DiskGiB,
   ImageIdSchema,
   InstanceIdSchema,
+  Label,
   limits,
   MediaIdSchema,
   MemoryMiB,
@@ -38,6 +40,14 @@ export const InstanceCreateInput = Closed({
   dataDisks: Type.Optional(Type.Array(Closed({ sizeGiB: DiskGiB }), { maxItems: limits.dataDisks })),
   autostart: Type.Optional(Type.Boolean({ description: "Start it when its cell's host starts; false unless told" })),
   description: Type.Optional(Description),
+  owner: Type.Optional(Label),
+  tags: Type.Optional(Tags),
+  template: Type.Optional(OneOf(templateNames, "Hardware that fits a kind of operating system; `linux` unless told")),
+  hardware: Type.Optional(
+    Type.Partial(Hardware, { description: "What differs from the template", additionalProperties: false }),
+  ),
+  qos: Type.Optional(Qos),
+  restart: Type.Optional(RestartPolicy),
   start: Type.Optional(Type.Boolean({ description: "Start it once it is created; false unless told" })),
   dryRun,
 });

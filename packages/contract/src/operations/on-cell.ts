@@ -2,6 +2,7 @@
  * What the scheduler and the gateway ask of one cell. Subject: `nano.v1.cell.<cellId>.<resource>.<verb>`; nothing of it is reachable over REST.
  * Every command names the instance's `epoch`: a cell refuses one that is older than the newest it has seen.
  */
+import { Hardware, pendingSettings, Qos, RestartPolicy, Tags } from "../hardware.ts";
 import { operation } from "../operation.ts";
 import { Disk } from "../records.ts";
 import {
@@ -38,6 +39,11 @@ export const InstanceSpec = Closed({
   memoryMiB: MemoryMiB,
   disks: Type.Array(Disk),
   mac: Type.String(),
+  // Absent in records of older versions: then as `defaultSettings` says.
+  tags: Type.Optional(Tags),
+  hardware: Type.Optional(Hardware),
+  qos: Type.Optional(Qos),
+  restart: Type.Optional(RestartPolicy),
   autostart: Type.Boolean(),
   owner: Type.String(),
   createdAt: Type.String(),
@@ -53,6 +59,8 @@ export const Observed = Closed({
   media: Type.Optional(Closed({ id: MediaIdSchema, name: Label })),
   addresses: Type.Array(Type.String()),
   startedAt: Type.Optional(Type.String()),
+  /** What the definition says and the running guest does not have yet. */
+  pending: Type.Optional(Type.Array(OneOf(pendingSettings))),
   spec: InstanceSpec,
 });
 export type Observed = Static<typeof Observed>;

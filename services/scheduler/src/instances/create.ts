@@ -9,8 +9,10 @@ import {
   type Output,
   type Plan,
   type Resources,
+  type Settings,
   type Task,
   TaskIdSchema,
+  templates,
   timestamp,
 } from "@nano/contract";
 import { insertDecision } from "../decisions/store.ts";
@@ -92,6 +94,13 @@ const requestOf = (input: Create): Resources => ({
   storageGiB: gib([input.systemDisk, ...(input.dataDisks ?? [])].reduce((sum, disk) => sum + disk.sizeGiB, 0)),
 });
 
+const settingsFor = (input: Create): Settings => ({
+  tags: input.tags ?? [],
+  hardware: { ...templates[input.template ?? "linux"], ...input.hardware },
+  qos: input.qos ?? {},
+  restart: input.restart ?? "never",
+});
+
 /** Decides where it goes and what it is; writes nothing. @throws NoRoom */
 async function prepare(
   deps: InstanceDeps,
@@ -129,7 +138,9 @@ async function prepare(
     addresses: [],
     media: null,
     autostart: input.autostart ?? false,
-    owner: context.actor.name,
+    settings: settingsFor(input),
+    pending: [],
+    owner: input.owner ?? context.actor.name,
     decision: decision.id,
     task: decode(TaskIdSchema, newId(), "Naming a task"),
     epoch: 1,

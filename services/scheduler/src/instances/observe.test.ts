@@ -1,5 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { CellIdSchema, decode, InstanceIdSchema, type InstanceState, type Observed, timestamp } from "@nano/contract";
+import {
+  CellIdSchema,
+  decode,
+  defaultSettings,
+  InstanceIdSchema,
+  type InstanceState,
+  type Observed,
+  timestamp,
+} from "@nano/contract";
 import { pool } from "../testing/world.ts";
 import { gib, mib } from "../units.ts";
 import { macOf } from "./mac.ts";
@@ -24,6 +32,8 @@ const instance = (state: InstanceState, stopAskedAgoMs?: number): StoredInstance
   addresses: [],
   media: null,
   autostart: false,
+  settings: defaultSettings,
+  pending: [],
   owner: "admin",
   decision: null,
   task: null,
@@ -46,6 +56,7 @@ test("a task that makes or removes an instance owns its state", () => {
   for (const state of ["creating", "deleting"] as const)
     expect(observe(instance(state), observed("running"), now)).toEqual({
       addresses: ["192.0.2.9"],
+      pending: [],
       media: null,
       startedAt: null,
     });

@@ -19,6 +19,7 @@ export function observe(instance: StoredInstance, observed: Observed, now: numbe
   const seen = {
     addresses: observed.addresses,
     media: observed.media ?? null,
+    pending: observed.pending ?? [],
     // For display: a cell's word that is no time is none.
     startedAt: fits(TimestampSchema, observed.startedAt) ? observed.startedAt : null,
   };

@@ -1,107 +1,22 @@
 /** Operations on an instance that exists: checked against its state and its lock, then handed to their sagas. */
 import type { Handlers, RequestContext } from "@nano/bus";
-import {
-  allowedActions,
-  allows,
-  decode,
-  type InstanceAction,
-  type InstanceId,
-  type MediaId,
-  NanoError,
-  type OperationName,
-  type Plan,
-  type Task,
-  type TaskId,
-  TaskIdSchema,
-} from "@nano/contract";
+import type { InstanceAction, InstanceId, MediaId, OperationName, Plan, Task, TaskId } from "@nano/contract";
 import type { Write } from "../events/journal.ts";
 import type { TaskEngine } from "../tasks/engine.ts";
 import { findTask } from "../tasks/store.ts";
 import { bytes } from "../units.ts";
+import { beginner } from "./begin.ts";
 import { changeInstance, requireInstance } from "./change.ts";
 import type { DeleteState } from "./delete-saga.ts";
 import type { InstanceDeps } from "./deps.ts";
-import type { ForceableState, StartState } from "./power-sagas.ts";
-import { type StoredInstance, saveInstance } from "./store.ts";
+import type { StoredInstance } from "./store.ts";
 import { toSpec } from "./view.ts";
 
 type Operate = Pick<Handlers<"scheduler">, "instance.start" | "instance.stop" | "instance.reboot" | "instance.delete">;
 
 export function operateHandlers(deps: InstanceDeps, engine: TaskEngine): Operate {
-  const { db, bus, journal, registry, newId } = deps;
-
-  /** @throws NanoError `cell-offline`, `wrong-state` */
-  const requireAllowed = (instance: StoredInstance, action: InstanceAction): void => {
-    if (!registry.isOnline(instance.cell))
-      throw new NanoError(
-        "cell-offline",
-        `The cell ${registry.nameOf(instance.cell)} of ${instance.name} does not answer`,
-        {
-          details: { cell: instance.cell },
-        },
-      );
-    const answer = allows(instance.state, action);
-    if (answer !== true)
-      throw new NanoError("wrong-state", `Cannot ${action} ${instance.name}, which is ${instance.state}: ${answer}`, {
-        details: { state: instance.state, allowed: allowedActions(instance.state) },
-      });
-  };
-
-  /** @throws NanoError `busy` */
-  const requireFree = (instance: StoredInstance, operation: OperationName): void => {
-    if (instance.task === null) return;
-    throw new NanoError("busy", `Another task is working on ${instance.name}; ${operation} has to wait for it`, {
-      details: { taskId: instance.task },
-    });
-  };
-
-  const beginTask = async (
-    trx: Write,
-    instance: StoredInstance,
-    operation: OperationName,
-    state: unknown,
-    context: RequestContext,
-    waitsFor?: TaskId,
-  ): Promise<Task> => {
-    const id = decode(TaskIdSchema, newId(), "Naming a task");
-    // One that waits gets the lock from the task it waits for.
-    if (waitsFor === undefined) await saveInstance(trx, { ...instance, task: id });
-    return engine.begin(trx, {
-      id,
-      operation,
-      resource: { id: instance.id, name: instance.name },
-      state,
-      actor: context.actor,
-      requestId: context.requestId,
-      ...(waitsFor === undefined ? {} : { waitsFor }),
-    });
-  };
-
-  const once = async (
-    operation: OperationName,
-    input: unknown,
-    context: RequestContext,
-    work: (trx: Write) => Promise<Task>,
-  ): Promise<Task> => {
-    const request = { key: context.idempotencyKey, actor: context.actor.id, operation, input };
-    const task = await journal.writeOnce(request, work);
-    engine.drive(task.id);
-    return task;
-  };
-
-  const operate = (
-    input: { id: InstanceId },
-    context: RequestContext,
-    operation: OperationName,
-    action: InstanceAction,
-    stateOf: (instance: StoredInstance) => StartState | ForceableState,
-  ): Promise<Task> =>
-    once(operation, input, context, async (trx) => {
-      const instance = await requireInstance(trx, input.id);
-      requireFree(instance, operation);
-      requireAllowed(instance, action);
-      return beginTask(trx, instance, operation, stateOf(instance), context);
-    });
+  const { db, bus, registry } = deps;
+  const { requireAllowed, requireFree, beginTask, once, answered, begin } = beginner(deps, engine);
 
   const deleteState = (instance: StoredInstance): DeleteState => ({ spec: toSpec(instance), cell: instance.cell });
 
@@ -160,25 +75,30 @@ export function operateHandlers(deps: InstanceDeps, engine: TaskEngine): Operate
     return { id, name, sha256 };
   };
 
+  const power = (
+    operation: OperationName,
+    action: InstanceAction,
+    input: { id: InstanceId },
+    context: RequestContext,
+    more: Record<string, unknown>,
+  ): Promise<Task> =>
+    begin({ operation, action, input, context, stateOf: ({ id, epoch, cell }) => ({ id, epoch, cell, ...more }) });
+
   return {
     "instance.start": async (input, context) => {
       // Before anything that may have gone since the first time.
-      const request = { key: context.idempotencyKey, actor: context.actor.id, operation: "instance.start", input };
-      const before = await journal.answered<Task>(request);
-      if (before) return before.answer;
+      const before = await answered("instance.start", input, context);
+      if (before) return before;
       const media = input.media === undefined ? undefined : await mediaOf(input.media, context.requestId);
-      const stateOf = ({ id, epoch, cell }: StoredInstance) => ({ id, epoch, cell, ...(media ? { media } : {}) });
-      return operate(input, context, "instance.start", "start", stateOf);
+      return power("instance.start", "start", input, context, media ? { media } : {});
     },
     "instance.stop": (input, context) => {
       const force = input.force === true;
-      const stateOf = ({ id, epoch, cell }: StoredInstance) => ({ id, epoch, cell, force });
-      return operate(input, context, "instance.stop", force ? "force-stop" : "stop", stateOf);
+      return power("instance.stop", force ? "force-stop" : "stop", input, context, { force });
     },
     "instance.reboot": (input, context) => {
       const force = input.force === true;
-      const stateOf = ({ id, epoch, cell }: StoredInstance) => ({ id, epoch, cell, force });
-      return operate(input, context, "instance.reboot", force ? "force-reboot" : "reboot", stateOf);
+      return power("instance.reboot", force ? "force-reboot" : "reboot", input, context, { force });
     },
     "instance.delete": ({ id, dryRun }, context) => (dryRun === true ? planDelete(id) : remove(id, context)),
   };

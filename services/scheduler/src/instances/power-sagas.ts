@@ -5,18 +5,15 @@ import {
   InstanceIdSchema,
   Label,
   MediaIdSchema,
-  type Observed,
   Sha256Schema,
   type Static,
   Type,
   timestamp,
 } from "@nano/contract";
-import { defineSaga, type Saga, type StepRun } from "../tasks/saga.ts";
-import { changeInstance } from "./change.ts";
+import { defineSaga, type Saga } from "../tasks/saga.ts";
+import { commander } from "./command.ts";
 import type { InstanceDeps } from "./deps.ts";
 import { fetchVolume } from "./fetch.ts";
-import { observe } from "./observe.ts";
-import { findInstance } from "./store.ts";
 
 const reference = { id: InstanceIdSchema, epoch: Type.Integer({ minimum: 0 }), cell: CellIdSchema };
 export const StartState = Closed({
@@ -27,31 +24,9 @@ export type StartState = Static<typeof StartState>;
 export const ForceableState = Closed({ ...reference, force: Type.Boolean() });
 export type ForceableState = Static<typeof ForceableState>;
 
-type PowerRun = StepRun<Pick<StartState, "id" | "cell">>;
-
 export const powerSagas = (deps: InstanceDeps): Saga[] => {
-  const { ask, journal, registry, clock, bus } = deps;
-
-  /**
-   * Commands the cell and takes its answer into the row, unless a report has spoken of the instance since: that one is newer, though it may have
-   * come first.
-   */
-  const command = async (run: PowerRun, tell: () => Promise<Observed>): Promise<void> => {
-    const { id, cell } = run.state;
-    const order = registry.find(cell)?.order;
-    const heard = order?.newest(id);
-    const observed = await tell();
-    if (order?.newest(id) !== heard) return;
-    await journal.write(async (trx) => {
-      const row = await findInstance(trx, id);
-      if (row) await changeInstance(deps, trx, row, observe(row, observed, clock.now()), run);
-    });
-  };
-  const changeRow = (run: PowerRun, changes: Parameters<typeof changeInstance>[3]) =>
-    journal.write(async (trx) => {
-      const row = await findInstance(trx, run.state.id);
-      if (row) await changeInstance(deps, trx, row, changes, run);
-    });
+  const { ask, clock, bus } = deps;
+  const { command, changeRow } = commander(deps);
 
   const start = defineSaga({
     operation: "instance.start",

@@ -30,7 +30,7 @@ import {
   tombstonesOf,
 } from "./store.ts";
 import { usageOfCell } from "./usage.ts";
-import { factsOf } from "./view.ts";
+import { factsOf, settingsOf } from "./view.ts";
 
 const stopCheckEveryMs = 1_000;
 const missingReason = "libvirt on its cell has no such domain any more.";
@@ -218,6 +218,8 @@ export class Reconciler {
           addresses: [],
           media: null,
           autostart: spec.autostart,
+          settings: settingsOf(spec),
+          pending: [],
           owner: spec.owner,
           decision: null,
           task: null,

@@ -3,10 +3,13 @@ import {
   type CellId,
   type DecisionId,
   Disk,
+  defaultSettings,
   Instance,
   type InstanceId,
   type InstanceState,
+  type PendingSetting,
   type PoolName,
+  Settings,
   type TaskId,
   type Timestamp,
   Type,
@@ -39,6 +42,10 @@ export interface InstanceTable {
   /** JSON: Instance["media"]. */
   media: string | null;
   autostart: number;
+  /** JSON: Settings. */
+  settings: string;
+  /** JSON: PendingSetting[]. */
+  pending: string;
   owner: string;
   decision: DecisionId | null;
   /** The task that works on it: the instance's lock. */
@@ -111,6 +118,18 @@ export const instanceMigration: Migration = {
   },
 };
 
+export const settingsMigration: Migration = {
+  async up(db) {
+    const add = (column: string, standard: unknown) =>
+      db.schema
+        .alterTable("instances")
+        .addColumn(column, "text", (c) => c.notNull().defaultTo(JSON.stringify(standard)))
+        .execute();
+    await add("settings", defaultSettings);
+    await add("pending", []);
+  },
+};
+
 export interface StoredInstance {
   readonly id: InstanceId;
   readonly name: string;
@@ -126,6 +145,8 @@ export interface StoredInstance {
   readonly addresses: readonly string[];
   readonly media: NonNullable<Instance["media"]> | null;
   readonly autostart: boolean;
+  readonly settings: Settings;
+  readonly pending: readonly PendingSetting[];
   readonly owner: string;
   readonly decision: DecisionId | null;
   readonly task: TaskId | null;
@@ -139,7 +160,7 @@ export interface StoredInstance {
 
 const Disks = Type.Array(Disk);
 const Addresses = Type.Array(Type.String());
-const { memoryMiB: Memory, media: OptionalMedia } = Instance.properties;
+const { memoryMiB: Memory, media: OptionalMedia, pending: Pending } = Instance.properties;
 const Media = Type.Required(Type.Object({ media: OptionalMedia })).properties.media;
 
 export const fromRow = (row: InstanceTable): StoredInstance => ({
@@ -157,6 +178,8 @@ export const fromRow = (row: InstanceTable): StoredInstance => ({
   addresses: fromColumn(Addresses, row.addresses, `the addresses of instance ${row.id}`),
   media: row.media === null ? null : fromColumn(Media, row.media, `the media of instance ${row.id}`),
   autostart: row.autostart === 1,
+  settings: fromColumn(Settings, row.settings, `the settings of instance ${row.id}`),
+  pending: fromColumn(Pending, row.pending, `what waits for a start of instance ${row.id}`),
   owner: row.owner,
   decision: row.decision,
   task: row.task,
@@ -187,6 +210,8 @@ const toRow = (instance: StoredInstance): InstanceTable => ({
   addresses: toColumn(instance.addresses),
   media: instance.media === null ? null : toColumn(instance.media),
   autostart: toFlag(instance.autostart),
+  settings: toColumn(instance.settings),
+  pending: toColumn(instance.pending),
   owner: instance.owner,
   decision: instance.decision,
   task: instance.task,

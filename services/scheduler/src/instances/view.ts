@@ -1,5 +1,5 @@
 /** An instance as it is shown, and as its cell gets to know it. */
-import type { Instance, InstanceSpec } from "@nano/contract";
+import { defaultSettings, type Instance, type InstanceSpec, type Settings } from "@nano/contract";
 import type { StoredInstance } from "./store.ts";
 
 export const toInstance = (stored: StoredInstance, cellName: string): Instance => ({
@@ -17,6 +17,8 @@ export const toInstance = (stored: StoredInstance, cellName: string): Instance =
   mac: stored.mac,
   addresses: [...stored.addresses],
   ...(stored.media === null ? {} : { media: stored.media }),
+  ...stored.settings,
+  pending: [...stored.pending],
   autostart: stored.autostart,
   owner: stored.owner,
   ...(stored.decision === null ? {} : { decision: stored.decision }),
@@ -39,9 +41,18 @@ export const toSpec = (stored: StoredInstance): InstanceSpec => ({
   memoryMiB: stored.memoryMiB,
   disks: [...stored.disks],
   mac: stored.mac,
+  ...stored.settings,
   autostart: stored.autostart,
   owner: stored.owner,
   createdAt: stored.createdAt,
+});
+
+/** What a cell's record says of it; records of older versions say nothing. */
+export const settingsOf = ({ tags, hardware, qos, restart }: InstanceSpec): Settings => ({
+  tags: tags ?? defaultSettings.tags,
+  hardware: hardware ?? defaultSettings.hardware,
+  qos: qos ?? defaultSettings.qos,
+  restart: restart ?? defaultSettings.restart,
 });
 
 /** What an event says of an instance. */

@@ -22,7 +22,7 @@ export interface ActionText {
   };
 }
 
-export type Verb = Exclude<InstanceAction, "console">;
+export type Verb = Extract<InstanceAction, "start" | "stop" | "reboot" | "force-stop" | "force-reboot" | "delete">;
 
 export const actionTexts: Record<Verb, ActionText> = {
   start: { operation: "instance.start", label: "Start", icon: "play", done: "{name} is starting" },

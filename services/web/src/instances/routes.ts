@@ -1,4 +1,3 @@
-import type { Instance } from "@nano/contract";
 import { readForm } from "../http/forms.ts";
 import { readId } from "../http/ids.ts";
 import { fragmentResponse } from "../http/respond.ts";
@@ -11,37 +10,11 @@ import { CreateCommand } from "./create.tsx";
 import { readCreateForm } from "./create-input.ts";
 import { createRoutes } from "./create-routes.ts";
 import { filterOf, listInstances } from "./list-routes.ts";
-import { instancePage, isTab, type TabContent } from "./show.tsx";
-
-const contentOf = async (visit: Visit, instance: Instance): Promise<TabContent> => {
-  const asked = visit.query("tab");
-  const tab = isTab(asked) ? asked : "overview";
-  const { id } = instance;
-  switch (tab) {
-    case "overview": {
-      const [cell, tasks] = await Promise.all([
-        instance.cell ? visit.attempt("cell.get", { id: instance.cell }) : undefined,
-        visit.attempt("task.list", { resource: id, active: true, limit: 4 }),
-      ]);
-      return { tab, cell, tasks };
-    }
-    case "serial":
-      return { tab, serial: await visit.attempt("instance.serial", { id }) };
-    case "why":
-      return {
-        tab,
-        decision: instance.decision ? await visit.attempt("decision.get", { id: instance.decision }) : undefined,
-      };
-    case "events":
-      return { tab, events: await visit.attempt("event.list", { id, limit: 100 }) };
-    case "tasks":
-      return { tab, tasks: await visit.attempt("task.list", { resource: id, limit: 50 }) };
-  }
-};
+import { instancePage } from "./show.tsx";
 
 const showInstance = async (visit: Visit): Promise<Response> => {
   const instance = await visit.call("instance.get", { id: readId.instance(visit.param("id")) });
-  return instancePage(visit, instance, await contentOf(visit, instance));
+  return instancePage(visit, instance);
 };
 
 const showScreen = async (visit: Visit): Promise<Response> => {

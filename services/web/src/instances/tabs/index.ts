@@ -1,0 +1,9 @@
+/** The tabs of an instance's page, in their order. A new one is a file here, a line below and its name in paths.ts. */
+import { eventsTab } from "./events.tsx";
+import { overviewTab } from "./overview.tsx";
+import { serialTab } from "./serial.tsx";
+import type { Tab } from "./tab.ts";
+import { tasksTab } from "./tasks.tsx";
+import { whyTab } from "./why.tsx";
+
+export const instanceTabs: readonly Tab[] = [overviewTab, serialTab, whyTab, eventsTab, tasksTab];
