@@ -5,6 +5,7 @@ import { formatCount, formatGiB, formatMiB, share } from "../text/format.ts";
 import { CellBadge } from "../view/badges.tsx";
 import { Bar } from "../view/charts.tsx";
 import { Icon } from "../view/icons.tsx";
+import { Head } from "../view/table.tsx";
 
 const Load = ({
   percent,
@@ -32,30 +33,14 @@ export const CellTable = ({ visit, cells }: { visit: Visit; cells: readonly Cell
       <table class="table">
         <thead>
           <tr>
-            <th scope="col" safe>
-              {t("Cell")}
-            </th>
-            <th scope="col" safe>
-              {t("Status")}
-            </th>
-            <th scope="col" safe>
-              {t("CPU")}
-            </th>
-            <th scope="col" safe>
-              {t("Memory")}
-            </th>
-            <th scope="col" safe>
-              {t("Storage")}
-            </th>
-            <th scope="col" safe>
-              {t("Instances")}
-            </th>
-            <th scope="col" class="wide-only" safe>
-              {t("Virtualization")}
-            </th>
-            <th scope="col" class="wide-only" safe>
-              {t("Version")}
-            </th>
+            <Head text={t("Cell")} />
+            <Head text={t("Status")} />
+            <Head text={t("CPU")} />
+            <Head text={t("Memory")} />
+            <Head text={t("Storage")} />
+            <Head text={t("Instances")} />
+            <Head text={t("Virtualization")} class="wide-only" />
+            <Head text={t("Version")} class="wide-only" />
           </tr>
         </thead>
         <tbody>

@@ -11,6 +11,7 @@ import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { page } from "../view/layout.tsx";
 import { FactRow, Facts, LinkButton, Mono, Notice, PageHead, Panel } from "../view/parts.tsx";
+import { Head } from "../view/table.tsx";
 
 const codes = Object.keys(errorDefinitions).filter(isErrorCode);
 
@@ -29,13 +30,9 @@ export const errorIndexPage = (visit: Visit): Promise<Response> => {
           <table class="table">
             <thead>
               <tr>
-                <th scope="col" safe>
-                  {t("Code")}
-                </th>
+                <Head text={t("Code")} />
                 <th scope="col">HTTP</th>
-                <th scope="col" safe>
-                  {t("Meaning")}
-                </th>
+                <Head text={t("Meaning")} />
               </tr>
             </thead>
             <tbody>

@@ -1,27 +1,28 @@
 import { escapeHtml } from "@kitajs/html";
-import { errorDefinitions, imageStates, isErrorCode } from "@nano/contract";
+import { imageStates } from "@nano/contract";
 import type { Visit } from "../http/visit.ts";
 import { to, withQuery } from "../paths.ts";
 import { formatBytes, share } from "../text/format.ts";
 import { ImageBadge } from "../view/badges.tsx";
 import { Bar } from "../view/charts.tsx";
 import { ShowAsCommand } from "../view/command.tsx";
+import { FilterForm, FilterSelect } from "../view/filters.tsx";
 import { Icon } from "../view/icons.tsx";
 import { page } from "../view/layout.tsx";
 import {
   ConfirmLink,
   Empty,
+  ErrorNotice,
   FactRow,
   Facts,
   LinkButton,
   Live,
   Mono,
-  Notice,
   PageHead,
   Panel,
   Time,
 } from "../view/parts.tsx";
-import { Pager } from "../view/table.tsx";
+import { Head, Pager } from "../view/table.tsx";
 import type { FilePage, Kind, StoredFile } from "./kinds.ts";
 
 const Arriving = ({ visit, file }: { visit: Visit; file: StoredFile }) =>
@@ -47,31 +48,15 @@ const FileTable = ({ visit, kind, files }: { visit: Visit; kind: Kind; files: re
       <table class="table">
         <thead>
           <tr>
-            <th scope="col" safe>
-              {t("Name")}
-            </th>
-            <th scope="col" safe>
-              {t("Status")}
-            </th>
-            <th scope="col" safe>
-              {t("File")}
-            </th>
-            {disk ? (
-              <th scope="col" safe>
-                {t("Disk size")}
-              </th>
-            ) : null}
+            <Head text={t("Name")} />
+            <Head text={t("Status")} />
+            <Head text={t("File")} />
+            {disk ? <Head text={t("Disk size")} /> : null}
             <th scope="col" class="wide-only">
               SHA-256
             </th>
-            <th scope="col" safe>
-              {t("Created")}
-            </th>
-            <th scope="col">
-              <span class="sr" safe>
-                {t("Actions")}
-              </span>
-            </th>
+            <Head text={t("Created")} />
+            <Head text={t("Actions")} hidden />
           </tr>
         </thead>
         <tbody>
@@ -157,45 +142,15 @@ export const filesPage = (
         />
       </PageHead>
       {files.total > 0 || filtered ? (
-        <search>
-          <form
-            method="get"
-            action={root}
-            class="filters"
-            hx-get={root}
-            hx-trigger="submit, input delay:250ms"
-            hx-target={`#${id}`}
-            hx-select={`#${id}`}
-            hx-swap="outerMorph"
-            hx-push-url="true"
-          >
-            <span class="search">
-              <Icon name="search" />
-              <input
-                class="input"
-                type="search"
-                name="search"
-                value={escapeHtml(filter.search)}
-                maxlength={64}
-                placeholder={t("Name or tag")}
-                aria-label={t("Name or tag")}
-              />
-            </span>
-            <select class="input" name="state" aria-label={t("Status")}>
-              <option value="" safe>
-                {t("Any status")}
-              </option>
-              {imageStates.map((state) => (
-                <option value={state} selected={state === filter.state} safe>
-                  {visit.word(state)}
-                </option>
-              ))}
-            </select>
-            <button type="submit" class="button button-plain no-js" safe>
-              {t("Filter")}
-            </button>
-          </form>
-        </search>
+        <FilterForm visit={visit} action={root} list={id} search={filter.search} searches={t("Name or tag")}>
+          <FilterSelect
+            name="state"
+            label={t("Status")}
+            any={t("Any status")}
+            options={imageStates.map((state) => ({ value: state, text: visit.word(state) }))}
+            chosen={filter.state}
+          />
+        </FilterForm>
       ) : null}
       <Live visit={visit} id={id} on={[kind.kind]}>
         {files.items.length > 0 ? (
@@ -228,25 +183,6 @@ export const filesPage = (
         ]}
       />
     </>,
-  );
-};
-
-const Failure = ({ visit, file }: { visit: Visit; file: StoredFile }) => {
-  if (!file.error) return null;
-  const { code, message, remedy } = file.error;
-  return (
-    <Notice tone="bad">
-      <p>
-        <b safe>{isErrorCode(code) ? visit.say(errorDefinitions[code].title) : code}</b>
-      </p>
-      <p safe>{message}</p>
-      <p class="quiet">
-        <span safe>{visit.say(remedy)}</span>{" "}
-        <a href={to.error(code)} safe>
-          {visit.t("What does this mean?")}
-        </a>
-      </p>
-    </Notice>
   );
 };
 
@@ -284,7 +220,7 @@ export const filePage = (visit: Visit, kind: Kind, file: StoredFile): Promise<Re
             />
           )}
         </PageHead>
-        <Failure visit={visit} file={file} />
+        {file.error ? <ErrorNotice visit={visit} error={file.error} /> : null}
         <Panel title={t("About")}>
           <Facts>
             <FactRow term={t("File")}>

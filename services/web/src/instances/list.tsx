@@ -1,9 +1,8 @@
-import { escapeHtml } from "@kitajs/html";
 import { type InstanceState, instanceStates, type Output } from "@nano/contract";
 import type { Attempt, Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { ShowAsCommand } from "../view/command.tsx";
-import { Icon } from "../view/icons.tsx";
+import { FilterForm, FilterSelect } from "../view/filters.tsx";
 import { page } from "../view/layout.tsx";
 import { Empty, LinkButton, Live, PageHead, Panel } from "../view/parts.tsx";
 import { Pager } from "../view/table.tsx";
@@ -31,67 +30,37 @@ const Filters = ({
 }) => {
   const { t } = visit;
   return (
-    <search>
-      <form
-        method="get"
-        action={to.instances}
-        class="filters"
-        hx-get={to.instances}
-        hx-trigger="submit, input delay:250ms"
-        hx-target="#instances"
-        hx-select="#instances"
-        hx-swap="outerMorph"
-        hx-push-url="true"
-      >
-        <span class="search">
-          <Icon name="search" />
-          <input
-            class="input"
-            type="search"
-            name="search"
-            value={escapeHtml(filter.search)}
-            maxlength={64}
-            placeholder={t("Name or address")}
-            aria-label={t("Name or address")}
-          />
-        </span>
-        <select class="input" name="state" aria-label={t("Status")}>
-          <option value="" safe>
-            {t("Any status")}
-          </option>
-          {instanceStates.map((state) => (
-            <option value={state} selected={state === filter.state} safe>
-              {visit.word(state)}
-            </option>
-          ))}
-        </select>
-        <select class="input" name="pool" aria-label={t("Pool")}>
-          <option value="" safe>
-            {t("Any pool")}
-          </option>
-          {(pools.ok ? pools.value.items : []).map(({ name }) => (
-            <option value={name} selected={name === filter.pool} safe>
-              {name}
-            </option>
-          ))}
-        </select>
-        <select class="input" name="cell" aria-label={t("Cell")}>
-          <option value="" safe>
-            {t("Any cell")}
-          </option>
-          {(cells.ok ? cells.value.items : []).map(({ id, name }) => (
-            <option value={id} selected={id === filter.cell} safe>
-              {name}
-            </option>
-          ))}
-        </select>
-        {filter.sort === "name" ? null : <input type="hidden" name="sort" value={filter.sort} />}
-        {filter.descending ? <input type="hidden" name="descending" value="true" /> : null}
-        <button type="submit" class="button button-plain no-js" safe>
-          {t("Filter")}
-        </button>
-      </form>
-    </search>
+    <FilterForm
+      visit={visit}
+      action={to.instances}
+      list="instances"
+      search={filter.search}
+      searches={t("Name or address")}
+    >
+      <FilterSelect
+        name="state"
+        label={t("Status")}
+        any={t("Any status")}
+        options={instanceStates.map((state) => ({ value: state, text: visit.word(state) }))}
+        chosen={filter.state}
+      />
+      <FilterSelect
+        name="pool"
+        label={t("Pool")}
+        any={t("Any pool")}
+        options={(pools.ok ? pools.value.items : []).map(({ name }) => ({ value: name, text: name }))}
+        chosen={filter.pool}
+      />
+      <FilterSelect
+        name="cell"
+        label={t("Cell")}
+        any={t("Any cell")}
+        options={(cells.ok ? cells.value.items : []).map(({ id, name }) => ({ value: id, text: name }))}
+        chosen={filter.cell}
+      />
+      {filter.sort === "name" ? null : <input type="hidden" name="sort" value={filter.sort} />}
+      {filter.descending ? <input type="hidden" name="descending" value="true" /> : null}
+    </FilterForm>
   );
 };
 

@@ -1,4 +1,4 @@
-import { errorDefinitions, isErrorCode, type Output, type Task, type TaskStep, taskStates } from "@nano/contract";
+import { type Output, type Task, type TaskStep, taskStates } from "@nano/contract";
 import { EventList, isNews } from "../events/list.tsx";
 import type { Attempt, Visit } from "../http/visit.ts";
 import { to, withQuery } from "../paths.ts";
@@ -17,12 +17,11 @@ import {
   Facts,
   Live,
   Mono,
-  Notice,
   PageHead,
   Panel,
   Time,
 } from "../view/parts.tsx";
-import { hereWith, Pager } from "../view/table.tsx";
+import { Head, hereWith, Pager } from "../view/table.tsx";
 import { currentStep, elapsed, taskTitle } from "./list.tsx";
 import { hasEnded } from "./state.ts";
 
@@ -33,24 +32,12 @@ export const TaskTable = ({ visit, tasks }: { visit: Visit; tasks: readonly Task
       <table class="table">
         <thead>
           <tr>
-            <th scope="col" safe>
-              {t("Task")}
-            </th>
-            <th scope="col" safe>
-              {t("Status")}
-            </th>
-            <th scope="col" class="grow" safe>
-              {t("Progress")}
-            </th>
-            <th scope="col" safe>
-              {t("By")}
-            </th>
-            <th scope="col" safe>
-              {t("Began")}
-            </th>
-            <th scope="col" safe>
-              {t("Took")}
-            </th>
+            <Head text={t("Task")} />
+            <Head text={t("Status")} />
+            <Head text={t("Progress")} class="grow" />
+            <Head text={t("By")} />
+            <Head text={t("Began")} />
+            <Head text={t("Took")} />
           </tr>
         </thead>
         <tbody>
@@ -238,25 +225,6 @@ const Step = ({ visit, step, number }: { visit: Visit; step: TaskStep; number: n
   );
 };
 
-const TaskError = ({ visit, task }: { visit: Visit; task: Task }) => {
-  if (!task.error) return null;
-  const { code, message, remedy } = task.error;
-  return (
-    <Notice tone="bad">
-      <p>
-        <b safe>{isErrorCode(code) ? visit.say(errorDefinitions[code].title) : code}</b>
-      </p>
-      <p safe>{message}</p>
-      <p class="quiet">
-        <span safe>{visit.say(remedy)}</span>{" "}
-        <a href={to.error(code)} safe>
-          {visit.t("What does this mean?")}
-        </a>
-      </p>
-    </Notice>
-  );
-};
-
 export const taskPage = (visit: Visit, task: Task): Promise<Response> => {
   const { t } = visit;
   const title = `${taskTitle(visit, task.operation)} ${task.resource.name}`;
@@ -283,7 +251,7 @@ export const taskPage = (visit: Visit, task: Task): Promise<Response> => {
             />
           )}
         </PageHead>
-        <TaskError visit={visit} task={task} />
+        {task.error ? <ErrorNotice visit={visit} error={task.error} /> : null}
         <div class="columns columns-2-1">
           <Panel>
             <div class="task-progress">

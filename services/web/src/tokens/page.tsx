@@ -6,7 +6,7 @@ import { ShowAsCommand } from "../view/command.tsx";
 import { NumberField, noProblems, type Problems, TextField } from "../view/fields.tsx";
 import { page } from "../view/layout.tsx";
 import { ConfirmLink, Copy, Empty, ErrorNotice, Notice, PageHead, Panel, SubmitButton, Time } from "../view/parts.tsx";
-import { Pager } from "../view/table.tsx";
+import { Head, Pager } from "../view/table.tsx";
 
 export interface TokenForm {
   readonly name: string;
@@ -47,26 +47,12 @@ const TokenTable = ({ visit, tokens }: { visit: Visit; tokens: Output<"token.lis
       <table class="table">
         <thead>
           <tr>
-            <th scope="col" safe>
-              {t("Name")}
-            </th>
-            <th scope="col" safe>
-              {t("May")}
-            </th>
-            <th scope="col" safe>
-              {t("Created")}
-            </th>
-            <th scope="col" safe>
-              {t("Last used")}
-            </th>
-            <th scope="col" safe>
-              {t("Expires")}
-            </th>
-            <th scope="col">
-              <span class="sr" safe>
-                {t("Actions")}
-              </span>
-            </th>
+            <Head text={t("Name")} />
+            <Head text={t("May")} />
+            <Head text={t("Created")} />
+            <Head text={t("Last used")} />
+            <Head text={t("Expires")} />
+            <Head text={t("Actions")} hidden />
           </tr>
         </thead>
         <tbody>

@@ -1,6 +1,6 @@
 /** The small parts pages are made of. */
 import { type Children, escapeHtml } from "@kitajs/html";
-import { errorDefinitions, type NanoError } from "@nano/contract";
+import { errorDefinitions, isErrorCode, type NanoError } from "@nano/contract";
 import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { Icon, type IconName } from "./icons.tsx";
@@ -97,11 +97,17 @@ export const Notice = ({ tone, children }: { tone: "info" | "warn" | "bad" | "go
   </div>
 );
 
-/** What an owner refused, with what to do about it. */
-export const ErrorNotice = ({ visit, error }: { visit: Visit; error: NanoError }) => (
+/** What an owner refused or a task ended with, and what to do about it. */
+export const ErrorNotice = ({
+  visit,
+  error,
+}: {
+  visit: Visit;
+  error: Pick<NanoError, "message" | "remedy"> & { readonly code: string };
+}) => (
   <Notice tone="bad">
     <p>
-      <b safe>{visit.say(errorDefinitions[error.code].title)}</b>
+      <b safe>{isErrorCode(error.code) ? visit.say(errorDefinitions[error.code].title) : error.code}</b>
     </p>
     <p safe>{error.message}</p>
     <p class="quiet">

@@ -11,6 +11,15 @@ export const hereWith = (visit: Visit, change: Readonly<Record<string, string | 
   return withQuery(visit.url.pathname, { ...query, ...change });
 };
 
+/** A column's head; a hidden one is for screen readers, over buttons that explain themselves. */
+export const Head = ({ text, class: extra, hidden = false }: { text: string; class?: string; hidden?: boolean }) => (
+  <th scope="col" class={extra}>
+    <span class={hidden ? "sr" : undefined} safe>
+      {text}
+    </span>
+  </th>
+);
+
 export const SortHead = ({
   visit,
   by,
