@@ -30,9 +30,11 @@ export interface DatabaseOptions {
 /** The database was written by a newer Nano, is damaged, or its URL is not understood. */
 export class DatabaseError extends Error {}
 
-const openSqlite = (path: string): Database => {
+const openSqlite = (path: string, alone: boolean): Database => {
   if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const database = new Database(path, { create: true, strict: true });
+  // Whoever is alone need not lock and unlock the file at every question: those system calls cost more than the answer. Must come before WAL.
+  if (alone) database.run("PRAGMA locking_mode = EXCLUSIVE");
   database.run("PRAGMA journal_mode = WAL");
   database.run("PRAGMA synchronous = FULL");
   database.run("PRAGMA busy_timeout = 5000");
@@ -102,9 +104,9 @@ const dialectOf = (database: Database, onClose: () => void) => {
   });
 };
 
-const openOrLetGo = (path: string, letGo: () => void): Database => {
+const openOrLetGo = (path: string, alone: boolean, letGo: () => void): Database => {
   try {
-    return openSqlite(path);
+    return openSqlite(path, alone);
   } catch (error) {
     letGo();
     throw error;
@@ -122,11 +124,9 @@ export const openDatabase = async <DB>(options: DatabaseOptions): Promise<Kysely
     throw new DatabaseError(
       `The database URL ${options.url.replace(/\/\/.*@/, "//…@")} is not understood: use sqlite:<path>`,
     );
-  const letGo =
-    options.aloneWithinMs === undefined || path === ":memory:"
-      ? () => {}
-      : await holdAlone(path, options.aloneWithinMs);
-  const database = new Kysely<DB>({ dialect: dialectOf(openOrLetGo(path, letGo), letGo) });
+  const alone = options.aloneWithinMs !== undefined && path !== ":memory:";
+  const letGo = alone ? await holdAlone(path, options.aloneWithinMs) : () => {};
+  const database = new Kysely<DB>({ dialect: dialectOf(openOrLetGo(path, alone, letGo), letGo) });
   try {
     const migrator = new Migrator({
       db: database,
