@@ -7,13 +7,22 @@ import type { RequestContext } from "./types.ts";
 const ascii = (json: string) =>
   json.replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 const kinds: readonly string[] = ["user", "service", "operator", "anonymous"] satisfies Actor["kind"][];
+/** The same few actors ask all the time, and each is one object for as long as its door remembers it. */
+const written = new WeakMap<Actor, string>();
+const encodeActor = (actor: Actor): string => {
+  const known = written.get(actor);
+  if (known !== undefined) return known;
+  const text = ascii(JSON.stringify(actor));
+  written.set(actor, text);
+  return text;
+};
 const printable = /^[\x21-\x7e]{1,128}$/;
 
 export const encodeContext = (context: RequestContext): MsgHdrs => {
   // `append`, as nothing is there yet: `set` looks for what it would replace.
   const result = headers();
   result.append(headerNames.requestId, context.requestId);
-  result.append(headerNames.actor, ascii(JSON.stringify(context.actor)));
+  result.append(headerNames.actor, encodeActor(context.actor));
   if (context.idempotencyKey) result.append(headerNames.idempotencyKey, context.idempotencyKey);
   if (context.traceparent) result.append(headerNames.traceparent, context.traceparent);
   if (context.clientAddress) result.append(headerNames.clientAddress, context.clientAddress);

@@ -86,7 +86,9 @@ export const openHttp = <Data>(options: HttpOptions<Data>): Server<Data> => {
   refuseOtherMethods(app, "/api/v2/events", ["GET"]);
 
   const route = async (request: Request): Promise<Response | undefined> => {
-    const { pathname } = new URL(request.url);
+    const { url } = request;
+    if (url.startsWith("/api/", url.indexOf("/", "https://".length))) return app.fetch(request);
+    const { pathname } = new URL(url);
     if (options.console.paths.includes(pathname)) {
       let upgraded = false;
       const response = await guarded(log, request, "opening a console", async (requestId) => {

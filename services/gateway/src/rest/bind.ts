@@ -62,7 +62,8 @@ const perform = async (
   }
   const own = ownInputs(name, caller);
   const input = await readInput(operation, binding, request, params, own, hiddenInputs(name));
-  const clientAddress = rest.addressOf(request);
+  // Rates are limited of what changes something; to ask the kernel for the address takes longer than most of what else is done here.
+  const clientAddress = operation.changes ? rest.addressOf(request) : undefined;
   const context: CallContext = {
     requestId,
     actor: caller.actor,
