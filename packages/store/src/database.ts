@@ -9,7 +9,7 @@ import { Database, type Statement } from "bun:sqlite";
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Log } from "@nano/contract";
-import { Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement, type Transaction } from "kysely";
+import { Kysely, SqliteAdapter, SqliteDialect, type SqliteStatement, type Transaction } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
 
 export type Migrations = Readonly<Record<string, Migration>>;
@@ -76,11 +76,12 @@ const compile = (database: Database, sql: string) => {
   return { statement, asKysely };
 };
 
-/** Kysely's dialect was written for better-sqlite3; bun:sqlite has the same methods, and says which statements give rows in another way. */
-const dialectOf = (database: Database, onClose: () => void) => {
-  // By their text, so that the same question is compiled once; the one that was used longest ago goes first.
+type Prepare = (sql: string) => SqliteStatement;
+
+/** By their text, so that the same question is compiled once; the one that was used longest ago goes first. */
+const keepStatements = (database: Database): { readonly prepare: Prepare; finalize(): void } => {
   const kept = new Map<string, { readonly statement: Statement; readonly asKysely: SqliteStatement }>();
-  const prepare = (sql: string): SqliteStatement => {
+  const prepare: Prepare = (sql) => {
     const known = kept.get(sql);
     const prepared = known ?? compile(database, sql);
     if (known) kept.delete(sql);
@@ -92,17 +93,49 @@ const dialectOf = (database: Database, onClose: () => void) => {
     }
     return prepared.asKysely;
   };
-  return new SqliteDialect({
-    database: {
-      close: () => {
-        for (const { statement } of kept.values()) statement.finalize();
-        database.close();
-        onClose();
-      },
-      prepare,
-    } satisfies SqliteDatabase,
-  });
+  return {
+    prepare,
+    finalize() {
+      for (const { statement } of kept.values()) statement.finalize();
+    },
+  };
 };
+
+/** Kysely hands it to everyone who has the database, and knows nothing of what it can do beside. */
+export class BunSqliteAdapter extends SqliteAdapter {
+  readonly #database: Database;
+  readonly #prepare: Prepare;
+  constructor(database: Database, prepare: Prepare) {
+    super();
+    this.#database = database;
+    this.#prepare = prepare;
+  }
+  /**
+   * The rows of a query that only reads, past Kysely's queue: SQLite answers within the call, so there is nothing to wait for unless a transaction is
+   * under way, whose changes are nobody else's business yet. Then, `undefined`.
+   */
+  readNow(sql: string, parameters: readonly unknown[]): unknown[] | undefined {
+    return this.#database.inTransaction ? undefined : this.#prepare(sql).all(parameters);
+  }
+}
+
+/** Kysely's dialect was written for better-sqlite3; bun:sqlite has the same methods, and says which statements give rows in another way. */
+class BunSqliteDialect extends SqliteDialect {
+  readonly #adapter: BunSqliteAdapter;
+  constructor(database: Database, onClose: () => void) {
+    const { prepare, finalize } = keepStatements(database);
+    const close = () => {
+      finalize();
+      database.close();
+      onClose();
+    };
+    super({ database: { prepare, close } });
+    this.#adapter = new BunSqliteAdapter(database, prepare);
+  }
+  override createAdapter(): BunSqliteAdapter {
+    return this.#adapter;
+  }
+}
 
 const openOrLetGo = (path: string, alone: boolean, letGo: () => void): Database => {
   try {
@@ -126,7 +159,7 @@ export const openDatabase = async <DB>(options: DatabaseOptions): Promise<Kysely
     );
   const alone = options.aloneWithinMs !== undefined && path !== ":memory:";
   const letGo = alone ? await holdAlone(path, options.aloneWithinMs) : () => {};
-  const database = new Kysely<DB>({ dialect: dialectOf(openOrLetGo(path, alone, letGo), letGo) });
+  const database = new Kysely<DB>({ dialect: new BunSqliteDialect(openOrLetGo(path, alone, letGo), letGo) });
   try {
     const migrator = new Migrator({
       db: database,

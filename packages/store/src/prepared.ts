@@ -3,9 +3,11 @@
  * several times as long as SQLite takes to answer it from an index.
  *
  * A query is described by a function of its parameters. It is called once for each database, with a stand-in for every parameter; the compiled
- * query says where the stand-ins ended up, and from then on only the values are put in their places.
+ * query says where the stand-ins ended up, and from then on only the values are put in their places. One that only reads, while no transaction is
+ * under way, is answered at once: Kysely's way to its connection is longer than SQLite's to the row.
  */
 import type { Compilable, CompiledQuery, DialectAdapter, Kysely } from "kysely";
+import { BunSqliteAdapter } from "./database.ts";
 
 type Parameters = Readonly<Record<string, unknown>>;
 
@@ -33,10 +35,12 @@ export const prepared = <DB, P extends object, Row>(
     const { adapter } = db.getExecutor();
     const query = compiled.get(adapter) ?? compile(db, adapter, parameters);
     const values = parameters as Parameters;
-    const { rows } = await db.executeQuery<Row>({
-      ...query,
-      parameters: query.parameters.map((value) => (value instanceof StandIn ? values[value.name] : value)),
-    });
+    const inPlace = query.parameters.map((value) => (value instanceof StandIn ? values[value.name] : value));
+    if (adapter instanceof BunSqliteAdapter && query.query.kind === "SelectQueryNode") {
+      const rows = adapter.readNow(query.sql, inPlace);
+      if (rows) return rows as Row[];
+    }
+    const { rows } = await db.executeQuery<Row>({ ...query, parameters: inPlace });
     return rows;
   };
 };
