@@ -47,6 +47,27 @@ test("is built once for a database and its transactions, and asked with each cal
   await Promise.all([one.destroy(), other.destroy()]);
 });
 
+test("a read beside a transaction never sees what is not committed", async () => {
+  const insert = prepared((db: Kysely<Things>, thing: Things["things"]) => db.insertInto("things").values(thing));
+  const sized = prepared((db: Kysely<Things>, { size }: { size: number }) =>
+    db.selectFrom("things").select("id").where("size", "=", size),
+  );
+  const db = await open();
+  for (const [id, ending] of [
+    ["kept", "commit"],
+    ["taken back", "rollback"],
+  ] as const) {
+    const transaction = await db.startTransaction().execute();
+    await insert(transaction, { id, size: 1, note: null });
+    const beside = sized(db, { size: 1 });
+    expect(await sized(transaction, { size: 1 })).toContainEqual({ id });
+    await transaction[ending]().execute();
+    expect(await beside).toEqual([{ id: "kept" }]);
+    expect(await sized(db, { size: 1 })).toEqual([{ id: "kept" }]);
+  }
+  await db.destroy();
+});
+
 test("a statement that fails says so, and works the next time", async () => {
   const insert = prepared((db: Kysely<Things>, thing: Things["things"]) => db.insertInto("things").values(thing));
   const db = await open();

@@ -93,7 +93,8 @@ describe("opening", () => {
     const bare = { url: `sqlite:${join(directory, "bare.db")}`, migrations: {}, log: silentLog };
     const program = `import { openDatabase } from "${join(import.meta.dir, "index.ts")}";
       const log = { info() {}, warn() {}, error() {} };
-      await openDatabase({ url: ${JSON.stringify(bare.url)}, migrations: {}, log, aloneWithinMs: 0 });
+      const db = await openDatabase({ url: ${JSON.stringify(bare.url)}, migrations: {}, log, aloneWithinMs: 0 });
+      await db.schema.createTable("left").addColumn("behind", "text").execute();
       console.log("held");
       await Bun.sleep(60_000);`;
     const other = Bun.spawn(["bun", "-e", program], { stdout: "pipe", stderr: "ignore", cwd: import.meta.dir });
@@ -101,7 +102,9 @@ describe("opening", () => {
     await expect(openDatabase<Tables>({ ...bare, aloneWithinMs: 0 })).rejects.toThrow("Another process");
     other.kill("SIGKILL");
     await other.exited;
-    await (await openDatabase<Tables>({ ...bare, aloneWithinMs: 1_000 })).destroy();
+    const next = await openDatabase<{ left: { behind: string } }>({ ...bare, aloneWithinMs: 1_000 });
+    expect(await next.selectFrom("left").selectAll().execute()).toEqual([]);
+    await next.destroy();
   });
 
   test("a transaction that fails leaves nothing", async () => {

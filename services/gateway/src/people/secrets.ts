@@ -29,4 +29,4 @@ export const derivedTokenSecret = (key: Uint8Array, tokenId: string, idempotency
   `${tokenPrefix}${base62(createHmac("sha256", key).update(`token.create\0${tokenId}\0${idempotencyKey}`).digest())}`;
 
 /** What is stored and looked up. */
-export const hashOf = (secret: string): string => new Bun.CryptoHasher("sha256").update(secret).digest("hex");
+export const hashOf = (secret: string): string => Bun.CryptoHasher.hash("sha256", secret, "hex");
