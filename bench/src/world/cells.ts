@@ -36,6 +36,7 @@ export const emptyCell = (n: number, capacity: Resources): CellFacts => ({
   online: true,
   enabled: true,
   virtualization: "simulated",
+  abilities: [],
   capacity,
   reserved: resources(0, 0, 0),
   load: { cpuPercent: 0, memoryUsedMiB: 0 as MiB, storageUsedGiB: 0 as GiB },

@@ -36,6 +36,7 @@ export async function seedCells(db: Kysely<Database>, count: number): Promise<vo
         enabled: true,
         address: "192.0.2.1",
         virtualization: "simulated",
+        abilities: [],
         capacity: resources(64, 262_144, 8_000),
         versions: { nano: "0.1.0" },
         network: "user",

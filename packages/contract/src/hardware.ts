@@ -1,5 +1,5 @@
 /** What an instance's machine is made of, and how much of its host it may use. */
-import { Closed, OneOf, type Static, Type } from "./schema.ts";
+import { Closed, limits, OneOf, type Static, Type } from "./schema.ts";
 
 export const Hardware = Closed(
   {
@@ -89,6 +89,42 @@ export const Qos = Closed(
 );
 export type Qos = Static<typeof Qos>;
 
+/**
+ * What a host may lack. A cell says which of them it has; an instance that needs one it has not goes elsewhere, and is refused where there is nowhere.
+ */
+export const abilityTexts = {
+  uefi: { title: "UEFI firmware", lacking: "its host has no UEFI firmware (OVMF)", without: "choose `bios` firmware" },
+  "cpu-priority": {
+    title: "CPU priorities",
+    lacking: "libvirt on its host has no CPU controller (cgroup)",
+    without: "leave the CPU priority at `medium`",
+  },
+  "network-limits": {
+    title: "Network limits",
+    lacking: "its instances are on no bridge, or its kernel lacks the queueing disciplines htb and sfq",
+    without: "leave out the network limits",
+  },
+} as const satisfies Record<string, { title: string; lacking: string; without: string }>;
+export type Ability = keyof typeof abilityTexts;
+export const abilities = ["uefi", "cpu-priority", "network-limits"] as const satisfies readonly Ability[];
+export const Abilities = Type.Array(OneOf(abilities), { description: "What its host can do that others may lack" });
+
+/** What a host must be able to do for an instance with these settings. */
+export const needsOf = ({ hardware, qos }: { readonly hardware: Hardware; readonly qos: Qos }): Ability[] => [
+  ...(hardware.firmware === "uefi" ? (["uefi"] as const) : []),
+  ...((qos.cpuPriority ?? "medium") === "medium" ? [] : (["cpu-priority"] as const)),
+  ...(qos.receiveBytesPerSecond === undefined && qos.sendBytesPerSecond === undefined
+    ? []
+    : (["network-limits"] as const)),
+];
+
+/** How many disks an instance may have, its system disk included: IDE has four places, and the CD drive is in one of them. */
+export const disksAtMost = ({ diskBus }: Pick<Hardware, "diskBus">): number =>
+  diskBus === "ide" ? 3 : 1 + limits.dataDisks;
+
+/** Half and double a host's attention, when its CPUs are busy (cgroup's `cpu.shares`). */
+export const cpuShares = { high: 2048, medium: 1024, low: 512 } as const;
+
 export const Tags = Type.Array(Type.String({ pattern: "^[A-Za-z0-9._-]{1,32}$" }), {
   maxItems: 16,
   uniqueItems: true,
@@ -103,6 +139,14 @@ export const RestartPolicy = OneOf(
 export const Settings = Closed({ tags: Tags, hardware: Hardware, qos: Qos, restart: RestartPolicy });
 export type Settings = Static<typeof Settings>;
 export const defaultSettings: Settings = { tags: [], hardware: templates.linux, qos: {}, restart: "never" };
+
+/** As a record says, or as an older record without them means. */
+export const settingsOf = ({ tags, hardware, qos, restart }: Partial<Settings>): Settings => ({
+  tags: tags ?? defaultSettings.tags,
+  hardware: hardware ?? defaultSettings.hardware,
+  qos: qos ?? defaultSettings.qos,
+  restart: restart ?? defaultSettings.restart,
+});
 
 /** What a running guest does not have yet, though it was changed: it has it from its next start on. */
 export const pendingSettings = ["cores", "memoryMiB", "disks", "hardware", "qos"] as const;

@@ -1,6 +1,6 @@
 /** What is stored and shown: the records behind the operations. */
 
-import { Hardware, pendingSettings, Qos, RestartPolicy, Tags } from "./hardware.ts";
+import { Abilities, Hardware, pendingSettings, Qos, RestartPolicy, Tags } from "./hardware.ts";
 import {
   AnyObject,
   BytesSchema,
@@ -93,6 +93,7 @@ export const Cell = Closed({
     libvirt: Type.Optional(Type.String()),
     hypervisor: Type.Optional(Type.String()),
   }),
+  abilities: Abilities,
   network: Type.String({ description: "How instances reach the network here: 'bridge br0', 'user'" }),
   fingerprint: Type.String({
     description: "The cell's public nkey: compare it with `nanoctl cell fingerprint` on the host",
@@ -207,6 +208,8 @@ export const Decision = Closed({
   pool: PoolNameSchema,
   policy: OneOf(["lowest-load", "pack"]),
   request: Resources,
+  /** What its host must be able to do, beside having room. */
+  needs: Type.Optional(Abilities),
   considered: Type.Integer({ minimum: 0, description: "Cells of the pool when the decision was made" }),
   winner: Type.Optional(Closed({ cell: CellIdSchema, name: Name, score: Type.Number() })),
   runnerUp: Type.Optional(Closed({ cell: CellIdSchema, name: Name, score: Type.Number() })),

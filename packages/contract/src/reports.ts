@@ -24,6 +24,8 @@ export const Heartbeat = Closed({
   load: CellLoad,
   versions: Cell.properties.versions,
   network: Cell.properties.network,
+  /** Cells of older versions say nothing of it. */
+  abilities: Type.Optional(Cell.properties.abilities),
   fingerprint: Cell.properties.fingerprint,
   problems: Cell.properties.problems,
 });

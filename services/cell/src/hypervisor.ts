@@ -3,6 +3,7 @@
  * Epochs, the order of commands and the bus are not its business: see instances/ and cell.ts.
  */
 import type {
+  Ability,
   Bytes,
   CellLoad,
   Disk,
@@ -22,6 +23,7 @@ export interface HostFacts {
   readonly capacity: Resources;
   readonly load: CellLoad;
   readonly versions: { readonly libvirt?: string; readonly hypervisor?: string };
+  readonly abilities: readonly Ability[];
   /** How instances reach the network: `bridge br0`, `user`. */
   readonly network: string;
   /** What the host cannot do now, in words. */
@@ -87,6 +89,7 @@ export interface Hypervisor {
   /** Told when an instance may have changed, whoever changed it; `undefined`: anything may have, list again. */
   onChange(listener: (id: InstanceId | undefined) => void): () => void;
 
+  /** @throws NanoError `unsupported-by-cell` before anything is made */
   define(spec: InstanceSpec): Promise<void>;
   /** Ends it if it runs. Does nothing when there is none. */
   undefine(id: InstanceId): Promise<void>;

@@ -1,6 +1,6 @@
 /** The scheduler's database: the tables of each capability, and how they came to be. */
 import { type IdempotencyTable, idempotencyMigration, type OutboxTable, outboxMigration } from "@nano/store";
-import { type CellTable, cellMigration } from "./cells/store.ts";
+import { abilitiesMigration, type CellTable, cellMigration } from "./cells/store.ts";
 import { type DecisionTable, decisionMigration } from "./decisions/store.ts";
 import { type InstanceTable, instanceMigration, settingsMigration, type TombstoneTable } from "./instances/store.ts";
 import { type PoolTable, poolMigration } from "./pools/store.ts";
@@ -25,4 +25,5 @@ export const migrations = {
   "2026-11-23-06-tasks": taskMigration,
   "2026-11-23-07-decisions": decisionMigration,
   "2026-11-24-01-instance-settings": settingsMigration,
+  "2026-11-24-02-cell-abilities": abilitiesMigration,
 };

@@ -65,6 +65,7 @@ export const cell: Cell = {
   load: { cpuPercent: 12.5, memoryUsedMiB: mib(9_120), storageUsedGiB: gib(41) },
   instances: { total: 1, running: 1 },
   versions: { nano: "0.1.0", libvirt: "9.0.0", hypervisor: "QEMU 7.2.0" },
+  abilities: ["uefi", "cpu-priority", "network-limits"],
   network: "bridge br0",
   fingerprint: "UAEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMP",
   problems: [],

@@ -139,7 +139,7 @@ export const onCellOperations = {
     summary: "Define an instance's domain, or bring it up to date",
     input: InstanceSpec,
     output: Observed,
-    errors: ["stale-epoch", "hypervisor-failed"],
+    errors: ["stale-epoch", "hypervisor-failed", "unsupported-by-cell"],
     changes: true,
     example: { input: spec, output: observed },
   }),

@@ -2,13 +2,15 @@
  * From an instance's specification to libvirt's domain XML. Golden pairs in `golden/` show every case.
  *
  * What the choices mean:
- * - `pc` (i440fx), BIOS, IDE for the CD drive: what every guest system of the last twenty years boots from. Disks and network are virtio.
+ * - `pc` (i440fx), IDE for the CD drive: what every guest system of the last twenty years boots from. The rest of the hardware is the instance's own.
+ * - More cores than it has may be plugged in while it runs, as many as the host has, four times its own at most.
+ * - Windows keeps local time in its clock. What KVM can tell it about being a guest, it is told.
  * - Every disk names its format, and its backing chain to the end, so QEMU never guesses a format from bytes a guest wrote.
  * - A full storage pauses the instance (`error_policy`) rather than damaging its file systems.
  * - VNC listens on loopback only; its password is in the definition, which libvirt shows to privileged readers alone.
  * - The serial port is logged to a file in the storage pool: libvirt can read it back, here or over SSH, and it outlives the cell service.
  */
-import type { InstanceSpec } from "@nano/contract";
+import { cpuShares, defaultSettings, type Hardware, type InstanceSpec, type Qos } from "@nano/contract";
 import { type Element, element } from "../xml/tree.ts";
 import { write } from "../xml/write.ts";
 import { instanceElement, type Run, runElement } from "./metadata.ts";
@@ -17,6 +19,8 @@ import { diskVolume, domainName, fetchedVolume, pathIn, serialVolume } from "./n
 /** What of the host decides how an instance is defined there. */
 export interface DomainHost {
   readonly virtualization: "kvm" | "emulated";
+  /** How many threads it has. */
+  readonly cores: number;
   /** The bridge instances are plugged into; without one, QEMU's own network (outgoing connections only). */
   readonly bridge?: string;
   /** Directory of the storage pool. */
@@ -42,8 +46,37 @@ const cpu = ({ virtualization }: DomainHost): Element =>
         element("model", { fallback: "forbid" }, "qemu64"),
       );
 
-/** `vda`, `vdb`, … in the order of the specification. */
-const target = (index: number): string => `vd${String.fromCharCode(97 + index)}`;
+const hardwareOf = ({ hardware = defaultSettings.hardware }: InstanceSpec): Hardware => hardware;
+const qosOf = ({ qos = defaultSettings.qos }: InstanceSpec): Qos => qos;
+
+/** With how many cores it may end up while it runs: each that is not there yet costs a little memory. */
+export const coresAtMost = (spec: Pick<InstanceSpec, "cores">, host: Pick<DomainHost, "cores">): number =>
+  Math.max(spec.cores, Math.min(host.cores, 4 * spec.cores, 255));
+
+/** `vda`, `vdb`, … in the order of the specification. On IDE the CD drive is `hda`, and disks begin behind it. */
+export const diskTarget = ({ diskBus }: Pick<Hardware, "diskBus">, index: number): string => {
+  const letter = (n: number): string => String.fromCharCode(97 + n);
+  switch (diskBus) {
+    case "virtio":
+      return `vd${letter(index)}`;
+    case "scsi":
+    case "sata":
+      return `sd${letter(index)}`;
+    case "ide":
+      return `hd${letter(index + 1)}`;
+  }
+};
+
+const iotune = (qos: Qos): Element | undefined => {
+  const limits = [
+    ["read_bytes_sec", qos.readBytesPerSecond],
+    ["write_bytes_sec", qos.writeBytesPerSecond],
+    ["read_iops_sec", qos.readIops],
+    ["write_iops_sec", qos.writeIops],
+  ] as const;
+  const set = limits.flatMap(([name, limit]) => (limit === undefined ? [] : [element(name, {}, String(limit))]));
+  return set.length === 0 ? undefined : element("iotune", {}, set);
+};
 
 const backingStore = (poolPath: string, image: { sha256: string } | undefined): Element =>
   image === undefined
@@ -58,6 +91,7 @@ const backingStore = (poolPath: string, image: { sha256: string } | undefined): 
 
 const disks = ({ spec, host, run }: DomainRequest): Element[] => {
   const afterMedia = run?.media ? 1 : 0;
+  const hardware = hardwareOf(spec);
   return spec.disks.map((disk, index) =>
     element(
       "disk",
@@ -65,7 +99,8 @@ const disks = ({ spec, host, run }: DomainRequest): Element[] => {
       element("driver", { name: "qemu", type: "qcow2", error_policy: "enospace", discard: "unmap" }),
       element("source", { file: pathIn(host.poolPath, diskVolume(spec.id, disk.name)) }),
       backingStore(host.poolPath, disk.image),
-      element("target", { dev: target(index), bus: "virtio" }),
+      element("target", { dev: diskTarget(hardware, index), bus: hardware.diskBus }),
+      iotune(qosOf(spec)),
       index === 0 ? element("boot", { order: 1 + afterMedia }) : undefined,
     ),
   );
@@ -83,14 +118,41 @@ const drive = ({ spec, host, run }: DomainRequest): Element =>
     element("boot", { order: run?.media ? 1 : spec.disks.length > 0 ? 2 : 1 }),
   );
 
+/** libvirt counts KiB per second, and from where the guest is: `inbound` is what it receives. */
+const bandwidth = ({ receiveBytesPerSecond, sendBytesPerSecond }: Qos): Element | undefined => {
+  const limit = (name: string, bytes: number | undefined): Element | undefined =>
+    bytes === undefined ? undefined : element(name, { average: kibibytes(bytes) });
+  const set = [limit("inbound", receiveBytesPerSecond), limit("outbound", sendBytesPerSecond)];
+  return set.some((each) => each !== undefined) ? element("bandwidth", {}, set) : undefined;
+};
+export const kibibytes = (bytes: number): number => Math.ceil(bytes / 1024);
+
 const nic = ({ spec, host }: DomainRequest): Element =>
   element(
     "interface",
     { type: host.bridge === undefined ? "user" : "bridge" },
     element("mac", { address: spec.mac }),
     host.bridge === undefined ? undefined : element("source", { bridge: host.bridge }),
-    element("model", { type: "virtio" }),
+    element("model", { type: hardwareOf(spec).networkModel }),
+    bandwidth(qosOf(spec)),
   );
+
+/** QEMU's own choice suits every disk bus but SCSI, whose old adapters no system of today knows. Fifteen disks fit on each. */
+const controllers = ({ spec }: DomainRequest): Element[] => {
+  const { diskBus, usb } = hardwareOf(spec);
+  const adapters = diskBus === "scsi" ? Math.max(1, Math.ceil(spec.disks.length / 15)) : 0;
+  return [
+    ...Array.from({ length: adapters }, (_, index) =>
+      element("controller", { type: "scsi", index, model: "virtio-scsi" }),
+    ),
+    ...(usb ? [element("controller", { type: "usb", index: 0, model: "qemu-xhci" })] : []),
+  ];
+};
+
+const tablet = ({ spec }: DomainRequest): Element | undefined => {
+  const { tablet: bus } = hardwareOf(spec);
+  return bus === "none" ? undefined : element("input", { type: "tablet", bus });
+};
 
 const serial = ({ spec, host }: DomainRequest): Element[] => [
   element(
@@ -103,11 +165,71 @@ const serial = ({ spec, host }: DomainRequest): Element[] => [
   element("console", { type: "pty" }, element("target", { type: "serial", port: 0 })),
 ];
 
-const display = ({ password }: DomainRequest): Element =>
+const display = ({ spec, password }: DomainRequest): Element[] => {
+  const { display: model } = hardwareOf(spec);
+  if (model === "none") return [];
+  return [
+    element(
+      "graphics",
+      { type: "vnc", port: "-1", autoport: "yes", passwd: password },
+      element("listen", { type: "address", address: "127.0.0.1" }),
+    ),
+    element("video", {}, element("model", { type: model, vram: model === "virtio" ? undefined : 16_384 })),
+  ];
+};
+
+const vcpu = ({ spec, host }: DomainRequest): Element => {
+  const most = coresAtMost(spec, host);
+  return most === spec.cores
+    ? element("vcpu", {}, String(spec.cores))
+    : element("vcpu", { current: spec.cores }, String(most));
+};
+
+const cputune = ({ spec }: DomainRequest): Element | undefined => {
+  const { cpuPriority = "medium" } = qosOf(spec);
+  return cpuPriority === "medium"
+    ? undefined
+    : element("cputune", {}, element("shares", {}, String(cpuShares[cpuPriority])));
+};
+
+/** Only KVM can tell a Windows that it is a guest: it then wakes up less often, and does not blame the clock for lost ticks. */
+const isWindowsOnKvm = ({ spec, host }: DomainRequest): boolean =>
+  hardwareOf(spec).system === "windows" && host.virtualization === "kvm";
+
+const features = (request: DomainRequest): Element =>
   element(
-    "graphics",
-    { type: "vnc", port: "-1", autoport: "yes", passwd: password },
-    element("listen", { type: "address", address: "127.0.0.1" }),
+    "features",
+    {},
+    element("acpi"),
+    element("apic"),
+    isWindowsOnKvm(request)
+      ? element(
+          "hyperv",
+          { mode: "custom" },
+          ["relaxed", "vapic", "vpindex", "runtime", "synic", "stimer"].map((name) => element(name, { state: "on" })),
+          element("spinlocks", { state: "on", retries: 8_191 }),
+        )
+      : undefined,
+  );
+
+const clock = (request: DomainRequest): Element =>
+  hardwareOf(request.spec).system === "windows"
+    ? element(
+        "clock",
+        { offset: "localtime" },
+        element("timer", { name: "rtc", tickpolicy: "catchup" }),
+        element("timer", { name: "pit", tickpolicy: "delay" }),
+        element("timer", { name: "hpet", present: "no" }),
+        isWindowsOnKvm(request) ? element("timer", { name: "hypervclock", present: "yes" }) : undefined,
+      )
+    : element("clock", { offset: "utc" });
+
+const os = ({ spec }: DomainRequest): Element =>
+  element(
+    "os",
+    // libvirt finds the firmware and keeps the instance's variables beside its definition.
+    { firmware: hardwareOf(spec).firmware === "uefi" ? "efi" : undefined },
+    element("type", { arch: "x86_64", machine: "pc" }, "hvm"),
   );
 
 /** @throws TypeError when a text holds a character XML cannot carry */
@@ -122,25 +244,26 @@ export const domainXml = (request: DomainRequest): string => {
       element("title", {}, spec.name),
       element("metadata", {}, instanceElement(spec), run && runElement(run)),
       element("memory", { unit: "MiB" }, String(spec.memoryMiB)),
-      element("vcpu", {}, String(spec.cores)),
-      element("os", {}, element("type", { arch: "x86_64", machine: "pc" }, "hvm")),
-      element("features", {}, element("acpi"), element("apic")),
+      vcpu(request),
+      cputune(request),
+      os(request),
+      features(request),
       cpu(host),
-      element("clock", { offset: "utc" }),
+      clock(request),
       element("on_poweroff", {}, "destroy"),
       element("on_reboot", {}, "restart"),
       element("on_crash", {}, "destroy"),
       element(
         "devices",
         {},
+        controllers(request),
         disks(request),
         drive(request),
         nic(request),
         serial(request),
         element("channel", { type: "unix" }, element("target", { type: "virtio", name: "org.qemu.guest_agent.0" })),
-        element("input", { type: "tablet", bus: "usb" }),
+        tablet(request),
         display(request),
-        element("video", {}, element("model", { type: "vga", vram: 16_384 })),
         element("memballoon", { model: "virtio" }, element("stats", { period: 10 })),
         element("rng", { model: "virtio" }, element("backend", { model: "random" }, "/dev/urandom")),
       ),

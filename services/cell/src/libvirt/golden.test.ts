@@ -1,7 +1,16 @@
 /** Golden pairs: specification → domain XML. `NANO_GOLDEN=write bun test services/cell` writes them anew; read the difference. */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import type { ImageId, InstanceId, InstanceSpec, MediaId, PoolName, Sha256 } from "@nano/contract";
+import {
+  type Disk,
+  type ImageId,
+  type InstanceId,
+  type InstanceSpec,
+  type MediaId,
+  type PoolName,
+  type Sha256,
+  templates,
+} from "@nano/contract";
 import fc from "fast-check";
 import { gib, mib } from "../units.ts";
 import { readXml } from "../xml/read.ts";
@@ -26,9 +35,11 @@ const spec: InstanceSpec = {
   owner: "admin",
   createdAt: "2026-11-23T09:20:00.000Z",
 };
+const disks = (count: number): Disk[] =>
+  Array.from({ length: count }, (_, n) => ({ name: n === 0 ? "system" : `data-${n}`, sizeGiB: gib(1) }));
 const image = { id: "0197a3f2-8c1d-7e4b-9a55-3b1f0c6d2e11" as ImageId, name: "Debian 12", sha256 };
 const media = { id: "0197a3f2-8c1d-7e4b-9a55-3b1f0c6d2e12" as MediaId, name: "Installer", sha256 };
-const host = { virtualization: "emulated", poolPath: "/pool" } as const;
+const host = { virtualization: "emulated", cores: 2, poolPath: "/pool" } as const;
 const password = "s3cretpw";
 
 const cases: Readonly<Record<string, DomainRequest>> = {
@@ -47,6 +58,39 @@ const cases: Readonly<Record<string, DomainRequest>> = {
   },
   "from-media": { spec, host, password, run: { startedAt: "2026-11-23T10:00:00.000Z", media } },
   "no-disks": { spec: { ...spec, disks: [] }, host, password },
+  windows: {
+    spec: { ...spec, cores: 3, hardware: templates.windows },
+    host: { ...host, cores: 16, virtualization: "kvm" },
+    password,
+  },
+  "scsi-uefi": {
+    spec: { ...spec, disks: disks(17), hardware: { ...templates["linux-uefi"], diskBus: "scsi", tablet: "virtio" } },
+    host,
+    password,
+  },
+  legacy: { spec: { ...spec, disks: disks(3), hardware: templates.legacy }, host, password },
+  headless: {
+    spec: { ...spec, hardware: { ...templates.linux, display: "none", tablet: "none", usb: true } },
+    host,
+    password,
+  },
+  limited: {
+    spec: {
+      ...spec,
+      disks: disks(2),
+      qos: {
+        cpuPriority: "low",
+        readBytesPerSecond: 10_000_000,
+        writeBytesPerSecond: 5_000_000,
+        readIops: 500,
+        writeIops: 250,
+        receiveBytesPerSecond: 1_000_000,
+        sendBytesPerSecond: 1,
+      },
+    },
+    host: { ...host, bridge: "br0" },
+    password,
+  },
   hostile: {
     spec: {
       ...spec,

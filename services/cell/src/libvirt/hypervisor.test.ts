@@ -117,7 +117,7 @@ describe("an instance's life", () => {
     // As a cell leaves it that is killed between defining and starting.
     await using connection = await connect({ socket: host.lab.socket });
     const poolPath = `${host.lab.storage}/pool`;
-    const where = { virtualization: "emulated", poolPath } as const;
+    const where = { virtualization: "emulated", cores: 1, poolPath } as const;
     await connection.defineDomain(domainXml({ spec, host: where, password: "x", run: { media, startedAt: "x" } }));
     expect(await hypervisor.find(spec.id)).toMatchObject({ state: "stopped" });
     expect((await hypervisor.find(spec.id))?.media).toBeUndefined();

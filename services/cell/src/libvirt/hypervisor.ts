@@ -7,13 +7,16 @@
  */
 import { randomInt } from "node:crypto";
 import {
+  type Ability,
   type Clock,
   type Disk,
   type InstanceId,
   type InstanceSpec,
   type Log,
   NanoError,
+  needsOf,
   type Observed,
+  settingsOf,
 } from "@nano/contract";
 import { Connection } from "@nano/libvirt";
 import type {
@@ -27,6 +30,7 @@ import type {
 } from "../hypervisor.ts";
 import { gib, mib } from "../units.ts";
 import { Fetcher } from "../volumes/fetcher.ts";
+import { probeAbilities, refuseUnsupported } from "./abilities.ts";
 import { AddressBook } from "./addresses.ts";
 import { Disks } from "./disks.ts";
 import type { DomainHost } from "./domain-xml.ts";
@@ -71,6 +75,9 @@ export class LibvirtHypervisor implements Hypervisor {
   readonly #listeners = new Set<(id: InstanceId | undefined) => void>();
   readonly #trouble = new Map<InstanceId, DiskTrouble>();
   #abilities: HostAbilities | undefined;
+  /** What of that others may lack; found out behind the rest, as it takes a moment. */
+  #able: readonly Ability[] = [];
+  #probing: Promise<void> | undefined;
   /** Why the host could not be opened, though libvirt answers. */
   #problem: string | undefined;
   #open = false;
@@ -130,6 +137,7 @@ export class LibvirtHypervisor implements Hypervisor {
     await this.#fetcher.stop();
     this.#connection.close();
     await this.#opening;
+    await this.#probing;
   }
 
   facts(): HostFacts {
@@ -149,6 +157,7 @@ export class LibvirtHypervisor implements Hypervisor {
       },
       load: this.#load.load,
       versions: abilities ? { libvirt: abilities.libvirt, hypervisor: abilities.hypervisor } : {},
+      abilities: this.#able,
       network: abilities?.bridge === undefined ? "user" : `bridge ${abilities.bridge}`,
       problems,
     };
@@ -164,7 +173,12 @@ export class LibvirtHypervisor implements Hypervisor {
   screen = (id: InstanceId): Promise<Uint8Array> => takeScreen(this.#instances, id);
   displayPassword = (id: InstanceId): Promise<string> => readDisplayPassword(this.#instances, id);
 
-  define = (spec: InstanceSpec): Promise<void> => this.#whenOpen(() => this.#instances.define(spec));
+  define = (spec: InstanceSpec): Promise<void> =>
+    this.#whenOpen(async () => {
+      if (needsOf(settingsOf(spec)).length > 0) await this.#probing;
+      refuseUnsupported(spec, this.#able);
+      await this.#instances.define(spec);
+    });
   undefine = (id: InstanceId): Promise<void> => this.#whenOpen(() => this.#instances.undefine(id));
   boot = (id: InstanceId, media: BootMedia | undefined): Promise<void> =>
     this.#whenOpen(() => this.#instances.boot(id, media));
@@ -197,8 +211,8 @@ export class LibvirtHypervisor implements Hypervisor {
   }
 
   #domainHost(): DomainHost {
-    const { virtualization = "emulated", bridge } = this.#abilities ?? {};
-    const host = { virtualization, poolPath: this.#storage.path };
+    const { virtualization = "emulated", bridge, cores = 0 } = this.#abilities ?? {};
+    const host = { virtualization, cores, poolPath: this.#storage.path };
     return bridge === undefined ? host : { ...host, bridge };
   }
 
@@ -225,9 +239,19 @@ export class LibvirtHypervisor implements Hypervisor {
     await this.#load.sample();
     this.#problem = undefined;
     this.#open = true;
+    this.#probing = this.#probe(this.#abilities);
     const { virtualization, libvirt, hypervisor, cores, memoryMiB } = this.#abilities;
     this.#log.info("The host is open", { virtualization, libvirt, hypervisor, cores, memoryMiB });
     this.#tell(undefined);
+  }
+
+  async #probe(host: HostAbilities): Promise<void> {
+    try {
+      this.#able = await probeAbilities(this.#connection, host);
+      this.#log.info("The host's abilities are known", { abilities: this.#able });
+    } catch (error) {
+      if (this.#connection.state === "connected") this.#log.warn("Could not find out what the host can do", { error });
+    }
   }
 
   async #sample(): Promise<void> {

@@ -38,7 +38,11 @@ export interface InstancesOptions {
 }
 
 /** Ends a domain's definition whatever hangs on it. */
-const undefineAll = DomainUndefine.managedSave | DomainUndefine.snapshotsMetadata | DomainUndefine.checkpointsMetadata;
+const undefineAll =
+  DomainUndefine.managedSave |
+  DomainUndefine.snapshotsMetadata |
+  DomainUndefine.checkpointsMetadata |
+  DomainUndefine.nvram;
 const powerButton = DomainShutdown.acpiPowerButton;
 
 export class Instances {

@@ -1,6 +1,6 @@
 /** What libvirt tells without being asked, and what an instance shows: its screen, its serial port, its VNC server. */
 import { fits, type InstanceId, InstanceIdSchema, NanoError } from "@nano/contract";
-import { type Connection, type Domain, DomainXml } from "@nano/libvirt";
+import { type Connection, type Domain, DomainXml, LibvirtError } from "@nano/libvirt";
 import type { Display } from "../hypervisor.ts";
 import { decodePpm, encodePng, isPng } from "../image/png.ts";
 import { readXml } from "../xml/read.ts";
@@ -14,7 +14,9 @@ import type { Storage } from "./storage.ts";
 const serialTail = 64 * 1024;
 
 export const noScreen = (id: InstanceId): NanoError =>
-  new NanoError("no-screen", `Instance ${id} shows no screen: it is not running`, { details: { instance: id } });
+  new NanoError("no-screen", `Instance ${id} shows no screen: it is off, or has no graphics card`, {
+    details: { instance: id },
+  });
 
 const running = async (instances: Instances, id: InstanceId): Promise<Domain> => {
   const domain = await instances.known(id);
@@ -24,7 +26,11 @@ const running = async (instances: Instances, id: InstanceId): Promise<Domain> =>
 
 export const takeScreen = (instances: Instances, id: InstanceId): Promise<Uint8Array> =>
   translated(`taking a picture of instance ${id}`, async () => {
-    const { bytes } = await (await running(instances, id)).screenshot();
+    const domain = await running(instances, id);
+    const { bytes } = await domain.screenshot().catch((error) => {
+      // It has no graphics card, or has ended meanwhile.
+      throw LibvirtError.is(error, "OPERATION_INVALID") ? noScreen(id) : error;
+    });
     return isPng(bytes) ? bytes : encodePng(decodePpm(bytes));
   });
 

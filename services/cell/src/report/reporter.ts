@@ -78,8 +78,14 @@ export class Reporter {
 
   #heartbeat(): void {
     const { nano, ...about } = this.#options.describe();
-    const { versions, problems, ...facts } = this.#options.hypervisor.facts();
-    const own = { ...about, ...facts, versions: { nano, ...versions }, problems: [...problems] };
+    const { versions, problems, abilities, ...facts } = this.#options.hypervisor.facts();
+    const own = {
+      ...about,
+      ...facts,
+      versions: { nano, ...versions },
+      problems: [...problems],
+      abilities: [...abilities],
+    };
     this.#options.send("heartbeat", { ...this.#origin(), ...own });
   }
 

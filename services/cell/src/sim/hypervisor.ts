@@ -3,6 +3,7 @@
  * real one (idempotence, errors, events), so that what is above it cannot tell the difference, and one process can be thousands of cells.
  */
 import {
+  abilities,
   allowedActions,
   type Disk,
   type InstanceId,
@@ -88,6 +89,7 @@ export class SimulatedHypervisor implements Hypervisor {
         storageUsedGiB: gib(Math.min(capacity.storageGiB, storage)),
       },
       versions: { hypervisor: "simulated" },
+      abilities: [...abilities],
       network: "none",
       problems: [],
     };

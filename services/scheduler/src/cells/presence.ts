@@ -212,6 +212,7 @@ const descriptionOf = (report: Report<"heartbeat">): CellDescription => ({
   virtualization: report.virtualization,
   capacity: report.capacity,
   versions: report.versions,
+  abilities: report.abilities ?? [],
   network: report.network,
   fingerprint: report.fingerprint,
   problems: report.problems,
@@ -229,6 +230,7 @@ const differs = (stored: StoredCell, report: Report<"heartbeat">): boolean => {
     stored.capacity.memoryMiB !== said.capacity.memoryMiB ||
     stored.capacity.storageGiB !== said.capacity.storageGiB ||
     !Bun.deepEquals(stored.versions, said.versions) ||
+    !Bun.deepEquals(stored.abilities, said.abilities) ||
     !Bun.deepEquals(stored.problems, said.problems)
   );
 };

@@ -7,7 +7,7 @@
  */
 import { type CellId, type CellLoad, NanoError, type PoolName } from "@nano/contract";
 import { noUsage, type Usage } from "../instances/usage.ts";
-import { Snapshot } from "../placement/snapshot.ts";
+import { type CellFacts, Snapshot } from "../placement/snapshot.ts";
 import { gib, mib } from "../units.ts";
 import { ReportOrder } from "./order.ts";
 import type { CellChanges, StoredCell } from "./store.ts";
@@ -95,20 +95,8 @@ export class CellRegistry {
 
   /** Brings the pool's snapshot up to date with this cell. */
   refresh(cell: KnownCell, monotonic: number): void {
-    const { stored, usage } = cell;
-    if (stored.pool === null) return;
-    this.snapshot(stored.pool).set({
-      id: stored.id,
-      name: stored.name,
-      online: cell.online,
-      enabled: stored.enabled,
-      virtualization: stored.virtualization,
-      capacity: stored.capacity,
-      reserved: resourcesOf(usage),
-      load: cell.load,
-      instances: usage.total,
-      silentSeconds: (monotonic - cell.heardAt) / 1_000,
-    });
+    const { pool } = cell.stored;
+    if (pool !== null) this.snapshot(pool).set(factsOf(cell, monotonic));
   }
 
   /** A pool's cells as placement sees them; kept up to date in place. */
@@ -124,3 +112,21 @@ export class CellRegistry {
     this.#snapshots.delete(pool);
   }
 }
+
+/** A cell as placement sees it. */
+export const factsOf = (cell: KnownCell, monotonic: number): CellFacts => {
+  const { stored, usage } = cell;
+  return {
+    id: stored.id,
+    name: stored.name,
+    online: cell.online,
+    enabled: stored.enabled,
+    virtualization: stored.virtualization,
+    abilities: stored.abilities,
+    capacity: stored.capacity,
+    reserved: resourcesOf(usage),
+    load: cell.load,
+    instances: usage.total,
+    silentSeconds: (monotonic - cell.heardAt) / 1_000,
+  };
+};

@@ -1,5 +1,5 @@
 /** The table `cells`: every cell that was ever discovered, as it last described itself. Nothing else touches it. */
-import { Cell, type CellId, type PoolName, type Timestamp, Type } from "@nano/contract";
+import { Abilities, Cell, type CellId, type PoolName, type Timestamp, Type } from "@nano/contract";
 import type { Kysely } from "kysely";
 import type { Migration } from "kysely/migration";
 import { fromColumn, toColumn, toFlag } from "../column.ts";
@@ -17,6 +17,8 @@ export interface CellTable {
   storage_gib: number;
   /** JSON: Cell["versions"]. */
   versions: string;
+  /** JSON: Ability[]. */
+  abilities: string;
   network: string;
   fingerprint: string;
   /** JSON: string[]. */
@@ -51,10 +53,19 @@ export const cellMigration: Migration = {
   },
 };
 
+export const abilitiesMigration: Migration = {
+  async up(db) {
+    await db.schema
+      .alterTable("cells")
+      .addColumn("abilities", "text", (c) => c.notNull().defaultTo("[]"))
+      .execute();
+  },
+};
+
 /** What a cell says of itself and seldom changes. */
 export type CellDescription = Pick<
   Cell,
-  "name" | "address" | "virtualization" | "capacity" | "versions" | "network" | "fingerprint" | "problems"
+  "name" | "address" | "virtualization" | "capacity" | "versions" | "abilities" | "network" | "fingerprint" | "problems"
 >;
 
 export interface StoredCell extends CellDescription {
@@ -82,6 +93,7 @@ const fromRow = (row: CellTable): StoredCell => ({
     `the capacity of cell ${row.id}`,
   ),
   versions: fromColumn(Versions, row.versions, `the versions of cell ${row.id}`),
+  abilities: fromColumn(Abilities, row.abilities, `the abilities of cell ${row.id}`),
   network: row.network,
   fingerprint: row.fingerprint,
   problems: fromColumn(Problems, row.problems, `the problems of cell ${row.id}`),
@@ -98,6 +110,7 @@ const describing = (cell: CellDescription) => ({
   memory_mib: cell.capacity.memoryMiB,
   storage_gib: cell.capacity.storageGiB,
   versions: toColumn(cell.versions),
+  abilities: toColumn(cell.abilities),
   network: cell.network,
   fingerprint: cell.fingerprint,
   problems: toColumn(cell.problems),
@@ -130,7 +143,7 @@ export type CellChanges = Partial<CellDescription & Pick<StoredCell, "pool" | "e
 
 /** Writes only what changed, so that a heartbeat and a person do not overwrite each other's words. */
 export const updateCell = async (db: Kysely<Database>, id: CellId, changes: CellChanges): Promise<void> => {
-  const { pool, enabled, lastSeenAt, capacity, versions, problems, ...plain } = changes;
+  const { pool, enabled, lastSeenAt, capacity, versions, abilities, problems, ...plain } = changes;
   await db
     .updateTable("cells")
     .set({
@@ -142,6 +155,7 @@ export const updateCell = async (db: Kysely<Database>, id: CellId, changes: Cell
         ? {}
         : { cores: capacity.cores, memory_mib: capacity.memoryMiB, storage_gib: capacity.storageGiB }),
       ...(versions === undefined ? {} : { versions: toColumn(versions) }),
+      ...(abilities === undefined ? {} : { abilities: toColumn(abilities) }),
       ...(problems === undefined ? {} : { problems: toColumn(problems) }),
     })
     .set((e) => ({ revision: e("revision", "+", 1) }))

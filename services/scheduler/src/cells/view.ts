@@ -26,6 +26,7 @@ export const toCell = (known: KnownCell, usage: Usage = noUsage, sameName = fals
     load: known.load,
     instances: { total: usage.total, running: usage.running },
     versions: stored.versions,
+    abilities: stored.abilities,
     network: stored.network,
     fingerprint: stored.fingerprint,
     problems: sameName ? [...stored.problems, `Another cell is called ${stored.name}, too.`] : stored.problems,

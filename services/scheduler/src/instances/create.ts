@@ -6,6 +6,7 @@ import {
   type Input,
   InstanceIdSchema,
   NanoError,
+  needsOf,
   type Output,
   type Plan,
   type Resources,
@@ -24,6 +25,7 @@ import { bytes, gib } from "../units.ts";
 import type { CreateState } from "./create-saga.ts";
 import type { InstanceDeps } from "./deps.ts";
 import { macOf } from "./mac.ts";
+import { refuseTooManyDisks } from "./refuse.ts";
 import { findInstanceByName, insertInstance, macIsTaken, type StoredInstance } from "./store.ts";
 import { noUsage, plusUsage } from "./usage.ts";
 import { factsOf, toSpec } from "./view.ts";
@@ -47,6 +49,7 @@ export const createInstance =
     // Before the checks: the first time's effect is what would fail them.
     const before = await journal.answered<Task>(request);
     if (before) return before.answer;
+    refuseTooManyDisks(1 + (input.dataDisks ?? []).length, settingsFor(input).hardware);
     await requirePool(db, input.pool);
     const image = await readyImage(deps, input, context.requestId);
     try {
@@ -110,7 +113,8 @@ async function prepare(
   image: Image | undefined,
 ) {
   const { registry, clock, newId } = deps;
-  const decision = await decide(deps, trx, input.pool, requestOf(input));
+  const settings = settingsFor(input);
+  const decision = await decide(deps, trx, input.pool, { ...requestOf(input), needs: needsOf(settings) });
   if (!decision.winner) throw new NoRoom(decision);
   const id = decode(InstanceIdSchema, newId(), "Naming an instance");
   let mac = macOf(id);
@@ -138,7 +142,7 @@ async function prepare(
     addresses: [],
     media: null,
     autostart: input.autostart ?? false,
-    settings: settingsFor(input),
+    settings,
     pending: [],
     owner: input.owner ?? context.actor.name,
     decision: decision.id,

@@ -13,7 +13,7 @@
  * just before the instance was defined.
  */
 import type { Report } from "@nano/bus";
-import { type CellId, type InstanceId, type Observed, timestamp } from "@nano/contract";
+import { type CellId, type InstanceId, type Observed, settingsOf, timestamp } from "@nano/contract";
 import { isUniqueViolation } from "@nano/store";
 import type { Write } from "../events/journal.ts";
 import { changeInstance } from "./change.ts";
@@ -30,7 +30,7 @@ import {
   tombstonesOf,
 } from "./store.ts";
 import { usageOfCell } from "./usage.ts";
-import { factsOf, settingsOf } from "./view.ts";
+import { factsOf } from "./view.ts";
 
 const stopCheckEveryMs = 1_000;
 const missingReason = "libvirt on its cell has no such domain any more.";

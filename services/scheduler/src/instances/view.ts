@@ -1,5 +1,5 @@
 /** An instance as it is shown, and as its cell gets to know it. */
-import { defaultSettings, type Instance, type InstanceSpec, type Settings } from "@nano/contract";
+import type { Instance, InstanceSpec } from "@nano/contract";
 import type { StoredInstance } from "./store.ts";
 
 export const toInstance = (stored: StoredInstance, cellName: string): Instance => ({
@@ -45,14 +45,6 @@ export const toSpec = (stored: StoredInstance): InstanceSpec => ({
   autostart: stored.autostart,
   owner: stored.owner,
   createdAt: stored.createdAt,
-});
-
-/** What a cell's record says of it; records of older versions say nothing. */
-export const settingsOf = ({ tags, hardware, qos, restart }: InstanceSpec): Settings => ({
-  tags: tags ?? defaultSettings.tags,
-  hardware: hardware ?? defaultSettings.hardware,
-  qos: qos ?? defaultSettings.qos,
-  restart: restart ?? defaultSettings.restart,
 });
 
 /** What an event says of an instance. */

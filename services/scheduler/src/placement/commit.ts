@@ -3,12 +3,13 @@
  * meanwhile; `place()` is quick enough for that. What the snapshot says of the winner is checked against the sums in the database before
  * it is believed: a snapshot that was wrong (another scheduler, a lost update) is corrected and asked again.
  */
-import { type Decision, DecisionIdSchema, decode, type PoolName, type Resources, timestamp } from "@nano/contract";
+import { type Decision, DecisionIdSchema, decode, type PoolName, timestamp } from "@nano/contract";
 import type { CellRegistry } from "../cells/registry.ts";
 import type { Write } from "../events/journal.ts";
 import { usageOfCell } from "../instances/usage.ts";
 import { place } from "./place.ts";
 import type { Policy } from "./rule.ts";
+import type { PlacementRequest } from "./snapshot.ts";
 
 /** Each try corrects one cell; a snapshot more wrong than that is another fault. */
 const triesAtMost = 100;
@@ -21,7 +22,12 @@ export interface PlacementDeps {
 }
 
 /** @returns the decision; without a winner where nothing fits. Nothing is written: inserting the instance is what reserves. */
-export async function decide(deps: PlacementDeps, trx: Write, pool: PoolName, request: Resources): Promise<Decision> {
+export async function decide(
+  deps: PlacementDeps,
+  trx: Write,
+  pool: PoolName,
+  request: PlacementRequest,
+): Promise<Decision> {
   const { registry, clock, policy } = deps;
   for (let tries = 1; ; tries++) {
     const decision: Decision = {

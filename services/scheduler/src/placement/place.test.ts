@@ -7,7 +7,7 @@ import { pool } from "../testing/world.ts";
 import { gib, mib } from "../units.ts";
 import { place } from "./place.ts";
 import { defaultPolicy, type Policy } from "./rule.ts";
-import { type CellFacts, Snapshot } from "./snapshot.ts";
+import { type CellFacts, type PlacementRequest, Snapshot } from "./snapshot.ts";
 
 const resources = (cores: number, memoryMiB: number, storageGiB: number): Resources => ({
   cores,
@@ -21,6 +21,7 @@ const facts = (n: number, changes: Partial<CellFacts> = {}): CellFacts => ({
   online: true,
   enabled: true,
   virtualization: "kvm",
+  abilities: [],
   capacity: resources(16, 16_384, 500),
   reserved: nothing,
   load: { cpuPercent: 10, memoryUsedMiB: mib(1_000), storageUsedGiB: gib(10) },
@@ -29,7 +30,7 @@ const facts = (n: number, changes: Partial<CellFacts> = {}): CellFacts => ({
   ...changes,
 });
 const small = resources(2, 2_048, 20);
-const decide = (cells: CellFacts[], request = small, policy: Policy = defaultPolicy) =>
+const decide = (cells: CellFacts[], request: PlacementRequest = small, policy: Policy = defaultPolicy) =>
   place(new Snapshot(cells), pool, request, policy);
 
 describe("who wins", () => {
@@ -67,9 +68,15 @@ describe("who wins", () => {
 });
 
 describe("who is removed, and why", () => {
-  const cases: [rule: string, cell: Partial<CellFacts>, request: Resources, reason: string][] = [
+  const cases: [rule: string, cell: Partial<CellFacts>, request: PlacementRequest, reason: string][] = [
     ["online", { online: false, silentSeconds: 12.4 }, small, "silent for 12 s"],
     ["enabled", { enabled: false, instances: 3 }, small, "disabled; it keeps its 3 instances and takes no new ones"],
+    [
+      "abilities",
+      { abilities: ["cpu-priority"] },
+      { ...small, needs: ["cpu-priority", "uefi"] },
+      "its host has no UEFI firmware (OVMF)",
+    ],
     ["cores", {}, resources(32, 512, 1), "needs 32 cores, the host has 16"],
     ["cores", { reserved: resources(63, 0, 0) }, small, "needs 2 cores, 1 free of 64"],
     ["memory", { reserved: resources(0, 14_000, 0) }, small, "needs 2048 MiB, 1564 MiB free of 15564"],

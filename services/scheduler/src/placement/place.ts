@@ -7,18 +7,18 @@
  *
  * Equal scores are told apart by the ids, so the same cells always give the same decision.
  */
-import type { CellId, Decision, PoolName, Resources } from "@nano/contract";
+import type { CellId, Decision, PoolName } from "@nano/contract";
 import { at, type Policy } from "./rule.ts";
 import { filters, scorers } from "./rules/index.ts";
 import { Scan } from "./scan.ts";
 import { smallestChange } from "./smallest-change.ts";
-import type { Snapshot } from "./snapshot.ts";
+import type { PlacementRequest, Snapshot } from "./snapshot.ts";
 
 export type PlacementDecision = Omit<Decision, "id" | "at">;
 
 const rankedAtMost = 10;
 
-export function place(cells: Snapshot, pool: PoolName, request: Resources, policy: Policy): PlacementDecision {
+export function place(cells: Snapshot, pool: PoolName, request: PlacementRequest, policy: Policy): PlacementDecision {
   const terms = scorers[policy.name];
   const scan = new Scan(cells, request, policy);
   const removed = filters.map((rule) => ({ rule, by: scan.sift(rule) }));
@@ -44,10 +44,12 @@ export function place(cells: Snapshot, pool: PoolName, request: Resources, polic
     explained.push({ rule: rule.name, count: by.count, examples });
   }
   const [first, second] = ranked;
+  const { cores, memoryMiB, storageGiB, needs = [] } = request;
   return {
     pool,
     policy: policy.name,
-    request,
+    request: { cores, memoryMiB, storageGiB },
+    ...(needs.length > 0 ? { needs: [...needs] } : {}),
     considered: cells.count,
     ...(first ? { winner: { cell: first.cell, name: first.name, score: first.score } } : {}),
     ...(second ? { runnerUp: { cell: second.cell, name: second.name, score: second.score } } : {}),

@@ -1,7 +1,7 @@
 /** What a placement rule is. Each rule is one file in `rules/`. */
 import type { Resources } from "@nano/contract";
 import type { Scan } from "./scan.ts";
-import type { Snapshot } from "./snapshot.ts";
+import type { PlacementRequest, Snapshot } from "./snapshot.ts";
 
 /** How much of a host may be promised, and how the cells that have room are ordered. */
 export interface Policy {
@@ -49,9 +49,9 @@ export interface Shortfall {
 }
 
 /** Whether cell `i` may take the request. Allocates nothing. */
-export type Admits = (cells: Snapshot, i: number, request: Resources, policy: Policy) => boolean;
+export type Admits = (cells: Snapshot, i: number, request: PlacementRequest, policy: Policy) => boolean;
 /** A term of cell `i`'s score, 0 (best) to 1. Allocates nothing. */
-export type Value = (cells: Snapshot, i: number, request: Resources, policy: Policy) => number;
+export type Value = (cells: Snapshot, i: number, request: PlacementRequest, policy: Policy) => number;
 
 /**
  * Removes the cells that cannot take an instance.
@@ -65,11 +65,11 @@ export interface Filter {
   /** Goes over all candidates: keeps those it admits in front, puts the others into `removed`. @returns how many it kept */
   sift(scan: Scan): number;
   /** Why it may not. Asked for the few cells that are named as examples. */
-  reason(cells: Snapshot, i: number, request: Resources, policy: Policy): Reason;
+  reason(cells: Snapshot, i: number, request: PlacementRequest, policy: Policy): Reason;
   /** For rules that a smaller request satisfies. */
-  shortfall?(cells: Snapshot, i: number, request: Resources, policy: Policy): Shortfall;
+  shortfall?(cells: Snapshot, i: number, request: PlacementRequest, policy: Policy): Shortfall;
   /** For rules that a person satisfies: what to do, as a sentence without its end. */
-  remedy?(cells: Snapshot, i: number): string;
+  remedy?(cells: Snapshot, i: number, request: PlacementRequest): string;
 }
 
 /** Orders the cells that can: a weighted term of the score. The lowest sum wins. */

@@ -1,7 +1,6 @@
 /** One decision under way: the candidates that are left, and their scores so far. */
-import type { Resources } from "@nano/contract";
 import type { Filter, Policy, Scorer } from "./rule.ts";
-import type { Snapshot } from "./snapshot.ts";
+import type { PlacementRequest, Snapshot } from "./snapshot.ts";
 
 export const examplesAtMost = 10;
 
@@ -25,7 +24,7 @@ export class Scan {
   /** Begins with every cell of the snapshot, whose scratch space it uses until the decision is made. */
   constructor(
     readonly cells: Snapshot,
-    readonly request: Resources,
+    readonly request: PlacementRequest,
     readonly policy: Policy,
   ) {
     this.count = cells.count;

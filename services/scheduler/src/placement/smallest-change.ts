@@ -2,7 +2,7 @@
 import type { Resources } from "@nano/contract";
 import type { Policy } from "./rule.ts";
 import { filters } from "./rules/index.ts";
-import type { Snapshot } from "./snapshot.ts";
+import type { PlacementRequest, Snapshot } from "./snapshot.ts";
 
 type Kind = keyof Resources;
 const kinds: readonly Kind[] = ["cores", "memoryMiB", "storageGiB"];
@@ -16,10 +16,10 @@ const amount = (kind: Kind, value: number): string =>
   })[kind];
 
 /**
- * Prefers what a person can do at once: enable a cell that has room, else ask for less (relative to what was asked for), else bring a
- * silent cell back, else add a cell.
+ * Prefers what a person can do at once: enable a cell that has room, else ask for less (relative to what was asked for, or without what
+ * a host cannot do), else bring a silent cell back, else add a cell.
  */
-export function smallestChange(cells: Snapshot, request: Resources, policy: Policy): string {
+export function smallestChange(cells: Snapshot, request: PlacementRequest, policy: Policy): string {
   let cheapest: { cell: number; cost: number; less: Record<Kind, number> } | undefined;
   const byHand = new Map<string, string>();
   for (let i = 0; i < cells.count; i++) {
@@ -27,7 +27,7 @@ export function smallestChange(cells: Snapshot, request: Resources, policy: Poli
     const toDo: { rule: string; remedy: string }[] = [];
     for (const rule of filters) {
       if (rule.admits(cells, i, request, policy)) continue;
-      if (rule.remedy) toDo.push({ rule: rule.name, remedy: rule.remedy(cells, i) });
+      if (rule.remedy) toDo.push({ rule: rule.name, remedy: rule.remedy(cells, i, request) });
       if (rule.shortfall) {
         const { resource, by } = rule.shortfall(cells, i, request, policy);
         less[resource] = Math.max(less[resource], Math.ceil(by));
@@ -49,7 +49,7 @@ export function smallestChange(cells: Snapshot, request: Resources, policy: Poli
     const asked = kinds.filter((kind) => less[kind] > 0).map((kind) => amount(kind, request[kind] - less[kind]));
     return `Ask for ${asked.join(" and ")} at most; then it fits on ${cells.names[cell]}.`;
   }
-  const other = byHand.get("storage-in-use") ?? byHand.get("online");
+  const other = byHand.get("abilities") ?? byHand.get("storage-in-use") ?? byHand.get("online");
   if (other) return sentence(`${other}; it has room for this`);
   return `Add a cell with ${kinds.map((kind) => amount(kind, request[kind])).join(", ")} to spare to the pool.`;
 }

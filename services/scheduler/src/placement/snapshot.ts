@@ -4,7 +4,16 @@
  *
  * A snapshot is kept up to date in place, and `place()` reads it without awaiting anything: within one decision it does not change.
  */
-import type { CellId, CellLoad, Resources } from "@nano/contract";
+import { type Ability, abilities, type CellId, type CellLoad, type Resources } from "@nano/contract";
+
+/** What is asked of a cell: room, and what its host must be able to do. */
+export interface PlacementRequest extends Resources {
+  readonly needs?: readonly Ability[];
+}
+
+/** A set of abilities as a number: one bit each, in the order of the contract. */
+export const abilityBits = (some: readonly Ability[] = []): number =>
+  some.reduce((bits, each) => bits | (1 << abilities.indexOf(each)), 0);
 
 /** What is known of one cell. */
 export interface CellFacts {
@@ -13,6 +22,7 @@ export interface CellFacts {
   readonly online: boolean;
   readonly enabled: boolean;
   readonly virtualization: "kvm" | "emulated" | "simulated";
+  readonly abilities: readonly Ability[];
   readonly capacity: Resources;
   /** Promised to the instances that are there or on their way. */
   readonly reserved: Resources;
@@ -27,6 +37,7 @@ const columns = [
   "online",
   "enabled",
   "emulated",
+  "abilities",
   "cores",
   "memoryMiB",
   "storageGiB",
@@ -48,6 +59,7 @@ const emptyColumns = (size: number): Columns => {
     online: column(),
     enabled: column(),
     emulated: column(),
+    abilities: column(),
     cores: column(),
     memoryMiB: column(),
     storageGiB: column(),
@@ -71,6 +83,8 @@ export class Snapshot implements Columns {
   online!: Float64Array;
   enabled!: Float64Array;
   emulated!: Float64Array;
+  /** A bit for each: see `abilityBits`. */
+  abilities!: Float64Array;
   cores!: Float64Array;
   memoryMiB!: Float64Array;
   storageGiB!: Float64Array;
@@ -102,6 +116,7 @@ export class Snapshot implements Columns {
     this.online[row] = cell.online ? 1 : 0;
     this.enabled[row] = cell.enabled ? 1 : 0;
     this.emulated[row] = cell.virtualization === "emulated" ? 1 : 0;
+    this.abilities[row] = abilityBits(cell.abilities);
     this.cores[row] = cell.capacity.cores;
     this.memoryMiB[row] = cell.capacity.memoryMiB;
     this.storageGiB[row] = cell.capacity.storageGiB;

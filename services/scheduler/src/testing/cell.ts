@@ -5,6 +5,8 @@
 import type { Bus, Handlers } from "@nano/bus";
 import type { TestBus } from "@nano/bus/testing";
 import {
+  type Ability,
+  abilities,
   type CellId,
   CellIdSchema,
   type CellLoad,
@@ -61,6 +63,7 @@ export class TestCell {
   /** A guest without an ACPI daemon does not follow its power button. */
   followsPowerButton = true;
   load: CellLoad;
+  abilities: readonly Ability[] = abilities;
   readonly #bus: Bus;
   readonly #epochs = new Map<InstanceId, number>();
   readonly #fetching = new Map<string, number>();
@@ -140,6 +143,7 @@ export class TestCell {
       capacity: this.options.capacity ?? { cores: 16, memoryMiB: mib(65_536), storageGiB: gib(1_000) },
       load: this.load,
       versions: { nano: "0.1.0" },
+      abilities: [...this.abilities],
       network: "user",
       fingerprint: "UATEST",
       problems: [],

@@ -1,4 +1,5 @@
-import type { Cell, Output } from "@nano/contract";
+import { escapeHtml } from "@kitajs/html";
+import { abilities, abilityTexts, type Cell, type Output } from "@nano/contract";
 import { EventList, isNews } from "../events/list.tsx";
 import type { Attempt, Visit } from "../http/visit.ts";
 import { CompactInstances } from "../instances/table.tsx";
@@ -7,6 +8,7 @@ import { formatCount, formatGiB, formatMiB, formatPercent, formatRate, share } f
 import { CellBadge } from "../view/badges.tsx";
 import { Meter } from "../view/charts.tsx";
 import { ShowAsCommand } from "../view/command.tsx";
+import { Icon } from "../view/icons.tsx";
 import { page } from "../view/layout.tsx";
 import {
   ActionButton,
@@ -170,6 +172,23 @@ const LoadPanel = ({ visit, cell }: { visit: Visit; cell: Cell }) => {
   );
 };
 
+/** What its host can do that others may lack, and why not where it cannot. */
+const AbilityList = ({ visit, cell }: { visit: Visit; cell: Cell }) => (
+  <ul class="abilities">
+    {abilities.map((ability) => {
+      const { title, lacking } = abilityTexts[ability];
+      const able = cell.abilities.includes(ability);
+      return (
+        <li class={able ? undefined : "quiet"} title={able ? undefined : escapeHtml(visit.say(lacking))}>
+          <Icon name={able ? "check" : "cross"} />
+          <span safe>{visit.say(title)}</span>
+          {able ? null : <span class="sr" safe>{`: ${visit.say(lacking)}`}</span>}
+        </li>
+      );
+    })}
+  </ul>
+);
+
 interface Around {
   readonly instances: Attempt<Output<"instance.list">>;
   readonly pools: Attempt<Output<"pool.list">>;
@@ -254,6 +273,9 @@ export const cellPage = (visit: Visit, cell: Cell, { instances, pools, events }:
               </FactRow>
               <FactRow term={t("Network")}>
                 <span safe>{cell.network}</span>
+              </FactRow>
+              <FactRow term={t("Abilities")}>
+                <AbilityList visit={visit} cell={cell} />
               </FactRow>
               <FactRow term="Nano">
                 <span safe>{cell.versions.nano}</span>

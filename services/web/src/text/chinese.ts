@@ -1,7 +1,9 @@
 import { contractTexts } from "./chinese/contract.ts";
+import { modifyTexts, modifyWords } from "./chinese/modify.ts";
 import { portalTexts } from "./chinese/portal.ts";
 
+const ownTexts = { ...portalTexts, ...modifyTexts };
 /** A text that the portal itself says; `t` takes nothing else, so that none is without its Chinese. */
-export type ChineseKey = keyof typeof portalTexts;
-export const chinese: Readonly<Record<string, string>> = { ...contractTexts, ...portalTexts };
-export const isPortalText = (text: string): text is ChineseKey => Object.hasOwn(portalTexts, text);
+export type ChineseKey = keyof typeof ownTexts;
+export const chinese: Readonly<Record<string, string>> = { ...contractTexts, ...modifyWords, ...ownTexts };
+export const isPortalText = (text: string): text is ChineseKey => Object.hasOwn(ownTexts, text);

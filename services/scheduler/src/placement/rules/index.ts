@@ -1,5 +1,6 @@
 /** The rules in force. Filters are asked in this order; the first that removes a cell is the one that is named. */
 import type { Filter, Policy, Scorer } from "../rule.ts";
+import { abilities } from "./abilities.ts";
 import { cores } from "./cores.ts";
 import { cpuLoad } from "./cpu-load.ts";
 import { emulation } from "./emulation.ts";
@@ -17,7 +18,16 @@ import { storage } from "./storage.ts";
 import { storageInUse } from "./storage-in-use.ts";
 import { storageLoad } from "./storage-load.ts";
 
-export const filters: readonly Filter[] = [online, enabled, cores, memory, memoryInUse, storage, storageInUse];
+export const filters: readonly Filter[] = [
+  online,
+  enabled,
+  abilities,
+  cores,
+  memory,
+  memoryInUse,
+  storage,
+  storageInUse,
+];
 
 export const scorers: Readonly<Record<Policy["name"], readonly Scorer[]>> = {
   "lowest-load": [cpuLoad, memoryLoad, storageLoad, reservedCores, reservedMemory, reservedStorage, emulation],

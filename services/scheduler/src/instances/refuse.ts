@@ -1,0 +1,13 @@
+/** What is refused because it cannot be built, whoever asks for it and however. */
+import { disksAtMost, type Hardware, NanoError } from "@nano/contract";
+
+/** @throws NanoError `invalid-input` */
+export const refuseTooManyDisks = (disks: number, hardware: Hardware): void => {
+  const most = disksAtMost(hardware);
+  if (disks <= most) return;
+  const message = `On the bus ${hardware.diskBus} there is room for ${most} disks beside the CD drive, not for ${disks}`;
+  throw new NanoError("invalid-input", message, {
+    remedy: "Choose another disk bus, or fewer disks.",
+    details: { fields: [{ path: "/dataDisks", message }] },
+  });
+};
