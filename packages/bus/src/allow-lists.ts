@@ -34,7 +34,7 @@ export const busPermissions = (name: IdentityName): BusPermissions => {
     case "scheduler":
       return {
         publish: [
-          ...["volume", "disk", "instance"].map(onAnyCell),
+          ...["volume", "disk", "media", "instance"].map(onAnyCell),
           ...served("images"),
           ...served("scheduler"),
           ...events("*"),
@@ -52,7 +52,7 @@ export const busPermissions = (name: IdentityName): BusPermissions => {
       };
     case "images":
       return {
-        publish: [...events("image", "media")],
+        publish: [operationSubject("media.users"), ...events("image", "media")],
         subscribe: [...served("images"), own.replies, ...discoverable(name)],
         inboxPrefix: own.inboxPrefix,
       };

@@ -99,6 +99,16 @@ export const errorDefinitions = define({
   },
   "name-taken": { status: 409, title: "The name is in use", remedy: "Choose another name." },
   "wrong-state": { status: 409, title: "Not possible in this state", remedy: "See details.state and details.allowed." },
+  "in-use": {
+    status: 409,
+    title: "It is in use",
+    remedy: "See details for who uses it; end that first.",
+  },
+  "tray-locked": {
+    status: 409,
+    title: "The guest has locked the drive's tray",
+    remedy: "Unmount it inside the guest, or force it.",
+  },
   busy: {
     status: 409,
     title: "Another task is working on it",

@@ -4,7 +4,9 @@ import type { Operation, Owner } from "./operation.ts";
 import { cellOperations } from "./operations/cell.ts";
 import { imageOperations, mediaOperations } from "./operations/image.ts";
 import { instanceOperations } from "./operations/instance.ts";
+import { mediaDriveOperations } from "./operations/media-drive.ts";
 import { onCellOperations } from "./operations/on-cell.ts";
+import { onCellMediaOperations } from "./operations/on-cell-media.ts";
 import { peopleOperations } from "./operations/people.ts";
 import { poolOperations } from "./operations/pool.ts";
 import { taskOperations } from "./operations/task.ts";
@@ -18,8 +20,10 @@ export const operations = {
   ...taskOperations,
   ...imageOperations,
   ...mediaOperations,
+  ...mediaDriveOperations,
   ...peopleOperations,
   ...onCellOperations,
+  ...onCellMediaOperations,
 };
 
 export type OperationName = keyof typeof operations;

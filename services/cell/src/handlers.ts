@@ -66,6 +66,16 @@ export const cellHandlers = ({ hypervisor, consoles }: HandlerContext): Handlers
         await hypervisor.reboot(id, force);
         return observed(id);
       }),
+    "cell.media.insert": ({ id, epoch, media, force }) =>
+      command({ id, epoch }, async () => {
+        await hypervisor.insertMedia(id, media, force);
+        return observed(id);
+      }),
+    "cell.media.eject": ({ id, epoch, force }) =>
+      command({ id, epoch }, async () => {
+        await hypervisor.ejectMedia(id, force);
+        return observed(id);
+      }),
     "cell.instance.list": async () => ({ items: await hypervisor.list() }),
     "cell.instance.screen": async ({ id }) => ({
       contentType: "image/png",

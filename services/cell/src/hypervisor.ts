@@ -100,6 +100,14 @@ export interface Hypervisor {
   /** @throws NanoError `wrong-state` when it does not run */
   reboot(id: InstanceId, force: boolean): Promise<void>;
 
+  /**
+   * Puts fetched media into the drive of an instance that runs; what is in it comes out. `force` opens a locked tray. Does nothing when it is there.
+   * @throws NanoError `wrong-state` when it does not run, `tray-locked`
+   */
+  insertMedia(id: InstanceId, media: BootMedia, force: boolean): Promise<void>;
+  /** Does nothing when the drive is empty or the instance is off. @throws NanoError `tray-locked` */
+  ejectMedia(id: InstanceId, force: boolean): Promise<void>;
+
   createDisk(request: DiskRequest): Promise<void>;
   deleteDisk(id: InstanceId, disk: Disk["name"]): Promise<void>;
   /** Starts the one transfer if there is none, and tells how far it is. A transfer's failure is told once. */

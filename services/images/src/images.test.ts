@@ -1,5 +1,6 @@
 /** The main road: a record, its upload, its bytes, its end. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { InstanceId, MediaId, NanoError } from "@nano/contract";
 import { fullQcow2File, isoFile, qcow2File } from "./testing/files.ts";
 import { openWorld, put, refusal, sha256Of, type World } from "./testing/world.ts";
 
@@ -78,5 +79,24 @@ describe("a media image", () => {
     expect(await response.json()).toMatchObject({ state: "ready", format: "iso", volumeLabel: "DEBIAN_12" });
     const source = await world.bus.call("media.source", { id: ticket.id as never });
     expect(source).toMatchObject({ format: "iso", sha256: sha256Of(file) });
+  });
+});
+
+describe("media in use", () => {
+  test("cannot be deleted until nobody has it in the drive", async () => {
+    const ticket = await world.create("media");
+    expect((await put(ticket, await isoFile())).status).toBe(200);
+    const id = ticket.id as MediaId;
+    world.mediaUsers.set(id, [{ id: Bun.randomUUIDv7() as InstanceId, name: "web-1" }]);
+    const refused: NanoError = await world.bus.call("media.delete", { id }).then(
+      () => expect.unreachable(),
+      (error) => error,
+    );
+    expect(refused.code).toBe("in-use");
+    expect(refused.message).toContain("web-1");
+    expect(await world.state("media", id)).toMatchObject({ state: "ready" });
+    world.mediaUsers.delete(id);
+    expect(await world.bus.call("media.delete", { id })).toEqual({});
+    expect(await refusal(world.bus.call("media.delete", { id }))).toBe("media-not-found");
   });
 });

@@ -128,6 +128,7 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
       clock,
       publicUrl,
       onCommit,
+      mediaUsers: async (media, requestId) => (await bus.call("media.users", { media }, { requestId })).instances,
     });
     const view = (row: FileRow) => (row.kind === "image" ? viewImage(row) : viewMedia(row));
     parts = { db, blobs, tickets, uploads, view };

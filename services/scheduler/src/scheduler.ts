@@ -15,6 +15,8 @@ import { createSaga } from "./instances/create-saga.ts";
 import { deleteSaga } from "./instances/delete-saga.ts";
 import type { InstanceDeps } from "./instances/deps.ts";
 import { instanceHandlers } from "./instances/handlers.ts";
+import { mediaHandlers } from "./instances/media.ts";
+import { mediaSagas } from "./instances/media-sagas.ts";
 import { powerSagas } from "./instances/power-sagas.ts";
 import { Reconciler } from "./instances/reconcile.ts";
 import { passLock } from "./instances/store.ts";
@@ -75,7 +77,9 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     random,
     ...(deps.failpoint ? { failpoint: deps.failpoint } : {}),
     ...(deps.backoff ? { backoff: deps.backoff } : {}),
-    sagas: [createSaga(instances), deleteSaga(instances), ...powerSagas(instances)].map(adaptSaga),
+    sagas: [createSaga(instances), deleteSaga(instances), ...powerSagas(instances), ...mediaSagas(instances)].map(
+      adaptSaga,
+    ),
     onEnd: (trx, task, next) => passLock(trx, task.id, next ?? null),
     // Not kept and not in the outbox: the next figure, or the end, is never far.
     onProgress: (task) =>
@@ -106,6 +110,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     ...poolHandlers({ db, journal, registry, clock }),
     ...cellHandlers({ db, journal, registry, clock, onAdded: (cell) => void reconciler.ask(cell) }),
     ...instanceHandlers(instances, engine),
+    ...mediaHandlers(instances, engine),
     ...decisionHandlers({ db }),
     ...taskHandlers({ db, journal, engine }),
     ...eventHandlers({ bus }),

@@ -45,6 +45,8 @@ export const to = {
     withQuery(`/instances/${part(id)}`, { tab: tab === "overview" ? undefined : tab }),
   instanceAction: (id: string, action: string) => `/instances/${part(id)}/${part(action)}`,
   instanceStart: (id: string) => `/instances/${part(id)}/start`,
+  instanceMedia: (id: string) => `/instances/${part(id)}/media`,
+  instanceEject: (id: string) => `/instances/${part(id)}/media/eject`,
   screen: (id: string, version?: string) => withQuery(`/instances/${part(id)}/screen.png`, { v: version }),
   console: (id: string) => `/instances/${part(id)}/console`,
   consoleSocket: "/console/socket",

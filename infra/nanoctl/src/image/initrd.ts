@@ -7,8 +7,11 @@ import { cpio, type Entry } from "./cpio.ts";
 
 const scripts = ["init", "boot", "clock", "dhcp", "shell", "power"] as const;
 
-/** The buttons that ACPI presses arrive as input events; disks and network cards are virtio. */
-const wantedModules = ["button", "evdev", "virtio_pci", "virtio_blk", "virtio_net", "virtio_balloon", "virtio_console"];
+/** The buttons that ACPI presses arrive as input events; disks and network cards are virtio, the CD drive is IDE. */
+const wantedModules = [
+  ...["button", "evdev", "virtio_pci", "virtio_blk", "virtio_net", "virtio_balloon", "virtio_console"],
+  ...["ata_piix", "sr_mod", "isofs"],
+];
 
 /**
  * @param root a directory into which a kernel package and busybox-static were unpacked.

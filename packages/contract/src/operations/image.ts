@@ -191,9 +191,10 @@ export const mediaOperations = {
   "media.delete": operation({
     owner: "images",
     summary: "Delete a media image",
+    description: "Not while it is in the drive of an instance.",
     input: Closed({ id: MediaIdSchema }),
     output: Nothing,
-    errors: ["media-not-found"],
+    errors: ["media-not-found", "in-use"],
     requires: "media.write",
     rest: { method: "DELETE", path: "/api/v2/media/{id}", status: 204 },
     changes: true,

@@ -82,7 +82,7 @@ const spec: InstanceSpec = {
   createdAt: "2026-11-23T09:20:00.000Z",
 };
 const reference = { id: ids.instance, epoch: 1 };
-const observed: Observed = { ...reference, state: "stopped", addresses: [], spec };
+export const observed: Observed = { ...reference, state: "stopped", addresses: [], spec };
 
 export const onCellOperations = {
   "cell.volume.fetch": operation({

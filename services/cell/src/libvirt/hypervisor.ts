@@ -34,6 +34,7 @@ import { probeAbilities, refuseUnsupported } from "./abilities.ts";
 import { AddressBook } from "./addresses.ts";
 import { Disks } from "./disks.ts";
 import type { DomainHost } from "./domain-xml.ts";
+import { Drives } from "./drives.ts";
 import { libvirtSilent, stillLooking } from "./failure.ts";
 import { type HostAbilities, type HostPreferences, probeHost } from "./host.ts";
 import { Instances } from "./instances.ts";
@@ -69,6 +70,7 @@ export class LibvirtHypervisor implements Hypervisor {
   readonly #storage: Storage;
   readonly #instances: Instances;
   readonly #disks: Disks;
+  readonly #drives: Drives;
   readonly #fetcher: Fetcher;
   readonly #load: LoadMeter;
   readonly #addresses: AddressBook;
@@ -107,6 +109,7 @@ export class LibvirtHypervisor implements Hypervisor {
       diskTrouble: (id) => this.#trouble.get(id),
       addresses: (id) => this.#addresses.of(id),
     });
+    this.#drives = new Drives(this.#instances, this.#storage);
   }
 
   async start(): Promise<void> {
@@ -185,6 +188,9 @@ export class LibvirtHypervisor implements Hypervisor {
   shutdown = (id: InstanceId, force: boolean): Promise<void> =>
     this.#whenOpen(() => this.#instances.shutdown(id, force));
   reboot = (id: InstanceId, force: boolean): Promise<void> => this.#whenOpen(() => this.#instances.reboot(id, force));
+  insertMedia = (id: InstanceId, media: BootMedia, force: boolean): Promise<void> =>
+    this.#whenOpen(() => this.#drives.insert(id, media, force));
+  ejectMedia = (id: InstanceId, force: boolean): Promise<void> => this.#whenOpen(() => this.#drives.eject(id, force));
   createDisk = (request: DiskRequest): Promise<void> => this.#whenOpen(() => this.#disks.create(request));
   deleteDisk = (id: InstanceId, disk: Disk["name"]): Promise<void> =>
     this.#whenOpen(() => this.#disks.delete(id, disk));

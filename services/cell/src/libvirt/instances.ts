@@ -94,10 +94,7 @@ export class Instances {
     return translated(`starting instance ${id}`, async () => {
       const { domain, spec } = await this.#known(id);
       if (await domain.isActive()) return;
-      if (media && !(await this.#options.storage.volume(markerOf(fetchedVolume(media.sha256, "iso")))))
-        throw new NanoError("hypervisor-failed", `This cell has not fetched the media ${media.sha256}`, {
-          remedy: "Fetch it first with cell.volume.fetch.",
-        });
+      if (media) await requireFetched(this.#options.storage, media);
       const run: Run = { startedAt: this.#now(), ...(media ? { media } : {}) };
       await this.#options.connection.defineDomain(this.#xml(spec, run));
       try {
@@ -148,6 +145,11 @@ export class Instances {
   async started(id: InstanceId): Promise<void> {
     const domain = await this.#domain(id);
     if (domain) await this.#changeRun(domain, (run) => ({ startedAt: this.#now(), ...run }));
+  }
+
+  /** Changes the record of its run: what is true until that ends. */
+  async record(id: InstanceId, change: (run: Run) => Run): Promise<void> {
+    await this.#changeRun(await this.known(id), change);
   }
 
   /** Puts right what a killed cell left in the middle of a start. Resolves to the instances there are. */
@@ -225,6 +227,14 @@ export class Instances {
     return timestamp(this.#options.clock.now());
   }
 }
+
+/** @throws NanoError `hypervisor-failed` when the media is not in the cell's storage */
+export const requireFetched = async (storage: Storage, { sha256 }: Pick<BootMedia, "sha256">): Promise<void> => {
+  if (await storage.volume(markerOf(fetchedVolume(sha256, "iso")))) return;
+  throw new NanoError("hypervisor-failed", `This cell has not fetched the media ${sha256}`, {
+    remedy: "Fetch it first with cell.volume.fetch.",
+  });
+};
 
 /** The record in the definition; of a running domain without one (someone undefined it outside Nano), that of the run. */
 const definitionMetadata = async (domain: Domain): Promise<string | undefined> => {

@@ -154,11 +154,20 @@ export class SimulatedHypervisor implements Hypervisor {
 
   async reboot(id: InstanceId, _force: boolean): Promise<void> {
     const instance = this.#known(id);
-    if (instance.state === "stopped")
-      throw new NanoError("wrong-state", `Instance ${id} is not running`, {
-        details: { state: "stopped", allowed: allowedActions("stopped") },
-      });
+    if (instance.state === "stopped") throw notRunning(id);
     instance.state = "running";
+    this.#tell(id);
+  }
+
+  async insertMedia(id: InstanceId, media: BootMedia, _force: boolean): Promise<void> {
+    const instance = this.#known(id);
+    if (instance.state === "stopped") throw notRunning(id);
+    instance.media = media;
+    this.#tell(id);
+  }
+
+  async ejectMedia(id: InstanceId, _force: boolean): Promise<void> {
+    this.#known(id).media = undefined;
     this.#tell(id);
   }
 
@@ -246,6 +255,11 @@ const observe = ({ spec, state, media, startedAt }: Simulated): Observed => ({
   addresses: [],
   spec,
 });
+
+const notRunning = (id: InstanceId): NanoError =>
+  new NanoError("wrong-state", `Instance ${id} is not running`, {
+    details: { state: "stopped", allowed: allowedActions("stopped") },
+  });
 
 const noScreen = (id: InstanceId): NanoError =>
   new NanoError("no-screen", `Instance ${id} is simulated: it has no console`, { details: { instance: id } });

@@ -36,6 +36,7 @@ export const createHandlers = (records: Records, uploads: Uploads): Handlers<"im
   },
   "media.upload": ({ id }, context) => records.renew("media", id, context),
   "media.delete": async ({ id }, context) => {
+    await records.requireUnused(id, context);
     await records.remove("media", id, context);
     return {};
   },

@@ -8,6 +8,7 @@ import {
   type Clock,
   limits as contractLimits,
   decode,
+  type MediaId,
   NanoError,
   Type,
   timestamp,
@@ -46,6 +47,8 @@ export interface RecordsOptions {
   /** Where browsers and cells reach this service, without a slash at the end. */
   readonly publicUrl: string;
   readonly onCommit: () => void;
+  /** Instances that have a media image in their drive. */
+  readonly mediaUsers: (id: MediaId, requestId: string) => Promise<readonly { readonly name: string }[]>;
 }
 
 export interface CreateInput {
@@ -158,6 +161,17 @@ export const createRecords = (options: RecordsOptions) => {
       return ticketFor(renewed);
     },
 
+    /** @throws NanoError `in-use` naming the instances; `unavailable` when nobody can say */
+    async requireUnused(id: MediaId, context: RequestContext): Promise<void> {
+      const { name } = await get("media", id);
+      const users = (await options.mediaUsers(id, context.requestId)).map((user) => user.name);
+      if (users.length === 0) return;
+      throw new NanoError("in-use", `'${name}' is in the drive of ${someOf(users)}`, {
+        details: { instances: users.slice(0, namedAtMost) },
+        remedy: "Eject it there, or stop the instance.",
+      });
+    },
+
     async remove(kind: Kind, id: string, context: RequestContext): Promise<void> {
       await get(kind, id);
       await uploads.cancel(id, new NanoError("cancelled", `The ${kind} was deleted during its upload`));
@@ -195,6 +209,13 @@ export const damagedFile = (name: string, bytes: number | undefined) =>
     "image-damaged",
     `The stored file of '${name}' ${bytes === undefined ? "is gone" : "has another size"}`,
   );
+
+/** Names in a refusal; more of them help nobody. */
+const namedAtMost = 10;
+const someOf = (names: readonly string[]): string =>
+  names.length <= namedAtMost
+    ? names.join(", ")
+    : `${names.slice(0, namedAtMost).join(", ")} and ${names.length - namedAtMost} more`;
 
 const writeCursor = (name: string) => Buffer.from(name).toString("base64url");
 const readCursor = (cursor: string): string => {

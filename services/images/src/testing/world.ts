@@ -2,9 +2,9 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Bus } from "@nano/bus";
+import type { Bus, Handlers } from "@nano/bus";
 import { startTestBus, type TestBus } from "@nano/bus/testing";
-import { type Clock, type Log, type NanoError, systemClock } from "@nano/contract";
+import { type Clock, type Log, NanoError, type Output, ownedBy, systemClock } from "@nano/contract";
 import type { ImagesConfig, Limits } from "../config.ts";
 import { type ImagesService, start } from "../main.ts";
 
@@ -18,6 +18,8 @@ export interface World extends AsyncDisposable {
   readonly lines: string[];
   readonly config: ImagesConfig;
   readonly clock: TestClock;
+  /** Which instances have which media in their drive: what the scheduler will say. */
+  readonly mediaUsers: Map<string, Output<"media.users">["instances"]>;
   restart(): Promise<void>;
   stopService(): Promise<void>;
   /** Files below the data directory that hold or held uploads. */
@@ -60,6 +62,8 @@ export const openWorld = async (
   const nats = await startTestBus();
   const scheduler = nats.bus("scheduler");
   scheduler.keepEventStream();
+  const mediaUsers = new Map<string, Output<"media.users">["instances"]>();
+  serveScheduler(scheduler, mediaUsers);
   const data = options.data ?? (await mkdtemp(join(tmpdir(), "nano-images-")));
   const lines: string[] = [];
   const clock = createTestClock();
@@ -95,6 +99,7 @@ export const openWorld = async (
     lines,
     config,
     clock,
+    mediaUsers,
     stopService,
     async restart() {
       await stopService();
@@ -122,6 +127,17 @@ export const openWorld = async (
     },
   };
   return world;
+};
+
+/** The scheduler as far as this service asks it. */
+const serveScheduler = (bus: Bus, users: World["mediaUsers"]): void => {
+  const notHere = () => {
+    throw new NanoError("internal", "This is not the real scheduler");
+  };
+  bus.serve("scheduler", {
+    ...(Object.fromEntries(ownedBy("scheduler").map((name) => [name, notHere])) as unknown as Handlers<"scheduler">),
+    "media.users": ({ media }) => ({ instances: users.get(media) ?? [] }),
+  });
 };
 
 /** Waits until the service has joined the bus. */

@@ -1,6 +1,6 @@
 /** Operations on an instance that exists: checked against its state and its lock, then handed to their sagas. */
 import type { Handlers, RequestContext } from "@nano/bus";
-import type { InstanceAction, InstanceId, MediaId, OperationName, Plan, Task, TaskId } from "@nano/contract";
+import type { InstanceAction, InstanceId, OperationName, Plan, Task, TaskId } from "@nano/contract";
 import type { Write } from "../events/journal.ts";
 import type { TaskEngine } from "../tasks/engine.ts";
 import { findTask } from "../tasks/store.ts";
@@ -9,13 +9,14 @@ import { beginner } from "./begin.ts";
 import { changeInstance, requireInstance } from "./change.ts";
 import type { DeleteState } from "./delete-saga.ts";
 import type { InstanceDeps } from "./deps.ts";
+import { readyMedia } from "./media.ts";
 import type { StoredInstance } from "./store.ts";
 import { toSpec } from "./view.ts";
 
 type Operate = Pick<Handlers<"scheduler">, "instance.start" | "instance.stop" | "instance.reboot" | "instance.delete">;
 
 export function operateHandlers(deps: InstanceDeps, engine: TaskEngine): Operate {
-  const { db, bus, registry } = deps;
+  const { db, registry } = deps;
   const { requireAllowed, requireFree, beginTask, once, answered, begin } = beginner(deps, engine);
 
   const deleteState = (instance: StoredInstance): DeleteState => ({ spec: toSpec(instance), cell: instance.cell });
@@ -69,12 +70,6 @@ export function operateHandlers(deps: InstanceDeps, engine: TaskEngine): Operate
     return task;
   };
 
-  /** @throws NanoError `media-not-found`, `image-not-ready` */
-  const mediaOf = async (id: MediaId, requestId: string) => {
-    const { name, sha256 } = await bus.call("media.source", { id }, { requestId });
-    return { id, name, sha256 };
-  };
-
   const power = (
     operation: OperationName,
     action: InstanceAction,
@@ -89,7 +84,7 @@ export function operateHandlers(deps: InstanceDeps, engine: TaskEngine): Operate
       // Before anything that may have gone since the first time.
       const before = await answered("instance.start", input, context);
       if (before) return before;
-      const media = input.media === undefined ? undefined : await mediaOf(input.media, context.requestId);
+      const media = input.media === undefined ? undefined : await readyMedia(deps, input.media, context.requestId);
       return power("instance.start", "start", input, context, media ? { media } : {});
     },
     "instance.stop": (input, context) => {

@@ -1,50 +1,28 @@
 /** Starting, stopping and rebooting. Each is one command to the cell; the guest's own part follows in the cell's reports. */
-import {
-  CellIdSchema,
-  Closed,
-  InstanceIdSchema,
-  Label,
-  MediaIdSchema,
-  Sha256Schema,
-  type Static,
-  Type,
-  timestamp,
-} from "@nano/contract";
+import { CellIdSchema, Closed, InstanceIdSchema, type Static, Type, timestamp } from "@nano/contract";
 import { defineSaga, type Saga } from "../tasks/saga.ts";
 import { commander } from "./command.ts";
 import type { InstanceDeps } from "./deps.ts";
-import { fetchVolume } from "./fetch.ts";
+import { fetchMedia, Media } from "./media-sagas.ts";
 
 const reference = { id: InstanceIdSchema, epoch: Type.Integer({ minimum: 0 }), cell: CellIdSchema };
 export const StartState = Closed({
   ...reference,
-  media: Type.Optional(Closed({ id: MediaIdSchema, name: Label, sha256: Sha256Schema })),
+  media: Type.Optional(Media),
 });
 export type StartState = Static<typeof StartState>;
 export const ForceableState = Closed({ ...reference, force: Type.Boolean() });
 export type ForceableState = Static<typeof ForceableState>;
 
 export const powerSagas = (deps: InstanceDeps): Saga[] => {
-  const { ask, clock, bus } = deps;
+  const { ask, clock } = deps;
   const { command, changeRow } = commander(deps);
 
   const start = defineSaga({
     operation: "instance.start",
     state: StartState,
     steps: [
-      {
-        name: "fetch-media",
-        title: ({ media }) => `Fetch ${media?.name ?? "the media image"}`,
-        when: ({ media }) => media !== undefined,
-        patienceMs: 60_000,
-        do: async (run) => {
-          const { media, cell } = run.state;
-          if (!media) return;
-          const source = await bus.call("media.source", { id: media.id }, { requestId: run.requestId });
-          await fetchVolume(deps, run, cell, source);
-        },
-        undo: "The verified copy stays for the next time; the cell collects what nothing refers to.",
-      },
+      fetchMedia(deps),
       {
         name: "start",
         title: () => "Start the instance",

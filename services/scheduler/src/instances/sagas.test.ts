@@ -81,6 +81,32 @@ const reboot: SagaScenario<Instance> = {
   untouched: async () => {},
 };
 
+const inserted = async (world: World): Promise<Instance> => {
+  const instance = await running(world);
+  await world.ended(await world.call("media.insert", { id: instance.id, media: readyMedia }));
+  return instance;
+};
+const mediaOf = async (world: World, { id }: Pick<Instance, "id">) => (await world.call("instance.get", { id })).media;
+
+const insert: SagaScenario<Instance> = {
+  operation: "media.insert",
+  undos: [],
+  prepare: running,
+  begin: (world, { id }, idempotencyKey) => world.call("media.insert", { id, media: readyMedia }, { idempotencyKey }),
+  accomplished: async (world, instance) => expect((await mediaOf(world, instance))?.id).toBe(readyMedia),
+  // What went in although the answer was lost, is in.
+  untouched: async () => {},
+};
+
+const eject: SagaScenario<Instance> = {
+  operation: "media.eject",
+  undos: [],
+  prepare: inserted,
+  begin: (world, { id }, idempotencyKey) => world.call("media.eject", { id }, { idempotencyKey }),
+  accomplished: async (world, instance) => expect(await mediaOf(world, instance)).toBeUndefined(),
+  untouched: async () => {},
+};
+
 const suite = <S>(scenario: SagaScenario<S>) =>
   describe(scenario.operation, () => {
     test("fails at every step and leaves nothing", () => failsEverywhere(scenario), 60_000);
@@ -94,3 +120,5 @@ suite(remove);
 suite(start);
 suite(stop);
 suite(reboot);
+suite(insert);
+suite(eject);

@@ -7,6 +7,7 @@ import {
   Instance,
   type InstanceId,
   type InstanceState,
+  type MediaId,
   type PendingSetting,
   type PoolName,
   Settings,
@@ -256,6 +257,23 @@ export const instancesOfCell = async (db: Kysely<Database>, cell: CellId): Promi
 /** Those whose power button was pressed and whose guest has not followed. */
 export const instancesStopping = async (db: Kysely<Database>): Promise<StoredInstance[]> =>
   (await db.selectFrom("instances").selectAll().where("state", "=", "stopping").execute()).map(fromRow);
+
+/** Those that have this media image in their drive, as their cells said last. */
+export const instancesWithMedia = async (
+  db: Kysely<Database>,
+  media: MediaId,
+): Promise<Pick<StoredInstance, "id" | "name">[]> => {
+  const candidates = await db
+    .selectFrom("instances")
+    .selectAll()
+    .where("media", "like", `%${media}%`)
+    .orderBy("name_key")
+    .execute();
+  return candidates
+    .map(fromRow)
+    .filter((instance) => instance.media?.id === media)
+    .map(({ id, name }) => ({ id, name }));
+};
 
 export const insertInstance = async (db: Kysely<Database>, instance: StoredInstance): Promise<void> => {
   await insertRow(db, toRow(instance));

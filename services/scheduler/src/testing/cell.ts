@@ -193,7 +193,8 @@ export class TestCell {
       id,
       epoch: spec.epoch,
       state,
-      ...(media ? { media } : {}),
+      // Media is in the drive for one run.
+      ...(media && state !== "stopped" ? { media } : {}),
       addresses: [],
       ...(startedAt ? { startedAt } : {}),
       spec,
@@ -257,6 +258,7 @@ export class TestCell {
       "cell.instance.start": async (input) => {
         await this.#take("cell.instance.start", input);
         const { domain, observed } = this.#require(input.id);
+        if (domain.state === "stopped") delete domain.media;
         domain.state = "running";
         domain.startedAt ??= timestamp(Date.now());
         if (input.media) domain.media = { id: input.media.id, name: input.media.name };
@@ -280,6 +282,19 @@ export class TestCell {
         if (domain.state !== "running" && domain.state !== "stopping")
           throw new NanoError("wrong-state", "It is not running");
         domain.state = "running";
+        return observed();
+      },
+      "cell.media.insert": async (input) => {
+        await this.#take("cell.media.insert", input);
+        const { domain, observed } = this.#require(input.id);
+        if (domain.state === "stopped") throw new NanoError("wrong-state", "It is not running");
+        domain.media = { id: input.media.id, name: input.media.name };
+        return observed();
+      },
+      "cell.media.eject": async (input) => {
+        await this.#take("cell.media.eject", input);
+        const { domain, observed } = this.#require(input.id);
+        delete domain.media;
         return observed();
       },
       "cell.instance.list": async () => {

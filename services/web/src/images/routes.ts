@@ -132,7 +132,7 @@ const askDelete =
           t("The file ({size}) and its record.", { size: formatBytes(file.bytes) }),
           kind.kind === "image"
             ? t("Instances made from it keep running: their cells hold their own verified copy.")
-            : t("Instances that have it inserted keep their copy until they stop."),
+            : t("It cannot be deleted while an instance has it in its drive."),
         ],
         action: to.fileDelete(kind.kind, file.id),
         back: to.file(kind.kind, file.id),

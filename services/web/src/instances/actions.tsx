@@ -6,6 +6,7 @@ import type { ChineseKey } from "../text/chinese.ts";
 import type { Command } from "../view/command.tsx";
 import { Icon, type IconName } from "../view/icons.tsx";
 import { ActionButton, ConfirmLink, DisabledButton, LinkButton } from "../view/parts.tsx";
+import { MediaButtons } from "./media.tsx";
 
 export interface ActionText {
   readonly operation: ZoneOperation;
@@ -155,6 +156,7 @@ export const InstanceActions = ({ visit, instance }: { visit: Visit; instance: I
             <Verb visit={visit} instance={instance} verb="start" primary={false} />
           )}
           <StartWithMedia visit={visit} instance={instance} />
+          <MediaButtons visit={visit} instance={instance} back={to.instance(instance.id)} />
           <hr />
           <Verb visit={visit} instance={instance} verb="force-stop" primary={false} />
           <Verb visit={visit} instance={instance} verb="force-reboot" primary={false} />

@@ -6,6 +6,7 @@ import { InstanceBadge } from "../view/badges.tsx";
 import { Icon, type IconName } from "../view/icons.tsx";
 import { page } from "../view/layout.tsx";
 import { ActionButton, ConfirmLink, LinkButton, Live } from "../view/parts.tsx";
+import { MediaButtons } from "./media.tsx";
 
 const Tool = ({ name, icon, label, pressed }: { name: string; icon: IconName; label: string; pressed?: boolean }) => (
   <button
@@ -69,6 +70,11 @@ export const consolePage = (visit: Visit, instance: Instance): Promise<Response>
           <Tool name="fullscreen" icon="full" label={t("Full screen")} />
           <Tool name="reconnect" icon="reboot" label={t("Reconnect")} />
         </div>
+        <Live visit={visit} id="console-media" on={["instance"]}>
+          <div class="console-power">
+            <MediaButtons visit={visit} instance={instance} back={to.console(instance.id)} small />
+          </div>
+        </Live>
         <div class="console-power">
           <ActionButton
             action={to.instanceAction(instance.id, "stop")}

@@ -10,6 +10,7 @@ import { CreateCommand } from "./create.tsx";
 import { readCreateForm } from "./create-input.ts";
 import { createRoutes } from "./create-routes.ts";
 import { filterOf, listInstances } from "./list-routes.ts";
+import { mediaRoutes } from "./media-routes.ts";
 import { instancePage } from "./show.tsx";
 
 const showInstance = async (visit: Visit): Promise<Response> => {
@@ -54,5 +55,6 @@ export const instanceRoutes: readonly Route[] = [
   get("/instances/:id/screen.png", showScreen),
   get("/instances/:id/console", showConsole),
   post("/instances/:id/console", consoleTicket),
+  ...mediaRoutes,
   ...actRoutes,
 ];

@@ -173,6 +173,10 @@ export class Cloud {
     return task;
   }
 
+  #alter(id: string, change: Partial<Instance>): void {
+    this.instances.set(id, { ...this.#one(this.instances, id, "instance-not-found"), ...change });
+  }
+
   scheduler(): Handlers<"scheduler"> {
     const nothing = {};
     return {
@@ -253,6 +257,24 @@ export class Cloud {
         this.#act(id, force ? "force-stop" : "stop", "instance.stop", force ? "stopped" : "stopping"),
       "instance.reboot": ({ id, force }) =>
         this.#act(id, force ? "force-reboot" : "reboot", "instance.reboot", "running"),
+      "media.insert": ({ id, media }) => {
+        const { name } = this.#one(this.media, media, "media-not-found");
+        const { state } = this.#one(this.instances, id, "instance-not-found");
+        const task = this.#act(id, "insert-media", "media.insert", state);
+        this.#alter(id, { media: { id: media, name } });
+        return task;
+      },
+      "media.eject": ({ id }) => {
+        const { media: _, ...rest } = this.#one(this.instances, id, "instance-not-found");
+        const task = this.#act(id, "eject-media", "media.eject", rest.state);
+        this.instances.set(id, rest);
+        return task;
+      },
+      "media.users": ({ media }) => ({
+        instances: [...this.instances.values()]
+          .filter((one) => one.media?.id === media)
+          .map(({ id, name }) => ({ id, name })),
+      }),
       "instance.screen": ({ id }) => {
         if (this.#one(this.instances, id, "instance-not-found").state !== "running")
           throw new NanoError("no-screen", "It is off");
@@ -393,6 +415,8 @@ export class Cloud {
       },
       "media.upload": ({ id }) => ticket("media", id),
       "media.delete": ({ id }) => {
+        const [user] = [...this.instances.values()].filter((one) => one.media?.id === id);
+        if (user) throw new NanoError("in-use", `It is in the drive of ${user.name}`);
         this.media.delete(id);
         return {};
       },

@@ -1,9 +1,10 @@
 import { contractTexts } from "./chinese/contract.ts";
+import { diskTexts, diskWords } from "./chinese/disks.ts";
 import { modifyTexts, modifyWords } from "./chinese/modify.ts";
 import { portalTexts } from "./chinese/portal.ts";
 
-const ownTexts = { ...portalTexts, ...modifyTexts };
+const ownTexts = { ...portalTexts, ...diskTexts, ...modifyTexts };
 /** A text that the portal itself says; `t` takes nothing else, so that none is without its Chinese. */
 export type ChineseKey = keyof typeof ownTexts;
-export const chinese: Readonly<Record<string, string>> = { ...contractTexts, ...modifyWords, ...ownTexts };
+export const chinese: Readonly<Record<string, string>> = { ...contractTexts, ...diskWords, ...modifyWords, ...ownTexts };
 export const isPortalText = (text: string): text is ChineseKey => Object.hasOwn(ownTexts, text);

@@ -140,7 +140,6 @@ export const portalTexts = {
   "Instances made from it keep running: their cells hold their own verified copy.":
     "由它创建的云主机继续运行：所在节点保存有经过校验的副本。",
   "Instances running": "运行中的云主机",
-  "Instances that have it inserted keep their copy until they stop.": "已插入它的云主机在停止前保留副本。",
   "It has ended.": "任务已结束。",
   "It hosts no instance.": "没有承载云主机。",
   "It may do": "允许的操作",
