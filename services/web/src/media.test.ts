@@ -44,7 +44,7 @@ test("what is not possible says why; what is not an id is said", async () => {
   expect((await person.get(`/instances/${off.id}/media`)).text).toContain("aria-disabled");
   const nonsense = await person.post(`/instances/${off.id}/media`, { media: "../../etc/passwd" });
   expect(nonsense.status).toBe(303);
-  expect((await person.get(nonsense.location ?? "")).text).toContain("That did not work");
+  expect((await person.get(nonsense.location ?? "")).text).toContain("The input does not fit");
   const elsewhere = await person.post(`/instances/${off.id}/media/eject`, { back: "//evil.test" });
   expect(elsewhere.location).not.toContain("evil");
 });
