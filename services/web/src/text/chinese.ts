@@ -6,5 +6,10 @@ import { portalTexts } from "./chinese/portal.ts";
 const ownTexts = { ...portalTexts, ...diskTexts, ...modifyTexts };
 /** A text that the portal itself says; `t` takes nothing else, so that none is without its Chinese. */
 export type ChineseKey = keyof typeof ownTexts;
-export const chinese: Readonly<Record<string, string>> = { ...contractTexts, ...diskWords, ...modifyWords, ...ownTexts };
+export const chinese: Readonly<Record<string, string>> = {
+  ...contractTexts,
+  ...diskWords,
+  ...modifyWords,
+  ...ownTexts,
+};
 export const isPortalText = (text: string): text is ChineseKey => Object.hasOwn(ownTexts, text);
