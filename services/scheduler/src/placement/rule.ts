@@ -21,12 +21,15 @@ export const defaultPolicy: Policy = {
   memoryReserveMiB: 512,
 };
 
-/** Cores, memory and storage of cell `i` that may be promised in all. */
+/**
+ * Cores and memory of cell `i` that may be promised in all, not rounded: what is asked for and what is promised are whole numbers, so comparing
+ * their sum with this needs no rounding, which in these loops costs more than all the rest. Words round it down.
+ */
 export const promisableCores = (cells: Snapshot, i: number, policy: Policy): number =>
-  Math.floor(at(cells.cores, i) * policy.coresOvercommit);
+  at(cells.cores, i) * policy.coresOvercommit;
 export const promisableMemoryMiB = (cells: Snapshot, i: number, policy: Policy): number => {
   const total = at(cells.memoryMiB, i);
-  return Math.max(0, Math.floor(total - Math.max(policy.memoryReserveMiB, total * policy.memoryReserveShare)));
+  return Math.max(0, total - Math.max(policy.memoryReserveMiB, total * policy.memoryReserveShare));
 };
 
 /** A column's value; 0 where there is none, which no rule can reach: rules are asked about existing cells only. */

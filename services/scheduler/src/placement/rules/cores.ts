@@ -1,7 +1,7 @@
 import { type Admits, at, because, type Filter, promisableCores } from "../rule.ts";
 
 const admits: Admits = (cells, i, request, policy) =>
-  request.cores <= promisableCores(cells, i, policy) - at(cells.reservedCores, i) &&
+  request.cores + at(cells.reservedCores, i) <= promisableCores(cells, i, policy) &&
   request.cores <= at(cells.cores, i);
 
 /** The virtual cores promised on a cell stay within its threads times the policy's overcommit. */
@@ -18,7 +18,7 @@ export const cores: Filter = {
     return kept;
   },
   reason: (cells, i, request, policy) => {
-    const total = promisableCores(cells, i, policy);
+    const total = Math.floor(promisableCores(cells, i, policy));
     // One instance with more cores than the host has threads only gets in its own way.
     if (request.cores > at(cells.cores, i))
       return because`needs ${request.cores} cores, the host has ${at(cells.cores, i)}`;

@@ -1,7 +1,7 @@
 import { type Admits, at, because, type Filter, promisableMemoryMiB } from "../rule.ts";
 
 const admits: Admits = (cells, i, request, policy) =>
-  request.memoryMiB <= promisableMemoryMiB(cells, i, policy) - at(cells.reservedMemoryMiB, i);
+  request.memoryMiB + at(cells.reservedMemoryMiB, i) <= promisableMemoryMiB(cells, i, policy);
 
 /** Memory is promised once: what the host has, less what it keeps for itself. */
 export const memory: Filter = {
@@ -17,7 +17,7 @@ export const memory: Filter = {
     return kept;
   },
   reason: (cells, i, request, policy) => {
-    const total = promisableMemoryMiB(cells, i, policy);
+    const total = Math.floor(promisableMemoryMiB(cells, i, policy));
     return because`needs ${request.memoryMiB} MiB, ${total - at(cells.reservedMemoryMiB, i)} MiB free of ${total}`;
   },
   shortfall: (cells, i, request, policy) => ({
