@@ -3,6 +3,7 @@ import { LibvirtError } from "./errors.ts";
 import { DomainMetadata, DomainXml, InterfaceAddressSource, KeycodeSet } from "./flags.ts";
 import type { Link } from "./link.ts";
 import { type DomainRef, type ParamValue, paramsToRecord, type TypedParam } from "./protocol/index.ts";
+import { DomainSnapshot } from "./snapshot.ts";
 import {
   DOMAIN_STATE_REASONS,
   DOMAIN_STATES,
@@ -217,6 +218,48 @@ export class Domain {
     options?: CallOptions,
   ): Promise<{ capacity: number; allocation: number; physical: number }> {
     return this.#link.call("domainGetBlockInfo", { domain: this.ref, path: disk, flags: 0 }, options);
+  }
+
+  // Snapshots
+
+  /**
+   * Takes a snapshot of `<domainsnapshot>` XML: of the disks alone while it is off, of disks and memory while it runs. It stands still meanwhile,
+   * and libvirt does nothing else with it. Rejects with `OPERATION_FAILED` when there is one of that name. `flags`: `SnapshotCreate`.
+   */
+  async createSnapshot(xml: string, flags = 0, options: CallOptions = {}): Promise<DomainSnapshot> {
+    const args = { domain: this.ref, xml, flags };
+    const { snapshot } = await this.#link.call("domainSnapshotCreateXml", args, { timeout: SLOW, ...options });
+    return new DomainSnapshot(this.#link, snapshot);
+  }
+
+  async listSnapshots(options?: CallOptions): Promise<DomainSnapshot[]> {
+    const args = { domain: this.ref, needResults: 1, flags: 0 };
+    const { snapshots } = await this.#link.call("domainListAllSnapshots", args, options);
+    return snapshots.map((ref) => new DomainSnapshot(this.#link, ref));
+  }
+
+  /** Rejects with `NO_DOMAIN_SNAPSHOT` when there is none. */
+  async snapshotByName(name: string, options?: CallOptions): Promise<DomainSnapshot> {
+    const args = { domain: this.ref, name, flags: 0 };
+    return new DomainSnapshot(
+      this.#link,
+      (await this.#link.call("domainSnapshotLookupByName", args, options)).snapshot,
+    );
+  }
+
+  /** The one it went back to last, or the newest since. Rejects with `NO_DOMAIN_SNAPSHOT` when there is none. */
+  async currentSnapshot(options?: CallOptions): Promise<DomainSnapshot> {
+    const args = { domain: this.ref, flags: 0 };
+    return new DomainSnapshot(this.#link, (await this.#link.call("domainSnapshotCurrent", args, options)).snapshot);
+  }
+
+  /**
+   * A command in QEMU's own protocol (QMP), and its answer as JSON text. It goes past libvirt, which does not learn what was done: only for what
+   * libvirt has no call for.
+   */
+  async monitorCommand(command: object, options?: CallOptions): Promise<string> {
+    const args = { domain: this.ref, command: JSON.stringify(command), flags: 0 };
+    return (await this.#link.call("qemuMonitorCommand", args, options)).result;
   }
 
   // Inside

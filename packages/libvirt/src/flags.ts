@@ -107,4 +107,15 @@ export const KeycodeSet = {
   win32: 8,
   qnum: 9,
 } as const;
+/** With `redefine` only libvirt's record is made, of what the disks hold already; with `current` too, that one is the current one. */
+export const SnapshotCreate = {
+  redefine: 1,
+  current: 2,
+  noMetadata: 4,
+  diskOnly: 16,
+  quiesce: 64,
+  atomic: 128,
+} as const;
+/** What a domain is after it went back, whatever it was; `force` also where libvirt fears that this may not work. */
+export const SnapshotRevert = { running: 1, paused: 2, force: 4 } as const;
 export const SnapshotDelete = { children: 1, metadataOnly: 2, childrenOnly: 4 } as const;

@@ -19,9 +19,11 @@ export {
   param,
   paramsToRecord,
   type ReturnOf,
+  type SnapshotRef,
   type TypedParam,
   type VolumeRef,
 } from "./protocol/index.ts";
+export { DomainSnapshot } from "./snapshot.ts";
 export {
   DOMAIN_STATE_REASONS,
   DOMAIN_STATES,

@@ -11,9 +11,11 @@ import {
   type Domain,
   DomainDeviceModify,
   DomainStart,
+  DomainUndefine,
   DomainXml,
   LibvirtError,
   param,
+  SnapshotCreate,
   type StoragePool,
   type Volume,
 } from "./index.ts";
@@ -277,6 +279,59 @@ test("a console carries bytes both ways, to a program that was uploaded", async 
     },
     disk,
   );
+});
+
+test("snapshots: off, live with and without memory; a tree, back and forth, and across a restart of the daemon", async () => {
+  const size = 1 << 26;
+  const volume = await pool.createVolume(volumeXml("snapshots.qcow2", size, "qcow2"));
+  const disk = `<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>
+    <source file='${await volume.getPath()}'/><target dev='vda' bus='virtio'/></disk>`;
+  const xml = (name: string) =>
+    `<domainsnapshot><name>${name}</name><description>&lt;${name}&gt;</description></domainsnapshot>`;
+  const onDisk = async (): Promise<string> => {
+    const info = await Bun.$`qemu-img info -U --output=json ${await volume.getPath()}`.json();
+    return (info.snapshots ?? []).map(({ name }: { name: string }) => name).join(" ");
+  };
+  const domain = await connection.defineDomain(domainXml("snapshots", disk));
+  expect(await codeOf(domain.currentSnapshot())).toBe("NO_DOMAIN_SNAPSHOT");
+  await domain.createSnapshot(xml("off"));
+  expect(await codeOf(domain.createSnapshot(xml("off")))).toBe("OPERATION_FAILED");
+  await domain.create();
+  await domain.createSnapshot(xml("memory"));
+  expect(await domain.getState()).toMatchObject({ state: "running" });
+  expect((await domain.currentSnapshot()).name).toBe("memory");
+  expect(await (await domain.snapshotByName("memory")).getXMLDesc()).toMatch(/<parent>\s*<name>off<\/name>/);
+
+  const { return: devices } = JSON.parse(await domain.monitorCommand({ execute: "query-block" }));
+  const device: string = devices.find(({ inserted }: { inserted?: object }) => inserted).inserted["node-name"];
+  await domain.monitorCommand({ execute: "blockdev-snapshot-internal-sync", arguments: { device, name: "disks" } });
+  await domain.createSnapshot(
+    `<domainsnapshot><name>disks</name><state>shutoff</state><creationTime>1</creationTime><parent><name>memory</name></parent>
+      <memory snapshot='no'/><disks><disk name='vda' snapshot='internal'/></disks>${await domain.getDefinition()}</domainsnapshot>`,
+    SnapshotCreate.redefine | SnapshotCreate.current,
+  );
+  expect(await onDisk()).toBe("off memory disks");
+
+  await domain.destroy();
+  await lab.kill();
+  await lab.start();
+  await connection.ready();
+  expect((await domain.listSnapshots()).map(({ name }) => name).sort()).toEqual(["disks", "memory", "off"]);
+  await (await domain.snapshotByName("memory")).revert();
+  expect(await domain.getState()).toEqual({ state: "running", reason: "from-snapshot" });
+  await (await domain.snapshotByName("off")).delete();
+  expect(await (await domain.snapshotByName("memory")).getXMLDesc()).not.toContain("<parent>");
+  await domain.destroy();
+  const disks = await domain.snapshotByName("disks");
+  await disks.revert();
+  expect(await domain.getState()).toMatchObject({ state: "shutoff" });
+  expect((await domain.currentSnapshot()).name).toBe("disks");
+  await disks.delete();
+  expect((await domain.currentSnapshot()).name).toBe("memory");
+  expect(await onDisk()).toBe("memory");
+  expect(await codeOf(disks.getXMLDesc())).toBe("NO_DOMAIN_SNAPSHOT");
+  await domain.undefine(DomainUndefine.snapshotsMetadata);
+  await volume.delete();
 });
 
 describe("a volume", () => {

@@ -139,6 +139,7 @@ const snapshots = {
     { domain, needResults: int, flags },
     { snapshots: array(snapshotRef, DOMAIN_SNAPSHOT_LIST_MAX), ret: int },
   ),
+  domainSnapshotCurrent: remote(191, { domain, flags }, { snapshot: snapshotRef }),
   domainRevertToSnapshot: remote(192, { snapshot: snapshotRef, flags }, {}),
   domainSnapshotDelete: remote(193, { snapshot: snapshotRef, flags }, {}),
 } as const;
