@@ -79,6 +79,7 @@ export async function seedInstances(
         autostart: false,
         settings: defaultSettings,
         pending: [],
+        snapshots: 0,
         owner: "bench",
         decision: null,
         task: null,

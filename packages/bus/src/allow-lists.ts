@@ -34,7 +34,7 @@ export const busPermissions = (name: IdentityName): BusPermissions => {
     case "scheduler":
       return {
         publish: [
-          ...["volume", "disk", "media", "instance"].map(onAnyCell),
+          ...["volume", "disk", "media", "instance", "snapshot"].map(onAnyCell),
           ...served("images"),
           ...served("scheduler"),
           ...events("*"),

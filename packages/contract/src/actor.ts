@@ -9,6 +9,7 @@ export const permissions = {
   "instance.read": "See instances, their screens and why they are where they are",
   "instance.create": "Create instances",
   "instance.operate": "Start, stop and reboot instances",
+  "instance.snapshot": "Take, restore and delete snapshots of instances",
   "instance.console": "Use an instance's console",
   "instance.delete": "Delete instances",
   "image.read": "See disk images",

@@ -7,6 +7,7 @@ export type CellId = Brand<string, "CellId">;
 export type InstanceId = Brand<string, "InstanceId">;
 export type ImageId = Brand<string, "ImageId">;
 export type MediaId = Brand<string, "MediaId">;
+export type SnapshotId = Brand<string, "SnapshotId">;
 export type TaskId = Brand<string, "TaskId">;
 export type DecisionId = Brand<string, "DecisionId">;
 export type UserId = Brand<string, "UserId">;

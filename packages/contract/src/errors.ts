@@ -97,6 +97,26 @@ export const errorDefinitions = define({
     title: "No such decision",
     remedy: "Take the id from the instance or the task.",
   },
+  "snapshot-not-found": {
+    status: 404,
+    title: "No such snapshot",
+    remedy: "List the instance's snapshots with snapshot.list.",
+  },
+  "snapshot-in-use": {
+    status: 409,
+    title: "The snapshot is the current one, or others depend on it",
+    remedy: "Go back to another one or delete those first; or repeat with `force`, and they move to its parent.",
+  },
+  "has-snapshots": {
+    status: 409,
+    title: "The instance has snapshots",
+    remedy: "Delete its snapshots first: they hold its disks as they are.",
+  },
+  "limit-reached": {
+    status: 409,
+    title: "There are as many as there may be",
+    remedy: "Delete one that is no longer needed.",
+  },
   "name-taken": { status: 409, title: "The name is in use", remedy: "Choose another name." },
   "wrong-state": { status: 409, title: "Not possible in this state", remedy: "See details.state and details.allowed." },
   "in-use": {

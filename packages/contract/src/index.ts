@@ -18,6 +18,7 @@ export { Zone } from "./operations/zone.ts";
 export * from "./records.ts";
 export * from "./reports.ts";
 export * from "./schema.ts";
+export * from "./snapshots.ts";
 export * from "./states.ts";
 export * from "./subject.ts";
 export * from "./table.ts";

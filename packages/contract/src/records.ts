@@ -138,6 +138,10 @@ export const Instance = Closed({
   pending: Type.Array(OneOf(pendingSettings), {
     description: "What was changed and becomes true at its next start; empty when nothing waits",
   }),
+  snapshots: Type.Integer({
+    minimum: 0,
+    description: "How many it has; its disks keep their number and size meanwhile",
+  }),
   autostart: Type.Boolean(),
   owner: Type.String({ description: "Who created it" }),
   decision: Type.Optional(DecisionIdSchema),

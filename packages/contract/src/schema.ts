@@ -14,6 +14,7 @@ import type {
   MiB,
   PoolName,
   Sha256,
+  SnapshotId,
   TaskId,
   Timestamp,
   TokenId,
@@ -85,6 +86,7 @@ export const CellIdSchema = text<CellId>({
 export const InstanceIdSchema = uuid<InstanceId>("An instance's id; the libvirt domain has the same UUID");
 export const ImageIdSchema = uuid<ImageId>("A disk image's id");
 export const MediaIdSchema = uuid<MediaId>("A media image's id");
+export const SnapshotIdSchema = uuid<SnapshotId>("A snapshot's id; libvirt knows it by this name");
 export const TaskIdSchema = uuid<TaskId>("A task's id");
 export const DecisionIdSchema = uuid<DecisionId>("A placement decision's id");
 export const UserIdSchema = uuid<UserId>("A person's id");
@@ -119,6 +121,7 @@ export const limits = {
   memoryMiB: { minimum: 16, maximum: 4 * 1024 * 1024 },
   diskGiB: { minimum: 1, maximum: 16 * 1024 },
   dataDisks: 16,
+  snapshots: 64,
   page: { default: 50, maximum: 500 },
 } as const;
 export const Cores = Type.Integer({ ...limits.cores, description: "Virtual CPU cores" });

@@ -7,8 +7,10 @@ import { instanceOperations } from "./operations/instance.ts";
 import { mediaDriveOperations } from "./operations/media-drive.ts";
 import { onCellOperations } from "./operations/on-cell.ts";
 import { onCellMediaOperations } from "./operations/on-cell-media.ts";
+import { onCellSnapshotOperations } from "./operations/on-cell-snapshot.ts";
 import { peopleOperations } from "./operations/people.ts";
 import { poolOperations } from "./operations/pool.ts";
+import { snapshotOperations } from "./operations/snapshot.ts";
 import { taskOperations } from "./operations/task.ts";
 import { zoneOperations } from "./operations/zone.ts";
 
@@ -17,6 +19,7 @@ export const operations = {
   ...poolOperations,
   ...cellOperations,
   ...instanceOperations,
+  ...snapshotOperations,
   ...taskOperations,
   ...imageOperations,
   ...mediaOperations,
@@ -24,6 +27,7 @@ export const operations = {
   ...peopleOperations,
   ...onCellOperations,
   ...onCellMediaOperations,
+  ...onCellSnapshotOperations,
 };
 
 export type OperationName = keyof typeof operations;

@@ -4,6 +4,8 @@ import { type InstanceId, NanoError, type Observed } from "@nano/contract";
 import type { Consoles } from "./console/consoles.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import { Epochs } from "./instances/epochs.ts";
+import { LongWork } from "./instances/long-work.ts";
+import { snapshotHandlers } from "./instances/snapshot-handlers.ts";
 import { Turns } from "./instances/turns.ts";
 
 export interface HandlerContext {
@@ -14,6 +16,7 @@ export interface HandlerContext {
 export const cellHandlers = ({ hypervisor, consoles }: HandlerContext): Handlers<"cell"> => {
   const epochs = new Epochs();
   const turns = new Turns();
+  const longWork = new LongWork();
 
   /** Runs a command in its turn, unless it is older than what is known. */
   const command = <T>({ id, epoch }: { id: InstanceId; epoch: number }, work: () => Promise<T>): Promise<T> =>
@@ -30,6 +33,7 @@ export const cellHandlers = ({ hypervisor, consoles }: HandlerContext): Handlers
   };
 
   return {
+    ...snapshotHandlers({ hypervisor, longWork, command, observed }),
     "cell.volume.fetch": (input) => hypervisor.fetchVolume(input),
     "cell.disk.create": ({ id, epoch, disk, sizeGiB, base }) =>
       command({ id, epoch }, async () => {

@@ -15,6 +15,8 @@ import type {
   Observed,
   Resources,
   Sha256,
+  Snapshot,
+  SnapshotId,
 } from "@nano/contract";
 
 /** The latest of what is known about the host; it may be some seconds old. */
@@ -42,6 +44,11 @@ export interface DiskRequest {
   readonly sizeGiB: GiB;
   /** Of the fetched image it lies over; a blank disk without it. */
   readonly base?: Sha256;
+}
+
+export interface SnapshotRequest extends Pick<Snapshot, "id" | "name" | "description" | "createdBy"> {
+  /** Keeps its memory, too: only of a running instance. Without it a running one's disks are kept as after pulling the plug. */
+  readonly memory: boolean;
 }
 
 export interface FetchRequest {
@@ -112,6 +119,15 @@ export interface Hypervisor {
   deleteDisk(id: InstanceId, disk: Disk["name"]): Promise<void>;
   /** Starts the one transfer if there is none, and tells how far it is. A transfer's failure is told once. */
   fetchVolume(request: FetchRequest): Promise<FetchProgress>;
+
+  /** Oldest first. */
+  snapshots(id: InstanceId): Promise<Snapshot[]>;
+  /** Of all its disks at once. Does nothing when there is that one already. */
+  createSnapshot(id: InstanceId, request: SnapshotRequest): Promise<void>;
+  /** Makes it what it was then, ending it if it runs; its definition stays that of the specification. */
+  restoreSnapshot(spec: InstanceSpec, snapshot: SnapshotId): Promise<void>;
+  /** Without `force` not the current one, and none that others depend on. Does nothing when there is none. */
+  deleteSnapshot(id: InstanceId, snapshot: SnapshotId, force: boolean): Promise<void>;
 
   /** A PNG of its screen. */
   screen(id: InstanceId): Promise<Uint8Array>;

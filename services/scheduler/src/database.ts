@@ -2,7 +2,13 @@
 import { type IdempotencyTable, idempotencyMigration, type OutboxTable, outboxMigration } from "@nano/store";
 import { abilitiesMigration, type CellTable, cellMigration } from "./cells/store.ts";
 import { type DecisionTable, decisionMigration } from "./decisions/store.ts";
-import { type InstanceTable, instanceMigration, settingsMigration, type TombstoneTable } from "./instances/store.ts";
+import {
+  type InstanceTable,
+  instanceMigration,
+  settingsMigration,
+  snapshotsMigration,
+  type TombstoneTable,
+} from "./instances/store.ts";
 import { type PoolTable, poolMigration } from "./pools/store.ts";
 import { type TaskTable, taskMigration } from "./tasks/store.ts";
 
@@ -26,4 +32,5 @@ export const migrations = {
   "2026-11-23-07-decisions": decisionMigration,
   "2026-11-24-01-instance-settings": settingsMigration,
   "2026-11-24-02-cell-abilities": abilitiesMigration,
+  "2026-11-24-06-instance-snapshots": snapshotsMigration,
 };

@@ -19,6 +19,8 @@ import { mediaHandlers } from "./instances/media.ts";
 import { mediaSagas } from "./instances/media-sagas.ts";
 import { powerSagas } from "./instances/power-sagas.ts";
 import { Reconciler } from "./instances/reconcile.ts";
+import { snapshotSagas } from "./instances/snapshot-sagas.ts";
+import { snapshotHandlers } from "./instances/snapshots.ts";
 import { passLock } from "./instances/store.ts";
 import { usageByCell } from "./instances/usage.ts";
 import { defaultPolicy, type Policy } from "./placement/rule.ts";
@@ -77,9 +79,13 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     random,
     ...(deps.failpoint ? { failpoint: deps.failpoint } : {}),
     ...(deps.backoff ? { backoff: deps.backoff } : {}),
-    sagas: [createSaga(instances), deleteSaga(instances), ...powerSagas(instances), ...mediaSagas(instances)].map(
-      adaptSaga,
-    ),
+    sagas: [
+      createSaga(instances),
+      deleteSaga(instances),
+      ...powerSagas(instances),
+      ...mediaSagas(instances),
+      ...snapshotSagas(instances),
+    ].map(adaptSaga),
     onEnd: (trx, task, next) => passLock(trx, task.id, next ?? null),
     // Not kept and not in the outbox: the next figure, or the end, is never far.
     onProgress: (task) =>
@@ -111,6 +117,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     ...cellHandlers({ db, journal, registry, clock, onAdded: (cell) => void reconciler.ask(cell) }),
     ...instanceHandlers(instances, engine),
     ...mediaHandlers(instances, engine),
+    ...snapshotHandlers(instances, engine),
     ...decisionHandlers({ db }),
     ...taskHandlers({ db, journal, engine }),
     ...eventHandlers({ bus }),

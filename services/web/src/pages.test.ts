@@ -70,6 +70,9 @@ const fill = (world: World) => {
       },
     ],
   });
+  const hostile = { description: attack, createdBy: attack.slice(0, 128) };
+  cloud.addSnapshot(instance.id, attack.slice(0, 128), hostile);
+  const snapshot = cloud.addSnapshot(instance.id, attack.slice(0, 120), hostile);
   const task = cloud.addTask("instance.create", instance, {
     state: "failed",
     resource: { type: "instance", id: instance.id, name: attack },
@@ -86,6 +89,7 @@ const fill = (world: World) => {
   cloud.serial = `\u001b[31mred\u001b[0m ${attack}\u0007`;
   return {
     instance: instance.id,
+    snapshot: snapshot.id,
     image: image.id,
     failed: failed.id,
     media: media.id,
@@ -102,8 +106,13 @@ const pagesOf = (ids: ReturnType<typeof fill>): string[] => [
   "/instances?search=nothing-like-it",
   "/instances/new",
   `/instances/new?image=${ids.image}`,
-  ...["", "?tab=serial", "?tab=why", "?tab=events", "?tab=tasks"].map((tab) => `/instances/${ids.instance}${tab}`),
-  ...["console", "start", "delete", "force-stop", "force-reboot"].map((part) => `/instances/${ids.instance}/${part}`),
+  ...["", "?tab=snapshots", "?tab=serial", "?tab=why", "?tab=events", "?tab=tasks"].map(
+    (tab) => `/instances/${ids.instance}${tab}`,
+  ),
+  ...["console", "start", "delete", "force-stop", "force-reboot", "snapshots/new"].map(
+    (part) => `/instances/${ids.instance}/${part}`,
+  ),
+  ...["restore", "delete"].map((part) => `/instances/${ids.instance}/snapshots/${ids.snapshot}/${part}`),
   "/pools",
   "/pools/new",
   "/pools/default",

@@ -13,7 +13,7 @@ export const withQuery = (path: string, query: Query): string => {
 const part = (text: string): string => encodeURIComponent(text);
 
 export type FileKind = "image" | "media";
-export type InstanceTab = "overview" | "serial" | "why" | "events" | "tasks";
+export type InstanceTab = "overview" | "snapshots" | "serial" | "why" | "events" | "tasks";
 export type ConfirmedAction = "force-stop" | "force-reboot" | "delete";
 
 const files = (kind: FileKind) => (kind === "image" ? "/images" : "/media");
@@ -47,6 +47,9 @@ export const to = {
   instanceStart: (id: string) => `/instances/${part(id)}/start`,
   instanceMedia: (id: string) => `/instances/${part(id)}/media`,
   instanceEject: (id: string) => `/instances/${part(id)}/media/eject`,
+  snapshotNew: (id: string) => `/instances/${part(id)}/snapshots/new`,
+  snapshot: (id: string, snapshot: string, action: "restore" | "delete") =>
+    `/instances/${part(id)}/snapshots/${part(snapshot)}/${action}`,
   screen: (id: string, version?: string) => withQuery(`/instances/${part(id)}/screen.png`, { v: version }),
   console: (id: string) => `/instances/${part(id)}/console`,
   consoleSocket: "/console/socket",

@@ -10,6 +10,7 @@ import type {
   MiB,
   PoolName,
   Sha256,
+  SnapshotId,
   TaskId,
   Timestamp,
   TokenId,
@@ -28,6 +29,7 @@ export const ids = {
   decision: "0197a3f2-8c1d-7e4b-9a55-3b1f0c6d2e14" as DecisionId,
   user: "0197a3f2-8c1d-7e4b-9a55-3b1f0c6d2e15" as UserId,
   token: "0197a3f2-8c1d-7e4b-9a55-3b1f0c6d2e16" as TokenId,
+  snapshot: "0197a3f2-8c1d-7e4b-9a55-3b1f0c6d2e18" as SnapshotId,
 } as const;
 export const at = "2026-11-23T09:20:00.000Z" as Timestamp;
 export const sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" as Sha256;
@@ -89,6 +91,7 @@ export const instance: Instance = {
   addresses: ["192.0.2.101"],
   ...defaultSettings,
   pending: [],
+  snapshots: 0,
   autostart: false,
   owner: "admin",
   decision: ids.decision,

@@ -61,6 +61,8 @@ export const Observed = Closed({
   startedAt: Type.Optional(Type.String()),
   /** What the definition says and the running guest does not have yet. */
   pending: Type.Optional(Type.Array(OneOf(pendingSettings))),
+  /** How many snapshots it has; absent without any. */
+  snapshots: Type.Optional(Type.Integer({ minimum: 0 })),
   spec: InstanceSpec,
 });
 export type Observed = Static<typeof Observed>;

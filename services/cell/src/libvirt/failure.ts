@@ -39,7 +39,8 @@ export const orNone = async <T>(work: Promise<T>): Promise<T | undefined> => {
   try {
     return await work;
   } catch (error) {
-    if (LibvirtError.is(error, "NO_DOMAIN", "NO_STORAGE_VOL", "NO_STORAGE_POOL")) return undefined;
+    if (LibvirtError.is(error, "NO_DOMAIN", "NO_DOMAIN_SNAPSHOT", "NO_STORAGE_VOL", "NO_STORAGE_POOL"))
+      return undefined;
     throw error;
   }
 };

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdir, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { type Bytes, type MediaId, type Sha256, silentLog } from "@nano/contract";
+import { type Bytes, type MediaId, type Sha256, type SnapshotId, silentLog } from "@nano/contract";
 import { type LabLibvirtd, startLibvirtd } from "@nano/lab";
 import { connect } from "@nano/libvirt";
 import { buildTinyIso } from "@nano/nanoctl/image/tiny";
@@ -53,6 +53,10 @@ test(
       return found?.state === "paused" && found;
     });
     expect(paused.stateReason).toContain("no space left");
+    const snapshot = { id: Bun.randomUUIDv7() as SnapshotId, name: "full", description: "", createdBy: "admin" };
+    await expect(hypervisor.createSnapshot(spec.id, { ...snapshot, memory: false })).rejects.toMatchObject({
+      code: "disk-full",
+    });
     keyboard.close();
     await hypervisor.reboot(spec.id, true);
     await hypervisor.undefine(spec.id);

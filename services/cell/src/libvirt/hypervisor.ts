@@ -16,8 +16,11 @@ import {
   NanoError,
   needsOf,
   type Observed,
+  type Snapshot,
+  type SnapshotId,
   settingsOf,
 } from "@nano/contract";
+
 import { Connection } from "@nano/libvirt";
 import type {
   BootMedia,
@@ -27,6 +30,7 @@ import type {
   FetchRequest,
   HostFacts,
   Hypervisor,
+  SnapshotRequest,
 } from "../hypervisor.ts";
 import { gib, mib } from "../units.ts";
 import { Fetcher } from "../volumes/fetcher.ts";
@@ -39,6 +43,7 @@ import { libvirtSilent, stillLooking } from "./failure.ts";
 import { type HostAbilities, type HostPreferences, probeHost } from "./host.ts";
 import { Instances } from "./instances.ts";
 import { LoadMeter } from "./load.ts";
+import { Snapshots } from "./snapshots.ts";
 import type { DiskTrouble } from "./state.ts";
 import { Storage } from "./storage.ts";
 import { connectOptions, type LibvirtTarget } from "./uri.ts";
@@ -71,6 +76,7 @@ export class LibvirtHypervisor implements Hypervisor {
   readonly #instances: Instances;
   readonly #disks: Disks;
   readonly #drives: Drives;
+  readonly #snapshots: Snapshots;
   readonly #fetcher: Fetcher;
   readonly #load: LoadMeter;
   readonly #addresses: AddressBook;
@@ -110,6 +116,7 @@ export class LibvirtHypervisor implements Hypervisor {
       addresses: (id) => this.#addresses.of(id),
     });
     this.#drives = new Drives(this.#instances, this.#storage);
+    this.#snapshots = new Snapshots({ instances: this.#instances, storage: this.#storage, clock });
   }
 
   async start(): Promise<void> {
@@ -195,6 +202,13 @@ export class LibvirtHypervisor implements Hypervisor {
   deleteDisk = (id: InstanceId, disk: Disk["name"]): Promise<void> =>
     this.#whenOpen(() => this.#disks.delete(id, disk));
   fetchVolume = (request: FetchRequest): Promise<FetchProgress> => this.#whenOpen(() => this.#fetcher.fetch(request));
+  snapshots = (id: InstanceId): Promise<Snapshot[]> => this.#snapshots.list(id);
+  createSnapshot = (id: InstanceId, request: SnapshotRequest): Promise<void> =>
+    this.#whenOpen(() => this.#snapshots.create(id, request));
+  restoreSnapshot = (spec: InstanceSpec, snapshot: SnapshotId): Promise<void> =>
+    this.#whenOpen(() => this.#snapshots.restore(spec, snapshot));
+  deleteSnapshot = (id: InstanceId, snapshot: SnapshotId, force: boolean): Promise<void> =>
+    this.#whenOpen(() => this.#snapshots.remove(id, snapshot, force));
   serial = (id: InstanceId): Promise<{ text: string; truncated: boolean }> =>
     this.#whenOpen(() => readSerial(this.#instances, this.#storage, id));
 

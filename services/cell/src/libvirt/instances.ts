@@ -20,6 +20,7 @@ import { type DomainHost, domainXml } from "./domain-xml.ts";
 import { orNone, translated } from "./failure.ts";
 import { bareRunElement, instanceKey, type Run, readRun, readSpec, runKey } from "./metadata.ts";
 import { domainName, fetchedVolume, isSerialVolume, markerOf } from "./names.ts";
+import { countSnapshots } from "./snapshots.ts";
 import { type DiskTrouble, mapState } from "./state.ts";
 import type { Storage } from "./storage.ts";
 
@@ -152,6 +153,13 @@ export class Instances {
     await this.#changeRun(await this.known(id), change);
   }
 
+  /** A run that goes on from a snapshot is a new one: nobody has pressed its power button. */
+  async resumed(id: InstanceId): Promise<void> {
+    const domain = await this.#domain(id);
+    if (domain && (await domain.isActive()))
+      await this.#changeRun(domain, ({ media }) => ({ startedAt: this.#now(), ...(media ? { media } : {}) }));
+  }
+
   /** Puts right what a killed cell left in the middle of a start. Resolves to the instances there are. */
   async recover(): Promise<InstanceId[]> {
     const all = await this.list();
@@ -181,10 +189,11 @@ export class Instances {
   }
 
   async #observe(domain: Domain): Promise<Observed | undefined> {
-    const [libvirtState, specText, runText] = await Promise.all([
+    const [libvirtState, specText, runText, snapshots] = await Promise.all([
       domain.getState(),
       definitionMetadata(domain),
       domain.getMetadata(runKey.uri, Affect.current),
+      countSnapshots(domain),
     ]);
     const spec = readSpec(specText);
     if (spec?.id !== domain.uuid) return undefined;
@@ -201,6 +210,7 @@ export class Instances {
       ...(run.media ? { media: { id: run.media.id, name: run.media.name } } : {}),
       ...(run.startedAt === undefined ? {} : { startedAt: run.startedAt }),
       addresses: state === "stopped" || state === "crashed" ? [] : [...this.#options.addresses(id)],
+      ...(snapshots > 0 ? { snapshots } : {}),
       spec,
     };
   }

@@ -25,7 +25,7 @@ const Run = Closed({
 export type Run = Static<typeof Run>;
 
 /** JSON in which every character is one XML can carry. */
-const toText = (value: InstanceSpec | Run): string =>
+export const jsonText = (value: object): string =>
   JSON.stringify(value).replace(
     /[\u007f-\u009f\ufffe\uffff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
@@ -53,14 +53,14 @@ export const instanceElement = (spec: InstanceSpec): Element =>
   element(
     `${instanceKey.prefix}:instance`,
     { [`xmlns:${instanceKey.prefix}`]: instanceKey.uri, epoch: spec.epoch },
-    toText(spec),
+    jsonText(spec),
   );
 
 export const runElement = (run: Run): Element =>
-  element(`${runKey.prefix}:run`, { [`xmlns:${runKey.prefix}`]: runKey.uri }, toText(run));
+  element(`${runKey.prefix}:run`, { [`xmlns:${runKey.prefix}`]: runKey.uri }, jsonText(run));
 
 /** As `domain.setMetadata` wants it: libvirt adds the namespace. */
-export const bareRunElement = (run: Run): Element => element("run", {}, toText(run));
+export const bareRunElement = (run: Run): Element => element("run", {}, jsonText(run));
 
 /** @param xml what `domain.getMetadata` gave */
 export const readSpec = (xml: string | undefined): InstanceSpec | undefined => {

@@ -11,6 +11,8 @@ import {
   NanoError,
   type Observed,
   type Resources,
+  type Snapshot,
+  type SnapshotId,
   timestamp,
 } from "@nano/contract";
 import type {
@@ -21,9 +23,11 @@ import type {
   FetchRequest,
   HostFacts,
   Hypervisor,
+  SnapshotRequest,
 } from "../hypervisor.ts";
 import { encodePng } from "../image/png.ts";
 import { bytes, gib, mib } from "../units.ts";
+import { SnapshotTree } from "./snapshots.ts";
 import { realTimeline, type Timeline } from "./timeline.ts";
 
 export interface SimulatedHost {
@@ -46,6 +50,7 @@ interface Simulated {
   readonly appetite: number;
   /** Grows at every start, so that an old run's power button does not end a new one. */
   run: number;
+  readonly snapshots: SnapshotTree;
 }
 
 /** Of a host with nothing on it. */
@@ -118,6 +123,7 @@ export class SimulatedHypervisor implements Hypervisor {
         startedAt: undefined,
         appetite: 0.05 + 0.4 * this.#host.rng(),
         run: 0,
+        snapshots: new SnapshotTree(),
       });
     this.#tell(spec.id);
   }
@@ -193,6 +199,32 @@ export class SimulatedHypervisor implements Hypervisor {
     return { ready: done >= total, bytesDone: bytes(done), bytesTotal: total };
   }
 
+  async snapshots(id: InstanceId): Promise<Snapshot[]> {
+    return this.#known(id).snapshots.list();
+  }
+
+  async createSnapshot(id: InstanceId, request: SnapshotRequest): Promise<void> {
+    const { state, snapshots } = this.#known(id);
+    const running = state !== "stopped";
+    if (request.memory && !running)
+      throw new NanoError("wrong-state", `Instance ${id} is off: it has no memory to keep`);
+    snapshots.take(request, running, timestamp(this.#host.timeline.now()));
+    this.#tell(id);
+  }
+
+  async restoreSnapshot(spec: InstanceSpec, snapshot: SnapshotId): Promise<void> {
+    const instance = this.#known(spec.id);
+    const { memory } = instance.snapshots.goBack(snapshot);
+    this.#end(instance);
+    instance.spec = spec;
+    if (memory) await this.boot(spec.id, undefined);
+  }
+
+  async deleteSnapshot(id: InstanceId, snapshot: SnapshotId, force: boolean): Promise<void> {
+    this.#known(id).snapshots.remove(snapshot, force);
+    this.#tell(id);
+  }
+
   /** A picture in the instance's own colour. */
   async screen(id: InstanceId): Promise<Uint8Array> {
     if (this.#known(id).state === "stopped") throw noScreen(id);
@@ -246,13 +278,14 @@ export class SimulatedHypervisor implements Hypervisor {
   }
 }
 
-const observe = ({ spec, state, media, startedAt }: Simulated): Observed => ({
+const observe = ({ spec, state, media, startedAt, snapshots }: Simulated): Observed => ({
   id: spec.id,
   epoch: spec.epoch,
   state,
   ...(media ? { media: { id: media.id, name: media.name } } : {}),
   ...(startedAt === undefined ? {} : { startedAt }),
   addresses: [],
+  ...(snapshots.count > 0 ? { snapshots: snapshots.count } : {}),
   spec,
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { Bytes, Sha256 } from "@nano/contract";
+import type { Bytes, Sha256, SnapshotId } from "@nano/contract";
 import { isPng } from "../image/png.ts";
 import { oneGiB, specOf } from "../testing.ts";
 import { gib, mib } from "../units.ts";
@@ -14,6 +14,26 @@ const simulate = () => {
 };
 
 describe("a simulated host, in its own time", () => {
+  test("snapshots are a tree that is pruned and grown together again", async () => {
+    const { hypervisor } = simulate();
+    const spec = specOf();
+    await hypervisor.define(spec);
+    const ids = Array.from({ length: 3 }, () => Bun.randomUUIDv7() as SnapshotId);
+    for (const id of ids)
+      await hypervisor.createSnapshot(spec.id, { id, name: id, description: "", createdBy: "x", memory: false });
+    const [first, second, third] = ids;
+    if (!first || !second || !third) throw new Error("there are three");
+    for (const held of [second, third])
+      await expect(hypervisor.deleteSnapshot(spec.id, held, false)).rejects.toMatchObject({ code: "snapshot-in-use" });
+    await hypervisor.restoreSnapshot(spec, first);
+    await hypervisor.deleteSnapshot(spec.id, second, true);
+    expect(await hypervisor.snapshots(spec.id)).toMatchObject([
+      { id: first, current: true },
+      { id: third, parent: first },
+    ]);
+    expect((await hypervisor.find(spec.id))?.snapshots).toBe(2);
+  });
+
   test("an instance follows its power button after a while, and not into its next run", async () => {
     const { timeline, hypervisor } = simulate();
     const spec = specOf();

@@ -10,6 +10,7 @@ const tags = {
   pool: "Compute pools",
   cell: "Hypervisor hosts",
   instance: "Virtual machines",
+  snapshot: "What virtual machines were, to go back to",
   console: "Their screens and keyboards",
   decision: "Why an instance is where it is",
   task: "Work that takes steps",

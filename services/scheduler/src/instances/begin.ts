@@ -23,7 +23,7 @@ import { type StoredInstance, saveInstance } from "./store.ts";
 /** One operation on one instance. */
 export interface Work<Input extends { id: InstanceId }> {
   readonly operation: OperationName;
-  readonly action: InstanceAction;
+  readonly action: InstanceAction | ((instance: StoredInstance) => InstanceAction);
   /** As it was asked for: what an idempotency key stands for. */
   readonly input: Input;
   readonly context: RequestContext;
@@ -32,6 +32,11 @@ export interface Work<Input extends { id: InstanceId }> {
   /** Changes the row in the transaction of the request, so that what is reserved is reserved at once. */
   readonly prepare?: (instance: StoredInstance, trx: Write) => Promise<StoredInstance>;
 }
+
+const actionOf = <Input extends { id: InstanceId }>(
+  { action }: Work<Input>,
+  instance: StoredInstance,
+): InstanceAction => (typeof action === "function" ? action(instance) : action);
 
 export type Begin = ReturnType<typeof beginner>;
 
@@ -108,7 +113,7 @@ export function beginner(deps: InstanceDeps, engine: TaskEngine) {
     once(work.operation, work.input, work.context, async (trx) => {
       const instance = await requireInstance(trx, work.input.id);
       requireFree(instance, work.operation);
-      requireAllowed(instance, work.action);
+      requireAllowed(instance, actionOf(work, instance));
       const state = await work.stateOf(instance, trx);
       const prepared = (await work.prepare?.(instance, trx)) ?? instance;
       return beginTask(trx, prepared, work.operation, state, work.context);
@@ -119,7 +124,7 @@ export function beginner(deps: InstanceDeps, engine: TaskEngine) {
     const { operation } = work;
     const instance = await requireInstance(db, work.input.id);
     requireFree(instance, operation);
-    requireAllowed(instance, work.action);
+    requireAllowed(instance, actionOf(work, instance));
     const state = await journal.write((trx) => Promise.resolve(work.stateOf(instance, trx)));
     return {
       kind: "plan",

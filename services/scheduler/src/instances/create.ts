@@ -144,6 +144,7 @@ async function prepare(
     autostart: input.autostart ?? false,
     settings,
     pending: [],
+    snapshots: 0,
     owner: input.owner ?? context.actor.name,
     decision: decision.id,
     task: decode(TaskIdSchema, newId(), "Naming a task"),

@@ -34,6 +34,7 @@ const instance = (state: InstanceState, stopAskedAgoMs?: number): StoredInstance
   autostart: false,
   settings: defaultSettings,
   pending: [],
+  snapshots: 0,
   owner: "admin",
   decision: null,
   task: null,
@@ -57,6 +58,7 @@ test("a task that makes or removes an instance owns its state", () => {
     expect(observe(instance(state), observed("running"), now)).toEqual({
       addresses: ["192.0.2.9"],
       pending: [],
+      snapshots: 0,
       media: null,
       startedAt: null,
     });

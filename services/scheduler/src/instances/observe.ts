@@ -20,6 +20,7 @@ export function observe(instance: StoredInstance, observed: Observed, now: numbe
     addresses: observed.addresses,
     media: observed.media ?? null,
     pending: observed.pending ?? [],
+    snapshots: observed.snapshots ?? 0,
     // For display: a cell's word that is no time is none.
     startedAt: fits(TimestampSchema, observed.startedAt) ? observed.startedAt : null,
   };

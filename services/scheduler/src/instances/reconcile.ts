@@ -220,6 +220,7 @@ export class Reconciler {
           autostart: spec.autostart,
           settings: settingsOf(spec),
           pending: [],
+          snapshots: 0,
           owner: spec.owner,
           decision: null,
           task: null,

@@ -107,6 +107,48 @@ const eject: SagaScenario<Instance> = {
   untouched: async () => {},
 };
 
+const withSnapshot = async (world: World, input: Partial<Input<"instance.create">> = {}) => {
+  const instance = await world.created(input);
+  const { id } = instance;
+  if (input.start) await until("it runs", async () => (await stateOf(world, instance)) === "running");
+  expect((await world.ended(await world.call("snapshot.create", { id, name: "first" }))).state).toBe("done");
+  const [snapshot] = (await world.call("snapshot.list", { id })).items;
+  if (!snapshot) throw new Error("It was taken");
+  return { id, snapshot: snapshot.id };
+};
+type Taken = Awaited<ReturnType<typeof withSnapshot>>;
+const countOf = async (world: World, { id }: { id: Instance["id"] }) =>
+  (await world.call("snapshot.list", { id })).items.length;
+
+const takeSnapshot: SagaScenario<Instance> = {
+  operation: "snapshot.create",
+  undos: ["take"],
+  prepare: running,
+  begin: (world, { id }, idempotencyKey) => world.call("snapshot.create", { id, name: "one" }, { idempotencyKey }),
+  accomplished: async (world, instance) => expect(await countOf(world, instance)).toBe(1),
+  untouched: async (world, instance) => expect(await countOf(world, instance)).toBe(0),
+};
+
+const restoreSnapshot: SagaScenario<Taken> = {
+  operation: "snapshot.restore",
+  undos: [],
+  prepare: (world) => withSnapshot(world, { start: true }),
+  begin: (world, taken, idempotencyKey) =>
+    world.call("snapshot.restore", { ...taken, force: true }, { idempotencyKey }),
+  accomplished: async (world, taken) => expect(await stateOf(world, taken)).toBe("running"),
+  // What did go back has; the snapshot stays in any case.
+  untouched: async (world, taken) => expect(await countOf(world, taken)).toBe(1),
+};
+
+const deleteSnapshot: SagaScenario<Taken> = {
+  operation: "snapshot.delete",
+  undos: [],
+  prepare: (world) => withSnapshot(world),
+  begin: (world, taken, idempotencyKey) => world.call("snapshot.delete", { ...taken, force: true }, { idempotencyKey }),
+  accomplished: async (world, taken) => expect(await countOf(world, taken)).toBe(0),
+  untouched: async () => {},
+};
+
 const suite = <S>(scenario: SagaScenario<S>) =>
   describe(scenario.operation, () => {
     test("fails at every step and leaves nothing", () => failsEverywhere(scenario), 60_000);
@@ -122,3 +164,6 @@ suite(stop);
 suite(reboot);
 suite(insert);
 suite(eject);
+suite(takeSnapshot);
+suite(restoreSnapshot);
+suite(deleteSnapshot);

@@ -47,6 +47,8 @@ export interface InstanceTable {
   settings: string;
   /** JSON: PendingSetting[]. */
   pending: string;
+  /** How many, as its cell last said. */
+  snapshots: number;
   owner: string;
   decision: DecisionId | null;
   /** The task that works on it: the instance's lock. */
@@ -131,6 +133,15 @@ export const settingsMigration: Migration = {
   },
 };
 
+export const snapshotsMigration: Migration = {
+  async up(db) {
+    await db.schema
+      .alterTable("instances")
+      .addColumn("snapshots", "integer", (c) => c.notNull().defaultTo(0))
+      .execute();
+  },
+};
+
 export interface StoredInstance {
   readonly id: InstanceId;
   readonly name: string;
@@ -148,6 +159,7 @@ export interface StoredInstance {
   readonly autostart: boolean;
   readonly settings: Settings;
   readonly pending: readonly PendingSetting[];
+  readonly snapshots: number;
   readonly owner: string;
   readonly decision: DecisionId | null;
   readonly task: TaskId | null;
@@ -181,6 +193,7 @@ export const fromRow = (row: InstanceTable): StoredInstance => ({
   autostart: row.autostart === 1,
   settings: fromColumn(Settings, row.settings, `the settings of instance ${row.id}`),
   pending: fromColumn(Pending, row.pending, `what waits for a start of instance ${row.id}`),
+  snapshots: row.snapshots,
   owner: row.owner,
   decision: row.decision,
   task: row.task,
@@ -213,6 +226,7 @@ const toRow = (instance: StoredInstance): InstanceTable => ({
   autostart: toFlag(instance.autostart),
   settings: toColumn(instance.settings),
   pending: toColumn(instance.pending),
+  snapshots: instance.snapshots,
   owner: instance.owner,
   decision: instance.decision,
   task: instance.task,

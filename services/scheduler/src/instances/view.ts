@@ -19,6 +19,7 @@ export const toInstance = (stored: StoredInstance, cellName: string): Instance =
   ...(stored.media === null ? {} : { media: stored.media }),
   ...stored.settings,
   pending: [...stored.pending],
+  snapshots: stored.snapshots,
   autostart: stored.autostart,
   owner: stored.owner,
   ...(stored.decision === null ? {} : { decision: stored.decision }),

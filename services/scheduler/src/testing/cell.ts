@@ -18,9 +18,11 @@ import {
   type Observed,
   type OperationsOf,
   type Resources,
+  type Snapshot,
   timestamp,
 } from "@nano/contract";
 import { bytes, gib, mib } from "../units.ts";
+import { snapshotHandlers } from "./cell-snapshots.ts";
 
 /** `testCellId(0)` → `cell-aaaaaaaaaaaaaaaa` */
 export const testCellId = (n: number): CellId => {
@@ -35,6 +37,7 @@ interface Domain {
   state: InstanceState;
   media?: NonNullable<Observed["media"]>;
   startedAt?: string;
+  snapshots?: Snapshot[];
 }
 
 export interface TestCellOptions {
@@ -188,7 +191,7 @@ export class TestCell {
   #find(id: InstanceId): Observed | undefined {
     const domain = this.domains.get(id);
     if (!domain) return undefined;
-    const { spec, state, media, startedAt } = domain;
+    const { spec, state, media, startedAt, snapshots = [] } = domain;
     return {
       id,
       epoch: spec.epoch,
@@ -197,6 +200,7 @@ export class TestCell {
       ...(media && state !== "stopped" ? { media } : {}),
       addresses: [],
       ...(startedAt ? { startedAt } : {}),
+      ...(snapshots.length > 0 ? { snapshots: snapshots.length } : {}),
       spec,
     };
   }
@@ -217,7 +221,22 @@ export class TestCell {
   }
 
   #handlers(): Handlers<"cell"> {
+    const domainOf = (id: InstanceId) => this.#require(id).domain;
     return {
+      ...snapshotHandlers({
+        take: (name, input) => this.#take(name, input),
+        snapshotsOf: (id) => domainOf(id).snapshots ?? [],
+        keep: (id, snapshots) => {
+          domainOf(id).snapshots = snapshots;
+        },
+        isRunning: (id) => domainOf(id).state === "running",
+        become: (id, spec, running) => {
+          const { startedAt: _, ...domain } = domainOf(id);
+          const started = running ? { startedAt: timestamp(Date.now()) } : {};
+          this.domains.set(id, { ...domain, ...started, spec, state: running ? "running" : "stopped" });
+        },
+        observed: (id) => this.#require(id).observed(),
+      }),
       "cell.volume.fetch": async (input) => {
         await this.#take("cell.volume.fetch", {});
         const round = (this.#fetching.get(input.sha256) ?? 0) + 1;

@@ -24,6 +24,8 @@ export async function expectInvariants(world: World): Promise<void> {
     expect([...cell.disks.keys()].sort(), "disks = instances' disks").toEqual(disks.sort());
     for (const { id, state } of own) expect<string | undefined>(state).toBe(cell.domains.get(id)?.state);
 
+    for (const { id, snapshots } of own) expect(snapshots).toBe(cell.domains.get(id)?.snapshots?.length ?? 0);
+
     const sum = own
       .map(({ cores, memoryMiB, disks }) => ({
         ...noUsage,

@@ -9,6 +9,7 @@ import {
   MediaIdSchema,
   NanoError,
   PoolNameSchema,
+  SnapshotIdSchema,
   type Static,
   TaskIdSchema,
   TokenIdSchema,
@@ -30,6 +31,7 @@ export const readId = {
   image: reader(ImageIdSchema, "image-not-found", "id"),
   media: reader(MediaIdSchema, "media-not-found", "id"),
   task: reader(TaskIdSchema, "task-not-found", "id"),
+  snapshot: reader(SnapshotIdSchema, "snapshot-not-found", "id"),
   token: reader(TokenIdSchema, "token-not-found", "id"),
   decision: reader(DecisionIdSchema, "decision-not-found", "id"),
 } as const;

@@ -12,6 +12,7 @@ import { createRoutes } from "./create-routes.ts";
 import { filterOf, listInstances } from "./list-routes.ts";
 import { mediaRoutes } from "./media-routes.ts";
 import { instancePage } from "./show.tsx";
+import { snapshotRoutes } from "./snapshot-routes.ts";
 
 const showInstance = async (visit: Visit): Promise<Response> => {
   const instance = await visit.call("instance.get", { id: readId.instance(visit.param("id")) });
@@ -56,5 +57,6 @@ export const instanceRoutes: readonly Route[] = [
   get("/instances/:id/console", showConsole),
   post("/instances/:id/console", consoleTicket),
   ...mediaRoutes,
+  ...snapshotRoutes,
   ...actRoutes,
 ];

@@ -25,6 +25,8 @@ import {
   operations,
   type Pool,
   type PoolName,
+  type Snapshot,
+  type SnapshotId,
   type Task,
   type TaskId,
   type Token,
@@ -63,6 +65,7 @@ export class Cloud {
   readonly pools = new Map<string, Pool>();
   readonly cells = new Map<string, Cell>();
   readonly instances = new Map<string, Instance>();
+  readonly snapshots = new Map<InstanceId, Snapshot[]>();
   readonly tasks = new Map<string, Task>();
   readonly images = new Map<string, Image>();
   readonly media = new Map<string, Media>();
@@ -127,6 +130,17 @@ export class Cloud {
     this.decisions.set(decision.id, decision);
     return decision;
   }
+  /** On the current one, and the current one itself. */
+  addSnapshot(id: InstanceId, name: string, more: Partial<Snapshot> = {}): Snapshot {
+    const before = this.snapshots.get(id) ?? [];
+    const parent = before.find(({ current }) => current)?.id;
+    const snapshot: Snapshot = {
+      ...{ id: uuid<SnapshotId>(), name, description: "", createdAt: now(), createdBy: "admin" },
+      ...{ running: false, memory: false, current: true, ...(parent ? { parent } : {}), ...more },
+    };
+    this.snapshots.set(id, [...before.map((each) => ({ ...each, current: false })), snapshot]);
+    return snapshot;
+  }
   /** A person with an open session; the session's secret. */
   logIn(name = "admin"): string {
     const secret = `session-${crypto.randomUUID()}`;
@@ -156,12 +170,12 @@ export class Cloud {
       ...(context.idempotencyKey ? { key: context.idempotencyKey } : {}),
     });
   }
-  #act(id: string, action: InstanceAction, operation: string, state: Instance["state"]): Task {
+  #act(id: string, action: InstanceAction, operation: string, state?: Instance["state"]): Task {
     const instance = this.#one(this.instances, id, "instance-not-found");
     const allowed = allows(instance.state, action);
     if (allowed !== true) throw new NanoError("wrong-state", `${instance.name} is ${instance.state}: ${allowed}`);
-    this.instances.set(id, { ...instance, state });
-    void this.emit("instance.changed", id, { name: instance.name, state });
+    this.instances.set(id, { ...instance, ...(state ? { state } : {}) });
+    void this.emit("instance.changed", id, { name: instance.name, state: state ?? instance.state });
     const task = this.addTask(operation, instance, {
       state: "done",
       progress: 100,
@@ -281,6 +295,37 @@ export class Cloud {
         return { contentType: "image/png", base64: png };
       },
       "instance.serial": () => ({ text: this.serial, truncated: false }),
+      "snapshot.list": ({ id }) => ({ items: this.snapshots.get(id) ?? [] }),
+      "snapshot.create": ({ id, name, description, memory }, context) => {
+        const before = this.snapshots.get(id) ?? [];
+        if (before.some((each) => each.name === name)) throw new NanoError("name-taken", `'${name}' exists already`);
+        const running = this.#one(this.instances, id, "instance-not-found").state === "running";
+        const task = this.#act(id, "create-snapshot", "snapshot.create");
+        this.addSnapshot(id, name, {
+          ...{ description: description ?? "", createdBy: context.actor.name, running, memory: memory ?? running },
+        });
+        return task;
+      },
+      "snapshot.restore": ({ id, snapshot, force }) => {
+        const all = this.snapshots.get(id) ?? [];
+        if (!all.some((each) => each.id === snapshot)) throw new NanoError("snapshot-not-found", "There is none");
+        const task = this.#act(id, force ? "force-stop" : "restore-snapshot", "snapshot.restore", "stopped");
+        this.snapshots.set(
+          id,
+          all.map((each) => ({ ...each, current: each.id === snapshot })),
+        );
+        return task;
+      },
+      "snapshot.delete": ({ id, snapshot, force }) => {
+        const all = this.snapshots.get(id) ?? [];
+        const found = all.find((each) => each.id === snapshot);
+        if (found?.current && !force) throw new NanoError("snapshot-in-use", "It is the current one");
+        this.snapshots.set(
+          id,
+          all.filter((each) => each !== found),
+        );
+        return this.#act(id, "delete-snapshot", "snapshot.delete");
+      },
       "decision.get": ({ id }) => this.#one(this.decisions, id, "decision-not-found"),
       "task.list": (input) =>
         page(

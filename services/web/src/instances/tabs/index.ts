@@ -2,8 +2,9 @@
 import { eventsTab } from "./events.tsx";
 import { overviewTab } from "./overview.tsx";
 import { serialTab } from "./serial.tsx";
+import { snapshotsTab } from "./snapshots.tsx";
 import type { Tab } from "./tab.ts";
 import { tasksTab } from "./tasks.tsx";
 import { whyTab } from "./why.tsx";
 
-export const instanceTabs: readonly Tab[] = [overviewTab, serialTab, whyTab, eventsTab, tasksTab];
+export const instanceTabs: readonly Tab[] = [overviewTab, snapshotsTab, serialTab, whyTab, eventsTab, tasksTab];
