@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   restart: async () => (await import("./restart.ts")).restart,
   demo: async () => (await import("./demo.ts")).demo,
   cell: async () => (await import("./cell.ts")).cell,
+  image: async () => (await import("./image.ts")).image,
   test: async () => (await import("./test.ts")).test,
 };
 

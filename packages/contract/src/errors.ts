@@ -250,6 +250,22 @@ export const errorDefinitions = define({
     title: "The cell's host cannot do this",
     remedy: "Choose another cell, or install what details names.",
   },
+  "agent-missing": {
+    status: 409,
+    title: "No guest agent answers inside",
+    remedy: "Wait until the guest is up; install qemu-guest-agent in it if it has none.",
+  },
+  "agent-silent": {
+    status: 503,
+    title: "The guest agent does not answer",
+    remedy: "The guest may be busy or hang. Try again, or restart it.",
+    retryable: true,
+  },
+  "agent-refused": {
+    status: 409,
+    title: "The guest refused",
+    remedy: "See details for its own words; perhaps there is no such account in the guest.",
+  },
   "no-screen": { status: 409, title: "The instance shows no screen", remedy: "Start it first." },
   "history-gone": {
     status: 410,

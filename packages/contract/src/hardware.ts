@@ -1,4 +1,5 @@
 /** What an instance's machine is made of, and how much of its host it may use. */
+import { CloudInitFacts } from "./cloud-init.ts";
 import { Closed, limits, OneOf, type Static, Type } from "./schema.ts";
 
 export const Hardware = Closed(
@@ -136,16 +137,23 @@ export const RestartPolicy = OneOf(
 );
 
 /** What of an instance is chosen by people, beside its size. */
-export const Settings = Closed({ tags: Tags, hardware: Hardware, qos: Qos, restart: RestartPolicy });
+export const Settings = Closed({
+  tags: Tags,
+  hardware: Hardware,
+  qos: Qos,
+  restart: RestartPolicy,
+  cloudInit: Type.Optional(CloudInitFacts),
+});
 export type Settings = Static<typeof Settings>;
 export const defaultSettings: Settings = { tags: [], hardware: templates.linux, qos: {}, restart: "never" };
 
 /** As a record says, or as an older record without them means. */
-export const settingsOf = ({ tags, hardware, qos, restart }: Partial<Settings>): Settings => ({
+export const settingsOf = ({ tags, hardware, qos, restart, cloudInit }: Partial<Settings>): Settings => ({
   tags: tags ?? defaultSettings.tags,
   hardware: hardware ?? defaultSettings.hardware,
   qos: qos ?? defaultSettings.qos,
   restart: restart ?? defaultSettings.restart,
+  ...(cloudInit ? { cloudInit } : {}),
 });
 
 /** What a running guest does not have yet, though it was changed: it has it from its next start on. */

@@ -1,5 +1,6 @@
 /** What is stored and shown: the records behind the operations. */
 
+import { CloudInitFacts } from "./cloud-init.ts";
 import { Abilities, Hardware, pendingSettings, Qos, RestartPolicy, Tags } from "./hardware.ts";
 import {
   AnyObject,
@@ -134,6 +135,8 @@ export const Instance = Closed({
   hardware: Hardware,
   qos: Qos,
   restart: RestartPolicy,
+  cloudInit: Type.Optional(CloudInitFacts),
+  agent: Type.Boolean({ description: "Whether a guest agent (qemu-guest-agent) answers inside" }),
   /** Changed, but not yet so in the running guest. */
   pending: Type.Array(OneOf(pendingSettings), {
     description: "What was changed and becomes true at its next start; empty when nothing waits",

@@ -1,6 +1,7 @@
 /** The contract table itself. */
 import type { Static } from "@sinclair/typebox";
 import type { Operation, Owner } from "./operation.ts";
+import { accessOperations } from "./operations/access.ts";
 import { cellOperations } from "./operations/cell.ts";
 import { imageOperations, mediaOperations } from "./operations/image.ts";
 import { instanceOperations } from "./operations/instance.ts";
@@ -8,6 +9,7 @@ import { mediaDriveOperations } from "./operations/media-drive.ts";
 import { onCellOperations } from "./operations/on-cell.ts";
 import { onCellMediaOperations } from "./operations/on-cell-media.ts";
 import { onCellSnapshotOperations } from "./operations/on-cell-snapshot.ts";
+import { onCellAccessOperations } from "./operations/on-cell-access.ts";
 import { peopleOperations } from "./operations/people.ts";
 import { poolOperations } from "./operations/pool.ts";
 import { snapshotOperations } from "./operations/snapshot.ts";
@@ -20,6 +22,7 @@ export const operations = {
   ...cellOperations,
   ...instanceOperations,
   ...snapshotOperations,
+  ...accessOperations,
   ...taskOperations,
   ...imageOperations,
   ...mediaOperations,
@@ -28,6 +31,7 @@ export const operations = {
   ...onCellOperations,
   ...onCellMediaOperations,
   ...onCellSnapshotOperations,
+  ...onCellAccessOperations,
 };
 
 export type OperationName = keyof typeof operations;

@@ -1,5 +1,6 @@
 /** What a cell is told when it starts. Only this file knows the environment's names. */
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { createLog } from "@nano/bus";
 import { fits, type Log, Name } from "@nano/contract";
@@ -43,6 +44,12 @@ const networkOf = (env: Environment): LibvirtConfig["network"] => {
   return { bridge };
 };
 
+const addressOf = (env: Environment, name: string, fallback: string): string => {
+  const value = env[name]?.trim() || fallback;
+  if (isIP(value) === 0) throw new TypeError(`${name} is '${value}', but must be an IP address`);
+  return value;
+};
+
 const sshOf = (env: Environment): Pick<LibvirtConfig, "ssh"> => {
   const { NANO_LIBVIRT_SSH_KEY: keyFile, NANO_LIBVIRT_SSH_HOST_KEY: hostKey } = env;
   if (!keyFile || !hostKey) return {};
@@ -61,6 +68,7 @@ const sshOf = (env: Environment): Pick<LibvirtConfig, "ssh"> => {
  * | `NANO_CELL_POOL`, `NANO_CELL_STORAGE` | nano, /var/lib/libvirt/images/nano | libvirt's storage pool and its directory |
  * | `NANO_CELL_VIRTUALIZATION` | auto | `kvm` or `emulated` to insist |
  * | `NANO_CELL_NETWORK` | auto | `user`, or `bridge <name>` |
+ * | `NANO_CELL_VNC_LISTEN` | 127.0.0.1 | the address instances' VNC servers listen on, for viewers of one's own; `0.0.0.0` for all of the host's |
  *
  * @throws TypeError naming the variable that makes no sense
  */
@@ -89,6 +97,7 @@ export const configFromEnv = (env: Environment): CellConfig => {
       storage: text("NANO_CELL_STORAGE", "/var/lib/libvirt/images/nano"),
       virtualization: choice(env, "NANO_CELL_VIRTUALIZATION", ["auto", "kvm", "emulated"], "auto"),
       network: networkOf(env),
+      vncListen: addressOf(env, "NANO_CELL_VNC_LISTEN", "127.0.0.1"),
     },
     log: createLog("cell", { level: choice(env, "NANO_LOG", ["debug", "info", "warn", "error"], "info") }),
   };

@@ -90,6 +90,26 @@ export const cellHandlers = ({ hypervisor, consoles }: HandlerContext): Handlers
       await consoles.open(id, url, ticket);
       return {};
     },
-    "cell.console.access": async ({ id }) => ({ password: await hypervisor.displayPassword(id) }),
+    "cell.console.access": async ({ id }) => ({ password: (await hypervisor.displayAccess(id)).password }),
+    "cell.instance.display": async ({ id }) => ({ ...(await hypervisor.displayAccess(id)) }),
+    "cell.instance.renew-display": async ({ id }) => {
+      await hypervisor.renewDisplay(id);
+      return {};
+    },
+    "cell.instance.write-seed": ({ epoch, ...request }) =>
+      command({ id: request.id, epoch }, async () => {
+        await hypervisor.writeSeed(request);
+        return {};
+      }),
+    "cell.instance.delete-seed": (input) =>
+      command(input, async () => {
+        await hypervisor.deleteSeed(input.id);
+        return {};
+      }),
+    "cell.instance.password": ({ id, epoch, ...request }) =>
+      command({ id, epoch }, async () => {
+        await hypervisor.setPassword(id, request);
+        return {};
+      }),
   };
 };

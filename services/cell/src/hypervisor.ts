@@ -18,6 +18,7 @@ import type {
   Snapshot,
   SnapshotId,
 } from "@nano/contract";
+import type { SeedRequest } from "./seed/seed.ts";
 
 /** The latest of what is known about the host; it may be some seconds old. */
 export interface HostFacts {
@@ -66,6 +67,13 @@ export interface FetchProgress {
   readonly bytesTotal: Bytes;
 }
 
+export interface PasswordRequest {
+  readonly user: string;
+  /** A crypt(3) hash if `hashed`, else the password itself. */
+  readonly password: string;
+  readonly hashed: boolean;
+}
+
 /** Bytes both ways. */
 export interface ByteChannel {
   /** Reading slowly makes the other side wait. */
@@ -81,6 +89,12 @@ export interface Display {
   readonly port: number;
   /** How to get there when it is another machine's loopback; without it, a TCP connection from here. */
   connect?(): Promise<ByteChannel>;
+}
+
+export interface DisplayAccess {
+  readonly password: string;
+  readonly host: string;
+  readonly port: number;
 }
 
 /** All methods reject with `NanoError`, with the codes the cell's operations declare. */
@@ -117,6 +131,10 @@ export interface Hypervisor {
 
   createDisk(request: DiskRequest): Promise<void>;
   deleteDisk(id: InstanceId, disk: Disk["name"]): Promise<void>;
+  /** Writes its cloud-init drive, in place of an earlier one. */
+  writeSeed(request: SeedRequest): Promise<void>;
+  /** Does nothing when there is none. */
+  deleteSeed(id: InstanceId): Promise<void>;
   /** Starts the one transfer if there is none, and tells how far it is. A transfer's failure is told once. */
   fetchVolume(request: FetchRequest): Promise<FetchProgress>;
 
@@ -134,6 +152,13 @@ export interface Hypervisor {
   serial(id: InstanceId): Promise<{ text: string; truncated: boolean }>;
   /** Where its VNC server listens now. Not to be kept: ask again for each connection. */
   display(id: InstanceId): Promise<Display>;
-  /** What its VNC server asks for. */
-  displayPassword(id: InstanceId): Promise<string>;
+  /** What its VNC server asks for, and the address it listens on as it was told. */
+  displayAccess(id: InstanceId): Promise<DisplayAccess>;
+  /** Gives its VNC server another password. */
+  renewDisplay(id: InstanceId): Promise<void>;
+  /**
+   * Through the agent inside.
+   * @throws NanoError `wrong-state`, `agent-missing`, `agent-silent`, `agent-refused`
+   */
+  setPassword(id: InstanceId, request: PasswordRequest): Promise<void>;
 }

@@ -2,6 +2,7 @@
 import { type IdempotencyTable, idempotencyMigration, type OutboxTable, outboxMigration } from "@nano/store";
 import { abilitiesMigration, type CellTable, cellMigration } from "./cells/store.ts";
 import { type DecisionTable, decisionMigration } from "./decisions/store.ts";
+import { type CloudInitTable, cloudInitMigration } from "./instances/cloud-init/store.ts";
 import {
   type InstanceTable,
   instanceMigration,
@@ -16,6 +17,7 @@ export interface Database extends OutboxTable, IdempotencyTable {
   pools: PoolTable;
   cells: CellTable;
   instances: InstanceTable;
+  cloud_init: CloudInitTable;
   tombstones: TombstoneTable;
   tasks: TaskTable;
   decisions: DecisionTable;
@@ -33,4 +35,5 @@ export const migrations = {
   "2026-11-24-01-instance-settings": settingsMigration,
   "2026-11-24-02-cell-abilities": abilitiesMigration,
   "2026-11-24-06-instance-snapshots": snapshotsMigration,
+  "2026-11-24-05-cloud-init": cloudInitMigration,
 };

@@ -90,6 +90,7 @@ export const instance: Instance = {
   mac: "52:54:00:1a:2b:3c",
   addresses: ["192.0.2.101"],
   ...defaultSettings,
+  agent: true,
   pending: [],
   snapshots: 0,
   autostart: false,

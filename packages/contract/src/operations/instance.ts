@@ -1,3 +1,4 @@
+import { CloudInitInput } from "../cloud-init.ts";
 import { Hardware, Qos, RestartPolicy, Tags, templateNames } from "../hardware.ts";
 import { operation } from "../operation.ts";
 import { Decision, Instance, Plan, Task } from "../records.ts";
@@ -27,6 +28,12 @@ import { createTask, decision, gib, ids, instance, mib, verbTask } from "./examp
 const one = Closed({ id: InstanceIdSchema });
 const dryRun = Type.Optional(Type.Boolean({ description: "Answer with the plan and change nothing" }));
 const TaskOrPlan = Type.Union([Task, Plan]);
+const CreateTask = Closed({
+  ...Task.properties,
+  generatedPassword: Type.Optional(
+    Type.String({ description: "Of the administrator in the guest: told in this answer and never again" }),
+  ),
+});
 
 export const InstanceCreateInput = Closed({
   name: Name,
@@ -48,6 +55,7 @@ export const InstanceCreateInput = Closed({
   ),
   qos: Type.Optional(Qos),
   restart: Type.Optional(RestartPolicy),
+  cloudInit: Type.Optional(CloudInitInput),
   start: Type.Optional(Type.Boolean({ description: "Start it once it is created; false unless told" })),
   dryRun,
 });
@@ -94,7 +102,7 @@ export const instanceOperations = {
       "Chooses the cell with the lowest weighted load in the pool that has room, reserves, and answers at once with the task that makes it. " +
       "With `dryRun` the answer is the plan: where it would go, why, and what would be copied.",
     input: InstanceCreateInput,
-    output: TaskOrPlan,
+    output: Type.Union([CreateTask, Plan]),
     errors: [
       "pool-not-found",
       "image-not-found",

@@ -2,6 +2,7 @@
  * What the scheduler and the gateway ask of one cell. Subject: `nano.v1.cell.<cellId>.<resource>.<verb>`; nothing of it is reachable over REST.
  * Every command names the instance's `epoch`: a cell refuses one that is older than the newest it has seen.
  */
+import { CloudInitFacts } from "../cloud-init.ts";
 import { Hardware, pendingSettings, Qos, RestartPolicy, Tags } from "../hardware.ts";
 import { operation } from "../operation.ts";
 import { Disk } from "../records.ts";
@@ -44,6 +45,7 @@ export const InstanceSpec = Closed({
   hardware: Type.Optional(Hardware),
   qos: Type.Optional(Qos),
   restart: Type.Optional(RestartPolicy),
+  cloudInit: Type.Optional(CloudInitFacts),
   autostart: Type.Boolean(),
   owner: Type.String(),
   createdAt: Type.String(),
@@ -59,6 +61,8 @@ export const Observed = Closed({
   media: Type.Optional(Closed({ id: MediaIdSchema, name: Label })),
   addresses: Type.Array(Type.String()),
   startedAt: Type.Optional(Type.String()),
+  /** A guest agent is connected. */
+  agent: Type.Optional(Type.Boolean()),
   /** What the definition says and the running guest does not have yet. */
   pending: Type.Optional(Type.Array(OneOf(pendingSettings))),
   /** How many snapshots it has; absent without any. */

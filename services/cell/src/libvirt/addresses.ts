@@ -29,6 +29,11 @@ export class AddressBook {
     return this.#known.get(id) ?? [];
   }
 
+  /** Whether an agent is connected. */
+  hasAgent(id: InstanceId): boolean {
+    return this.#agents.has(id);
+  }
+
   agent(id: InstanceId, connected: boolean): void {
     if (connected) this.#agents.add(id);
     else this.#agents.delete(id);

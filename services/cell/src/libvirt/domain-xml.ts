@@ -7,14 +7,15 @@
  * - Windows keeps local time in its clock. What KVM can tell it about being a guest, it is told.
  * - Every disk names its format, and its backing chain to the end, so QEMU never guesses a format from bytes a guest wrote.
  * - A full storage pauses the instance (`error_policy`) rather than damaging its file systems.
- * - VNC listens on loopback only; its password is in the definition, which libvirt shows to privileged readers alone.
+ * - VNC listens on loopback unless the cell is told otherwise; its password is in the definition, which libvirt shows to privileged readers alone.
  * - The serial port is logged to a file in the storage pool: libvirt can read it back, here or over SSH, and it outlives the cell service.
  */
 import { cpuShares, defaultSettings, type Hardware, type InstanceSpec, type Qos } from "@nano/contract";
 import { type Element, element } from "../xml/tree.ts";
 import { write } from "../xml/write.ts";
+import { diskSerial } from "../seed/user-data.ts";
 import { instanceElement, type Run, runElement } from "./metadata.ts";
-import { diskVolume, domainName, fetchedVolume, pathIn, serialVolume } from "./names.ts";
+import { diskVolume, domainName, fetchedVolume, pathIn, seedVolume, serialVolume } from "./names.ts";
 
 /** What of the host decides how an instance is defined there. */
 export interface DomainHost {
@@ -25,6 +26,8 @@ export interface DomainHost {
   readonly bridge?: string;
   /** Directory of the storage pool. */
   readonly poolPath: string;
+  /** The address VNC servers listen on; loopback unless told. */
+  readonly vncListen?: string;
 }
 
 export interface DomainRequest {
@@ -100,6 +103,8 @@ const disks = ({ spec, host, run }: DomainRequest): Element[] => {
       element("source", { file: pathIn(host.poolPath, diskVolume(spec.id, disk.name)) }),
       backingStore(host.poolPath, disk.image),
       element("target", { dev: diskTarget(hardware, index), bus: hardware.diskBus }),
+      // The guest finds it by this, in whatever order it numbers disks.
+      element("serial", {}, diskSerial(disk.name)),
       iotune(qosOf(spec)),
       index === 0 ? element("boot", { order: 1 + afterMedia }) : undefined,
     ),
@@ -126,6 +131,19 @@ const bandwidth = ({ receiveBytesPerSecond, sendBytesPerSecond }: Qos): Element 
   return set.some((each) => each !== undefined) ? element("bandwidth", {}, set) : undefined;
 };
 export const kibibytes = (bytes: number): number => Math.ceil(bytes / 1024);
+
+/** The drive that tells the guest who it is: a CD, so that any kernel that installs itself from one can read it; the last place on IDE, so that two disks fit before it. */
+const seedDrive = ({ spec, host }: DomainRequest): Element | undefined =>
+  spec.cloudInit &&
+  element(
+    "disk",
+    { type: "file", device: "cdrom" },
+    element("driver", { name: "qemu", type: "raw" }),
+    // A seed that somebody removed keeps nobody from starting: the drive is empty then.
+    element("source", { file: pathIn(host.poolPath, seedVolume(spec.id)), startupPolicy: "optional" }),
+    element("target", { dev: "hdd", bus: "ide" }),
+    element("readonly"),
+  );
 
 const nic = ({ spec, host }: DomainRequest): Element =>
   element(
@@ -165,14 +183,14 @@ const serial = ({ spec, host }: DomainRequest): Element[] => [
   element("console", { type: "pty" }, element("target", { type: "serial", port: 0 })),
 ];
 
-const display = ({ spec, password }: DomainRequest): Element[] => {
+const display = ({ spec, host, password }: DomainRequest): Element[] => {
   const { display: model } = hardwareOf(spec);
   if (model === "none") return [];
   return [
     element(
       "graphics",
       { type: "vnc", port: "-1", autoport: "yes", passwd: password },
-      element("listen", { type: "address", address: "127.0.0.1" }),
+      element("listen", { type: "address", address: host.vncListen ?? "127.0.0.1" }),
     ),
     element("video", {}, element("model", { type: model, vram: model === "virtio" ? undefined : 16_384 })),
   ];
@@ -259,6 +277,7 @@ export const domainXml = (request: DomainRequest): string => {
         controllers(request),
         disks(request),
         drive(request),
+        seedDrive(request),
         nic(request),
         serial(request),
         element("channel", { type: "unix" }, element("target", { type: "virtio", name: "org.qemu.guest_agent.0" })),

@@ -78,7 +78,14 @@ describe("an instance's life", () => {
     expect(running?.startedAt).toMatch(/^\d{4}-/);
     expect((await hypervisor.list()).map(({ id }) => id)).toContain(spec.id);
     expect(isPng(await hypervisor.screen(spec.id))).toBe(true);
-    expect(await hypervisor.displayPassword(spec.id)).toMatch(/^[A-Za-z0-9]{8}$/);
+    const access = await hypervisor.displayAccess(spec.id);
+    expect(access).toMatchObject({ password: expect.stringMatching(/^[A-Za-z0-9]{8}$/), host: "127.0.0.1" });
+    await hypervisor.renewDisplay(spec.id);
+    const renewed = await hypervisor.displayAccess(spec.id);
+    expect(renewed).toEqual({ ...access, password: expect.stringMatching(/^[A-Za-z0-9]{8}$/) });
+    expect(renewed.password).not.toBe(access.password);
+    const asked = { user: "root", password: "correct horse", hashed: false };
+    await expect(hypervisor.setPassword(spec.id, asked)).rejects.toMatchObject({ code: "agent-missing" });
     expect(await hypervisor.display(spec.id)).toMatchObject({ host: "127.0.0.1", port: expect.any(Number) });
     await hypervisor.reboot(spec.id, true);
     expect(await stateOf(spec.id)).toBe("running");
@@ -90,7 +97,7 @@ describe("an instance's life", () => {
     await hypervisor.shutdown(spec.id, true);
     expect(await hypervisor.find(spec.id)).toMatchObject({ state: "stopped", addresses: [] });
     await expect(hypervisor.screen(spec.id)).rejects.toMatchObject({ code: "no-screen" });
-    await expect(hypervisor.displayPassword(spec.id)).rejects.toMatchObject({ code: "no-screen" });
+    await expect(hypervisor.displayAccess(spec.id)).rejects.toMatchObject({ code: "no-screen" });
     await expect(hypervisor.reboot(spec.id, false)).rejects.toMatchObject({ code: "wrong-state" });
     await hypervisor.undefine(spec.id);
     await hypervisor.undefine(spec.id);

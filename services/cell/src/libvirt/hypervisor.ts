@@ -26,12 +26,15 @@ import type {
   BootMedia,
   DiskRequest,
   Display,
+  DisplayAccess,
   FetchProgress,
   FetchRequest,
   HostFacts,
   Hypervisor,
   SnapshotRequest,
+  PasswordRequest,
 } from "../hypervisor.ts";
+import type { SeedRequest } from "../seed/seed.ts";
 import { gib, mib } from "../units.ts";
 import { Fetcher } from "../volumes/fetcher.ts";
 import { probeAbilities, refuseUnsupported } from "./abilities.ts";
@@ -42,13 +45,15 @@ import { Drives } from "./drives.ts";
 import { libvirtSilent, stillLooking } from "./failure.ts";
 import { type HostAbilities, type HostPreferences, probeHost } from "./host.ts";
 import { Instances } from "./instances.ts";
+import { setGuestPassword } from "./guest-password.ts";
 import { LoadMeter } from "./load.ts";
 import { Snapshots } from "./snapshots.ts";
+import { Seeds } from "./seeds.ts";
 import type { DiskTrouble } from "./state.ts";
 import { Storage } from "./storage.ts";
 import { connectOptions, type LibvirtTarget } from "./uri.ts";
 import { fileNames, volumeStore } from "./volume-store.ts";
-import { findDisplay, readDisplayPassword, readSerial, takeScreen, watchDomains } from "./watch.ts";
+import { findDisplay, readDisplayAccess, readSerial, renewDisplay, takeScreen, watchDomains } from "./watch.ts";
 
 export interface LibvirtConfig extends LibvirtTarget {
   /** Name of the storage pool in libvirt, and its directory if it has to be made. */
@@ -56,6 +61,8 @@ export interface LibvirtConfig extends LibvirtTarget {
   readonly storage: string;
   readonly virtualization: HostPreferences["virtualization"];
   readonly network: HostPreferences["network"];
+  /** The address VNC servers listen on; loopback unless told. */
+  readonly vncListen?: string;
 }
 
 const sampleIntervalMs = 1_000;
@@ -77,6 +84,8 @@ export class LibvirtHypervisor implements Hypervisor {
   readonly #disks: Disks;
   readonly #drives: Drives;
   readonly #snapshots: Snapshots;
+  readonly #seeds: Seeds;
+  readonly #vncListen: string | undefined;
   readonly #fetcher: Fetcher;
   readonly #load: LoadMeter;
   readonly #addresses: AddressBook;
@@ -105,6 +114,8 @@ export class LibvirtHypervisor implements Hypervisor {
     this.#load = new LoadMeter(connection, this.#storage, clock);
     this.#addresses = new AddressBook(connection);
     this.#disks = new Disks(connection, this.#storage);
+    this.#seeds = new Seeds(this.#storage);
+    this.#vncListen = config.vncListen;
     this.#fetcher = new Fetcher(volumeStore(connection, this.#storage), fileNames, log);
     this.#instances = new Instances({
       connection,
@@ -114,6 +125,7 @@ export class LibvirtHypervisor implements Hypervisor {
       newPassword,
       diskTrouble: (id) => this.#trouble.get(id),
       addresses: (id) => this.#addresses.of(id),
+      hasAgent: (id) => this.#addresses.hasAgent(id),
     });
     this.#drives = new Drives(this.#instances, this.#storage);
     this.#snapshots = new Snapshots({ instances: this.#instances, storage: this.#storage, clock });
@@ -181,7 +193,10 @@ export class LibvirtHypervisor implements Hypervisor {
   list = (): Promise<Observed[]> => this.#instances.list();
   find = (id: InstanceId): Promise<Observed | undefined> => this.#instances.find(id);
   screen = (id: InstanceId): Promise<Uint8Array> => takeScreen(this.#instances, id);
-  displayPassword = (id: InstanceId): Promise<string> => readDisplayPassword(this.#instances, id);
+  displayAccess = (id: InstanceId): Promise<DisplayAccess> => readDisplayAccess(this.#instances, id);
+  renewDisplay = (id: InstanceId): Promise<void> => renewDisplay(this.#instances, id, newPassword());
+  setPassword = (id: InstanceId, request: PasswordRequest): Promise<void> =>
+    setGuestPassword(this.#instances, id, request);
 
   define = (spec: InstanceSpec): Promise<void> =>
     this.#whenOpen(async () => {
@@ -201,6 +216,8 @@ export class LibvirtHypervisor implements Hypervisor {
   createDisk = (request: DiskRequest): Promise<void> => this.#whenOpen(() => this.#disks.create(request));
   deleteDisk = (id: InstanceId, disk: Disk["name"]): Promise<void> =>
     this.#whenOpen(() => this.#disks.delete(id, disk));
+  writeSeed = (request: SeedRequest): Promise<void> => this.#whenOpen(() => this.#seeds.write(request));
+  deleteSeed = (id: InstanceId): Promise<void> => this.#whenOpen(() => this.#seeds.delete(id));
   fetchVolume = (request: FetchRequest): Promise<FetchProgress> => this.#whenOpen(() => this.#fetcher.fetch(request));
   snapshots = (id: InstanceId): Promise<Snapshot[]> => this.#snapshots.list(id);
   createSnapshot = (id: InstanceId, request: SnapshotRequest): Promise<void> =>
@@ -232,7 +249,8 @@ export class LibvirtHypervisor implements Hypervisor {
 
   #domainHost(): DomainHost {
     const { virtualization = "emulated", bridge, cores = 0 } = this.#abilities ?? {};
-    const host = { virtualization, cores, poolPath: this.#storage.path };
+    const listen = this.#vncListen === undefined ? {} : { vncListen: this.#vncListen };
+    const host = { virtualization, cores, poolPath: this.#storage.path, ...listen };
     return bridge === undefined ? host : { ...host, bridge };
   }
 

@@ -36,6 +36,8 @@ export interface InstancesOptions {
   diskTrouble(id: InstanceId): DiskTrouble | undefined;
   /** What its guest agent or the host's tables say. */
   addresses(id: InstanceId): readonly string[];
+  /** Whether its guest agent is connected. */
+  hasAgent(id: InstanceId): boolean;
 }
 
 /** Ends a domain's definition whatever hangs on it. */
@@ -209,6 +211,7 @@ export class Instances {
       ...(stateReason === undefined ? {} : { stateReason }),
       ...(run.media ? { media: { id: run.media.id, name: run.media.name } } : {}),
       ...(run.startedAt === undefined ? {} : { startedAt: run.startedAt }),
+      agent: state !== "stopped" && state !== "crashed" && this.#options.hasAgent(id),
       addresses: state === "stopped" || state === "crashed" ? [] : [...this.#options.addresses(id)],
       ...(snapshots > 0 ? { snapshots } : {}),
       spec,

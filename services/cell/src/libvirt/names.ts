@@ -6,6 +6,8 @@ export const domainName = (id: InstanceId | ""): string => `nano-${id}`;
 
 export const diskVolume = (id: InstanceId, disk: string): string => `${id}-${disk}.qcow2`;
 export const serialVolume = (id: InstanceId): string => `${id}-serial.log`;
+/** What tells the guest who it is; see seed/. */
+export const seedVolume = (id: InstanceId): string => `${id}-seed.iso`;
 /** Whatever belongs to the serial log, what virtlogd rotated away included. */
 export const isSerialVolume = (id: InstanceId, name: string): boolean => name.startsWith(serialVolume(id));
 

@@ -24,8 +24,11 @@ export const diskXml = (name: string, bytes: number, basePath: string | undefine
     ),
   );
 
-/** A file to be filled with bytes as they are; it takes no space before that. Nobody writes it through its mode afterwards. */
-export const fileXml = (name: string, bytes: number): string =>
+/**
+ * A file to be filled with bytes as they are; it takes no space before that. Nobody writes it through its mode afterwards.
+ * @param mode `0400` for what holds a secret
+ */
+export const fileXml = (name: string, bytes: number, mode: "0444" | "0400" = "0444"): string =>
   write(
     element(
       "volume",
@@ -37,7 +40,7 @@ export const fileXml = (name: string, bytes: number): string =>
         "target",
         {},
         element("format", { type: "raw" }),
-        element("permissions", {}, element("mode", {}, "0444")),
+        element("permissions", {}, element("mode", {}, mode)),
       ),
     ),
   );

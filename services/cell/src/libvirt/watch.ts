@@ -1,10 +1,11 @@
 /** What libvirt tells without being asked, and what an instance shows: its screen, its serial port, its VNC server. */
 import { fits, type InstanceId, InstanceIdSchema, NanoError } from "@nano/contract";
-import { type Connection, type Domain, DomainXml, LibvirtError } from "@nano/libvirt";
-import type { Display } from "../hypervisor.ts";
+import { Affect, type Connection, type Domain, DomainXml, LibvirtError } from "@nano/libvirt";
+import type { Display, DisplayAccess } from "../hypervisor.ts";
 import { decodePpm, encodePng, isPng } from "../image/png.ts";
 import { readXml } from "../xml/read.ts";
 import { type Element, find } from "../xml/tree.ts";
+import { write } from "../xml/write.ts";
 import { orNone, translated } from "./failure.ts";
 import type { Instances } from "./instances.ts";
 import { serialVolume } from "./names.ts";
@@ -62,16 +63,29 @@ export const findDisplay = (instances: Instances, id: InstanceId): Promise<Displ
     const graphics = await graphicsOf(await running(instances, id), 0);
     const port = Number(graphics?.attributes.port);
     if (graphics?.attributes.type !== "vnc" || !(port > 0)) throw noScreen(id);
-    const listen = graphics.attributes.listen ?? "127.0.0.1";
-    return { host: listen === "0.0.0.0" ? "127.0.0.1" : listen, port };
+    return { host: reachable(listenOf(graphics)), port };
   });
 
-export const readDisplayPassword = (instances: Instances, id: InstanceId): Promise<string> =>
+const listenOf = (graphics: Element): string => graphics.attributes.listen ?? "127.0.0.1";
+/** A wildcard is an address to listen on, not one to connect to. */
+const reachable = (listen: string): string => (listen === "0.0.0.0" ? "127.0.0.1" : listen === "::" ? "::1" : listen);
+
+export const readDisplayAccess = (instances: Instances, id: InstanceId): Promise<DisplayAccess> =>
   translated(`reading the display password of instance ${id}`, async () => {
     const graphics = await graphicsOf(await running(instances, id), DomainXml.secure);
-    const password = graphics?.attributes.passwd;
-    if (password === undefined) throw noScreen(id);
-    return password;
+    const { passwd: password, port } = graphics?.attributes ?? {};
+    if (!graphics || password === undefined || !(Number(port) > 0)) throw noScreen(id);
+    return { password, host: listenOf(graphics), port: Number(port) };
+  });
+
+/** Of the running domain alone: the next start gives it another one anyway. */
+export const renewDisplay = (instances: Instances, id: InstanceId, password: string): Promise<void> =>
+  translated(`renewing the display password of instance ${id}`, async () => {
+    const domain = await running(instances, id);
+    const graphics = await graphicsOf(domain, DomainXml.secure);
+    if (graphics?.attributes.type !== "vnc") throw noScreen(id);
+    const renewed = { ...graphics, attributes: { ...graphics.attributes, passwd: password } };
+    await domain.updateDevice(write(renewed), Affect.live);
   });
 
 export interface EventListeners {

@@ -19,11 +19,13 @@ import type {
   BootMedia,
   DiskRequest,
   Display,
+  DisplayAccess,
   FetchProgress,
   FetchRequest,
   HostFacts,
   Hypervisor,
   SnapshotRequest,
+  PasswordRequest,
 } from "../hypervisor.ts";
 import { encodePng } from "../image/png.ts";
 import { bytes, gib, mib } from "../units.ts";
@@ -249,10 +251,25 @@ export class SimulatedHypervisor implements Hypervisor {
     throw noScreen(id);
   }
 
-  async displayPassword(id: InstanceId): Promise<string> {
+  async displayAccess(id: InstanceId): Promise<DisplayAccess> {
     this.#known(id);
     throw noScreen(id);
   }
+
+  async renewDisplay(id: InstanceId): Promise<void> {
+    this.#known(id);
+    throw noScreen(id);
+  }
+
+  /** There is nobody inside. */
+  async setPassword(id: InstanceId, _request: PasswordRequest): Promise<void> {
+    this.#known(id);
+    throw new NanoError("agent-missing", `Instance ${id} is simulated: there is no guest agent in it`);
+  }
+
+  /** Nobody reads it, so nothing is kept. */
+  async writeSeed(): Promise<void> {}
+  async deleteSeed(): Promise<void> {}
 
   #arrived({ startedAt, total }: { startedAt: number; total: number }): number {
     const { timeline, fetchBytesPerSecond } = this.#host;

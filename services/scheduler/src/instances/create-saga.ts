@@ -1,6 +1,7 @@
 /** Making an instance, step by step. */
 import { CellIdSchema, Closed, ImageIdSchema, InstanceSpec, Observed, type Static, Type } from "@nano/contract";
 import { defineSaga, type Saga } from "../tasks/saga.ts";
+import { deleteSeed, writeSeed } from "./cloud-init/seed.ts";
 import { changeInstance } from "./change.ts";
 import type { InstanceDeps } from "./deps.ts";
 import { fetchVolume } from "./fetch.ts";
@@ -63,6 +64,13 @@ export const createSaga = (deps: InstanceDeps): Saga => {
           for (const { name } of spec.disks)
             await ask(cell, "cell.disk.delete", { id: spec.id, epoch: spec.epoch, disk: name }, requestId);
         },
+      },
+      {
+        name: "write-seed",
+        title: () => "Write the cloud-init drive",
+        when: ({ spec }) => spec.cloudInit !== undefined,
+        do: ({ state: { spec, cell }, requestId }) => writeSeed(deps, cell, spec, requestId),
+        undo: ({ state: { spec, cell }, requestId }) => deleteSeed(deps, cell, spec, requestId),
       },
       {
         name: "define",

@@ -22,6 +22,8 @@ import { decide } from "../placement/commit.ts";
 import { requirePool } from "../pools/handlers.ts";
 import type { TaskEngine } from "../tasks/engine.ts";
 import { bytes, gib } from "../units.ts";
+import { type PreparedCloudInit, prepareCloudInit, withoutPassword } from "./cloud-init/settings.ts";
+import { insertCloudInit } from "./cloud-init/store.ts";
 import type { CreateState } from "./create-saga.ts";
 import type { InstanceDeps } from "./deps.ts";
 import { macOf } from "./mac.ts";
@@ -43,20 +45,32 @@ class NoRoom extends Error {
 
 export const createInstance =
   (deps: InstanceDeps, engine: TaskEngine) =>
-  async (input: Create, context: RequestContext): Promise<Task | Plan> => {
+  async (input: Create, context: RequestContext): Promise<Output<"instance.create">> => {
     const { db, journal } = deps;
-    const request = { key: context.idempotencyKey, actor: context.actor.id, operation: "instance.create", input };
+    const request = { key: context.idempotencyKey, actor: context.actor.id, operation: "instance.create", input: withoutPassword(input) };
     // Before the checks: the first time's effect is what would fail them.
     const before = await journal.answered<Task>(request);
     if (before) return before.answer;
-    refuseTooManyDisks(1 + (input.dataDisks ?? []).length, settingsFor(input).hardware);
+    const { hardware } = settingsFor(input, undefined);
+    // The cloud-init drive takes a disk's place on IDE.
+    const drives = input.cloudInit && hardware.diskBus === "ide" ? 1 : 0;
+    refuseTooManyDisks(1 + drives + (input.dataDisks ?? []).length, hardware);
     await requirePool(db, input.pool);
+    const cloudInit = input.cloudInit && prepareCloudInit(input.cloudInit, input.name);
     const image = await readyImage(deps, input, context.requestId);
     try {
-      if (input.dryRun === true) return await plan(deps, engine, input, context, image);
-      const task = await journal.writeOnce(request, (trx) => reserve(deps, engine, trx, input, context, image));
+      if (input.dryRun === true) return await plan(deps, engine, input, context, image, cloudInit);
+      let began = false;
+      const task = await journal.writeOnce(request, async (trx) => {
+        const reserved = await reserve(deps, engine, trx, input, context, image, cloudInit);
+        began = true;
+        return reserved;
+      });
       engine.drive(task.id);
-      return task;
+      // Not in what is kept of the answer: who asks again with the same key is not told again, and sets another one in the guest. And only the password of
+      // the request that won: the guest has that one.
+      const { generatedPassword } = cloudInit ?? {};
+      return generatedPassword !== undefined && began ? { ...task, generatedPassword } : task;
     } catch (error) {
       if (!(error instanceof NoRoom)) throw error;
       const { decision } = error;
@@ -97,11 +111,12 @@ const requestOf = (input: Create): Resources => ({
   storageGiB: gib([input.systemDisk, ...(input.dataDisks ?? [])].reduce((sum, disk) => sum + disk.sizeGiB, 0)),
 });
 
-const settingsFor = (input: Create): Settings => ({
+const settingsFor = (input: Create, cloudInit: PreparedCloudInit | undefined): Settings => ({
   tags: input.tags ?? [],
   hardware: { ...templates[input.template ?? "linux"], ...input.hardware },
   qos: input.qos ?? {},
   restart: input.restart ?? "never",
+  ...(cloudInit ? { cloudInit: cloudInit.facts } : {}),
 });
 
 /** Decides where it goes and what it is; writes nothing. @throws NoRoom */
@@ -111,9 +126,10 @@ async function prepare(
   input: Create,
   context: RequestContext,
   image: Image | undefined,
+  cloudInit: PreparedCloudInit | undefined,
 ) {
   const { registry, clock, newId } = deps;
-  const settings = settingsFor(input);
+  const settings = settingsFor(input, cloudInit);
   const decision = await decide(deps, trx, input.pool, { ...requestOf(input), needs: needsOf(settings) });
   if (!decision.winner) throw new NoRoom(decision);
   const id = decode(InstanceIdSchema, newId(), "Naming an instance");
@@ -145,6 +161,7 @@ async function prepare(
     settings,
     pending: [],
     snapshots: 0,
+    agent: false,
     owner: input.owner ?? context.actor.name,
     decision: decision.id,
     task: decode(TaskIdSchema, newId(), "Naming a task"),
@@ -173,13 +190,15 @@ async function reserve(
   input: Create,
   context: RequestContext,
   image: Image | undefined,
+  cloudInit: PreparedCloudInit | undefined,
 ): Promise<Task> {
   const { journal, registry, clock } = deps;
   await requirePool(trx, input.pool);
   await refuseTakenName({ db: trx }, input.name);
-  const { decision, instance, state } = await prepare(deps, trx, input, context, image);
+  const { decision, instance, state } = await prepare(deps, trx, input, context, image, cloudInit);
   await insertDecision(trx, decision);
   await insertInstance(trx, instance);
+  if (cloudInit) await insertCloudInit(trx, instance.id, cloudInit.settings);
   await journal.tell(trx, "instance.created", instance.id, factsOf(instance), context);
   const task = await engine.begin(trx, {
     id: instance.task ?? decode(TaskIdSchema, deps.newId(), "Naming a task"),
@@ -203,10 +222,11 @@ function plan(
   input: Create,
   context: RequestContext,
   image: Image | undefined,
+  cloudInit: PreparedCloudInit | undefined,
 ): Promise<Plan> {
   return deps.journal.write(async (trx) => {
     await refuseTakenName({ db: trx }, input.name);
-    const { decision, instance, state } = await prepare(deps, trx, input, context, image);
+    const { decision, instance, state } = await prepare(deps, trx, input, context, image, cloudInit);
     return {
       kind: "plan",
       operation: "instance.create",

@@ -4,6 +4,7 @@
  */
 import { CellIdSchema, Closed, InstanceSpec, type Static } from "@nano/contract";
 import { defineSaga, type Saga } from "../tasks/saga.ts";
+import { deleteSeed } from "./cloud-init/seed.ts";
 import { changeInstance } from "./change.ts";
 import type { InstanceDeps } from "./deps.ts";
 import { releaseInstance } from "./release.ts";
@@ -56,6 +57,7 @@ export const deleteSaga = (deps: InstanceDeps): Saga => {
           const { id, epoch, disks } = state.spec;
           if (!(await isThere(state))) return;
           for (const { name } of disks) await ask(state.cell, "cell.disk.delete", { id, epoch, disk: name }, requestId);
+          await deleteSeed(deps, state.cell, state.spec, requestId);
         },
         undo: "Deleted bytes do not come back.",
       },

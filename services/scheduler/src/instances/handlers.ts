@@ -3,6 +3,7 @@ import type { Handlers } from "@nano/bus";
 import { type InstanceId, NanoError, type OperationsOf } from "@nano/contract";
 import { requirePool } from "../pools/handlers.ts";
 import type { TaskEngine } from "../tasks/engine.ts";
+import { accessHandlers } from "./access.ts";
 import { requireInstance } from "./change.ts";
 import { createInstance } from "./create.ts";
 import type { InstanceDeps } from "./deps.ts";
@@ -35,6 +36,7 @@ export function instanceHandlers(
 
   return {
     ...operateHandlers(deps, engine),
+    ...accessHandlers(deps, engine),
     "instance.create": createInstance(deps, engine),
     "instance.list": async (query) => {
       if (query.pool !== undefined) await requirePool(db, query.pool);

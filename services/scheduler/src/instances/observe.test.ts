@@ -35,6 +35,7 @@ const instance = (state: InstanceState, stopAskedAgoMs?: number): StoredInstance
   settings: defaultSettings,
   pending: [],
   snapshots: 0,
+  agent: false,
   owner: "admin",
   decision: null,
   task: null,

@@ -21,6 +21,7 @@ export function observe(instance: StoredInstance, observed: Observed, now: numbe
     media: observed.media ?? null,
     pending: observed.pending ?? [],
     snapshots: observed.snapshots ?? 0,
+    agent: observed.agent ?? false,
     // For display: a cell's word that is no time is none.
     startedAt: fits(TimestampSchema, observed.startedAt) ? observed.startedAt : null,
   };

@@ -17,6 +17,7 @@ import { type CellId, type InstanceId, type Observed, settingsOf, timestamp } fr
 import { isUniqueViolation } from "@nano/store";
 import type { Write } from "../events/journal.ts";
 import { changeInstance } from "./change.ts";
+import { deleteSeed } from "./cloud-init/seed.ts";
 import type { InstanceDeps } from "./deps.ts";
 import { Mailbox } from "./mailbox.ts";
 import { observe, overdue } from "./observe.ts";
@@ -184,6 +185,7 @@ export class Reconciler {
       // The disks of a copy that merely moved may be somebody's last resort.
       if (why === "deleted")
         for (const { name } of spec.disks) await ask(cell, "cell.disk.delete", { id, epoch, disk: name });
+      if (why === "deleted") await deleteSeed({ ask }, cell, { ...spec, epoch });
     };
     this.#removing.set(
       id,
@@ -221,6 +223,7 @@ export class Reconciler {
           settings: settingsOf(spec),
           pending: [],
           snapshots: 0,
+          agent: false,
           owner: spec.owner,
           decision: null,
           task: null,

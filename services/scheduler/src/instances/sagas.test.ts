@@ -23,12 +23,13 @@ const named = async (world: World, name: string) =>
 const create: SagaScenario<Input<"instance.create">> = {
   operation: "instance.create",
   atOnce: ["reserve"],
-  undos: ["reserve", "create-disks", "define"],
+  undos: ["reserve", "create-disks", "write-seed", "define"],
   prepare: async () => ({
     ...smallInstance(),
     systemDisk: { image: readyImage, sizeGiB: gib(3) },
     dataDisks: [{ sizeGiB: gib(1) }, { sizeGiB: gib(2) }],
     start: true,
+    cloudInit: { password: "correct horse" },
   }),
   begin: async (world, input, idempotencyKey) => task(await world.call("instance.create", input, { idempotencyKey })),
   accomplished: async (world, { name }) => expect(await named(world, name)).toMatchObject({ name, state: "running" }),

@@ -18,6 +18,7 @@ import {
 import { prepared } from "@nano/store";
 import type { Kysely } from "kysely";
 import type { Migration } from "kysely/migration";
+import { deleteCloudInit } from "./cloud-init/store.ts";
 import { fromColumn, toColumn, toFlag } from "../column.ts";
 import type { Database } from "../database.ts";
 
@@ -49,6 +50,8 @@ export interface InstanceTable {
   pending: string;
   /** How many, as its cell last said. */
   snapshots: number;
+  /** Whether a guest agent is connected. */
+  agent: number;
   owner: string;
   decision: DecisionId | null;
   /** The task that works on it: the instance's lock. */
@@ -160,6 +163,7 @@ export interface StoredInstance {
   readonly settings: Settings;
   readonly pending: readonly PendingSetting[];
   readonly snapshots: number;
+  readonly agent: boolean;
   readonly owner: string;
   readonly decision: DecisionId | null;
   readonly task: TaskId | null;
@@ -194,6 +198,7 @@ export const fromRow = (row: InstanceTable): StoredInstance => ({
   settings: fromColumn(Settings, row.settings, `the settings of instance ${row.id}`),
   pending: fromColumn(Pending, row.pending, `what waits for a start of instance ${row.id}`),
   snapshots: row.snapshots,
+  agent: row.agent === 1,
   owner: row.owner,
   decision: row.decision,
   task: row.task,
@@ -227,6 +232,7 @@ const toRow = (instance: StoredInstance): InstanceTable => ({
   settings: toColumn(instance.settings),
   pending: toColumn(instance.pending),
   snapshots: instance.snapshots,
+  agent: toFlag(instance.agent),
   owner: instance.owner,
   decision: instance.decision,
   task: instance.task,
@@ -301,6 +307,7 @@ export const saveInstance = async (db: Kysely<Database>, instance: StoredInstanc
 /** Takes the row away, and with it everything it reserved; what is left is the knowledge that it was deleted. */
 export const deleteInstance = async (db: Kysely<Database>, instance: StoredInstance, now: Timestamp): Promise<void> => {
   await db.deleteFrom("instances").where("id", "=", instance.id).execute();
+  await deleteCloudInit(db, instance.id);
   await db
     .insertInto("tombstones")
     .values({ id: instance.id, name: instance.name, epoch: instance.epoch + 1, deleted_at: now })

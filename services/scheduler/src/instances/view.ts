@@ -20,6 +20,7 @@ export const toInstance = (stored: StoredInstance, cellName: string): Instance =
   ...stored.settings,
   pending: [...stored.pending],
   snapshots: stored.snapshots,
+  agent: stored.agent,
   autostart: stored.autostart,
   owner: stored.owner,
   ...(stored.decision === null ? {} : { decision: stored.decision }),

@@ -65,6 +65,7 @@ export class TestCell {
   fetchRounds = 2;
   /** A guest without an ACPI daemon does not follow its power button. */
   followsPowerButton = true;
+  displayPassword = "testtest";
   load: CellLoad;
   abilities: readonly Ability[] = abilities;
   readonly #bus: Bus;
@@ -332,6 +333,27 @@ export class TestCell {
       }),
       "cell.console.open": async () => ({}),
       "cell.console.access": async () => ({ password: "testtest" }),
+      "cell.instance.display": async () => ({ password: this.displayPassword, host: "0.0.0.0", port: 5_901 }),
+      "cell.instance.renew-display": async (input) => {
+        await this.#take("cell.instance.renew-display", input);
+        this.displayPassword = "renewed1";
+        return {};
+      },
+      "cell.instance.write-seed": async (input) => {
+        await this.#take("cell.instance.write-seed", input);
+        this.disks.set(`${input.id}/seed`, { sizeGiB: 0 });
+        return {};
+      },
+      "cell.instance.delete-seed": async (input) => {
+        await this.#take("cell.instance.delete-seed", input);
+        this.disks.delete(`${input.id}/seed`);
+        return {};
+      },
+      "cell.instance.password": async (input) => {
+        await this.#take("cell.instance.password", input);
+        this.#require(input.id);
+        return {};
+      },
     };
   }
 }

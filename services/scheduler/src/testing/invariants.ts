@@ -20,7 +20,10 @@ export async function expectInvariants(world: World): Promise<void> {
   for (const cell of world.cells) {
     const own = instances.filter((instance) => instance.cell === cell.id);
     expect([...cell.domains.keys()].sort(), "domains = instances").toEqual(own.map(({ id }) => id).sort());
-    const disks = own.flatMap(({ id, disks }) => disks.map(({ name }) => `${id}/${name}`));
+    const disks = own.flatMap(({ id, disks, cloudInit }) => [
+      ...disks.map(({ name }) => `${id}/${name}`),
+      ...(cloudInit ? [`${id}/seed`] : []),
+    ]);
     expect([...cell.disks.keys()].sort(), "disks = instances' disks").toEqual(disks.sort());
     for (const { id, state } of own) expect<string | undefined>(state).toBe(cell.domains.get(id)?.state);
 

@@ -4,6 +4,7 @@
  */
 import type { Bus, Handlers } from "@nano/bus";
 import {
+  type Input,
   allows,
   type Bytes,
   type Cell,
@@ -73,6 +74,9 @@ export class Cloud {
   readonly decisions = new Map<string, Decision>();
   readonly sessions = new Map<string, string>();
   readonly keys = new Map<string, Task>();
+  readonly cloudInits: NonNullable<Input<"instance.create">["cloudInit"]>[] = [];
+  readonly passwords: { user: string; password: string | undefined }[] = [];
+  displayPassword = "s3cretpw";
   people = new Map<string, string>();
   serial = "Debian GNU/Linux 12\n";
   imagesUrl = "http://127.0.0.1:5860";
@@ -262,8 +266,11 @@ export class Cloud {
         });
         const task = this.addTask("instance.create", instance, { state: "running", progress: 25 });
         if (context.idempotencyKey) this.keys.set(context.idempotencyKey, task);
+        if (input.cloudInit) this.cloudInits.push(input.cloudInit);
         void this.emit("instance.created", instance.id, { name: instance.name });
-        return task;
+        return input.cloudInit && input.cloudInit.password === undefined
+          ? { ...task, generatedPassword: "gW7pQ2mXkT4bRz" }
+          : task;
       },
       "instance.delete": ({ id }) => this.#act(id, "delete", "instance.delete", "deleting"),
       "instance.start": ({ id }) => this.#act(id, "start", "instance.start", "running"),
@@ -293,6 +300,20 @@ export class Cloud {
         if (this.#one(this.instances, id, "instance-not-found").state !== "running")
           throw new NanoError("no-screen", "It is off");
         return { contentType: "image/png", base64: png };
+      },
+      "instance.display": ({ id }) => {
+        this.#one(this.instances, id, "instance-not-found");
+        return { ...operations["instance.display"].example.output, password: this.displayPassword };
+      },
+      "instance.renew-display": () => {
+        this.displayPassword = "renewed1";
+        return { ...operations["instance.display"].example.output, password: this.displayPassword };
+      },
+      "instance.set-password": ({ id, user = "root", password }) => {
+        const instance = this.#one(this.instances, id, "instance-not-found");
+        if (!instance.agent) throw new NanoError("agent-missing", `No guest agent is connected in instance ${id}`);
+        this.passwords.push({ user, password });
+        return { user, ...(password === undefined ? { generatedPassword: "kT4bRzgW7pQ2mX" } : {}) };
       },
       "instance.serial": () => ({ text: this.serial, truncated: false }),
       "snapshot.list": ({ id }) => ({ items: this.snapshots.get(id) ?? [] }),
