@@ -80,7 +80,7 @@ export async function seedInstances(
         settings: defaultSettings,
         pending: [],
         snapshots: 0,
-      agent: false,
+        agent: false,
         owner: "bench",
         decision: null,
         task: null,

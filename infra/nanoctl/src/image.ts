@@ -21,7 +21,10 @@ export async function image(args: readonly string[]): Promise<void> {
   const { values, positionals } = readArguments("image", args, options, 2);
   const [verb, name] = positionals;
   if (verb !== "build" || name === undefined)
-    throw new Problem("image takes two words: build, and what to build", `There is one: ./nanoctl image build ${known}`);
+    throw new Problem(
+      "image takes two words: build, and what to build",
+      `There is one: ./nanoctl image build ${known}`,
+    );
   if (name !== known)
     throw new Problem(`there is no recipe for an image "${name}"`, `There is one: ./nanoctl image build ${known}`);
   const cache = paths(readSettings()).cache;
@@ -32,7 +35,10 @@ export async function image(args: readonly string[]): Promise<void> {
   // Before the work: it would be for nothing.
   const running = await askStatus(paths(readSettings()).control);
   if (!running)
-    throw new Problem("Nano is not running, so there is no image store to put it into", "./nanoctl up starts it; --output FILE makes a file instead.");
+    throw new Problem(
+      "Nano is not running, so there is no image store to put it into",
+      "./nanoctl up starts it; --output FILE makes a file instead.",
+    );
   const bus = await operatorBus(running.settings);
   try {
     await store(running.settings, bus, name, await build(cache, values.rebuild === true));
@@ -46,7 +52,9 @@ async function build(cache: string, rebuild: boolean): Promise<BuiltDisk> {
   const began = performance.now();
   const built = await buildDebian(cache, step, rebuild);
   const size = mebibytes(Bun.file(built.path).size);
-  const origin = built.fresh ? `built in ${seconds(performance.now() - began)}` : "built before; --rebuild makes it anew";
+  const origin = built.fresh
+    ? `built in ${seconds(performance.now() - began)}`
+    : "built before; --rebuild makes it anew";
   say(`\nDebian 12: ${size} qcow2, ${origin}`);
   return built;
 }
@@ -59,7 +67,10 @@ async function keep({ path, sha256 }: BuiltDisk, output: string): Promise<void> 
     await rename(unfinished, output);
   } catch (thrown) {
     await rm(unfinished, { force: true });
-    throw new Problem(`could not write ${output}: ${words(thrown)}`, "Name a file in a directory that exists and has room.");
+    throw new Problem(
+      `could not write ${output}: ${words(thrown)}`,
+      "Name a file in a directory that exists and has room.",
+    );
   }
   say(`${output}\nSHA-256 ${sha256}`);
 }
@@ -96,7 +107,9 @@ async function store(settings: Settings, bus: Bus, name: string, built: BuiltDis
       const stored = await bus.call("image.get", { id: begun.id }, asOperator);
       if (stored.state !== "ready") throw new Problem(`the uploaded image is ${stored.state}, not ready`);
     } catch (thrown) {
-      await unlessRefused("image-not-found", bus.call("image.delete", { id: begun.id }, asOperator)).catch(() => undefined);
+      await unlessRefused("image-not-found", bus.call("image.delete", { id: begun.id }, asOperator)).catch(
+        () => undefined,
+      );
       throw thrown;
     }
     return begun.id;

@@ -16,7 +16,8 @@ export const GuestUser = Type.String({
   description: "A Unix account: small letters, digits, '_' and '-', at most 32",
 });
 const SshKey = Type.String({
-  pattern: "^(ssh-(rsa|ed25519)|ecdsa-sha2-nistp(256|384|521)|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\\.com) [A-Za-z0-9+/]{32,}={0,2}( [^\\u0000-\\u001f\\u007f]{1,256})?$",
+  pattern:
+    "^(ssh-(rsa|ed25519)|ecdsa-sha2-nistp(256|384|521)|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\\.com) [A-Za-z0-9+/]{32,}={0,2}( [^\\u0000-\\u001f\\u007f]{1,256})?$",
   maxLength: 8_192,
   description: "A public key as in `authorized_keys`: its type, the key, and perhaps a comment",
 });
@@ -30,7 +31,11 @@ const DataPath = Type.String({
   maxLength: 256,
   description: "Where the first data disk is mounted; the second at `<path>-2`, and so on",
 });
-const Address = Type.String({ pattern: "^[0-9A-Fa-f:.]{2,45}$", maxLength: 45, description: "An IPv4 or IPv6 address" });
+const Address = Type.String({
+  pattern: "^[0-9A-Fa-f:.]{2,45}$",
+  maxLength: 45,
+  description: "An IPv4 or IPv6 address",
+});
 
 export const GuestNetwork = Closed(
   {
@@ -75,7 +80,8 @@ export const CloudInitInput = Closed(
     userData: Type.Optional(
       Type.String({
         maxLength: userDataMax,
-        description: "A `#cloud-config` of one's own, or a `#!` script: merged, and where both say something, this wins",
+        description:
+          "A `#cloud-config` of one's own, or a `#!` script: merged, and where both say something, this wins",
       }),
     ),
   },
@@ -91,7 +97,9 @@ export const CloudInitSettings = Closed({
   hostname: HostName,
   user: GuestUser,
   /** crypt(3) `$6$`; absent: no password. */
-  passwordHash: Type.Optional(Type.String({ pattern: "^\\$6\\$[./0-9A-Za-z]{1,16}\\$[./0-9A-Za-z]{86}$", maxLength: 106 })),
+  passwordHash: Type.Optional(
+    Type.String({ pattern: "^\\$6\\$[./0-9A-Za-z]{1,16}\\$[./0-9A-Za-z]{86}$", maxLength: 106 }),
+  ),
   sshKeys: Type.Array(SshKey, { maxItems: 32 }),
   rootLogin: Type.Boolean(),
   growSystemDisk: Type.Boolean(),
@@ -109,7 +117,8 @@ export const CloudInitFacts = Closed(
     generation: Type.Integer({
       minimum: 1,
       maximum: 2 ** 31,
-      description: "Grows when the system is to be set up anew; the guest then takes it for another machine's first boot",
+      description:
+        "Grows when the system is to be set up anew; the guest then takes it for another machine's first boot",
     }),
   },
   { description: "What it was told at its first boot (cloud-init)" },

@@ -35,5 +35,5 @@ export const migrations = {
   "2026-11-24-01-instance-settings": settingsMigration,
   "2026-11-24-02-cell-abilities": abilitiesMigration,
   "2026-11-24-06-instance-snapshots": snapshotsMigration,
-  "2026-11-24-05-cloud-init": cloudInitMigration,
+  "2026-11-24-07-cloud-init": cloudInitMigration,
 };

@@ -13,7 +13,7 @@ export const withQuery = (path: string, query: Query): string => {
 const part = (text: string): string => encodeURIComponent(text);
 
 export type FileKind = "image" | "media";
-export type InstanceTab = "overview" | "snapshots" | "serial" | "why" | "events" | "tasks";
+export type InstanceTab = "overview" | "snapshots" | "access" | "serial" | "why" | "events" | "tasks";
 export type ConfirmedAction = "force-stop" | "force-reboot" | "delete";
 
 const files = (kind: FileKind) => (kind === "image" ? "/images" : "/media");
@@ -44,6 +44,9 @@ export const to = {
   instance: (id: string, tab: InstanceTab = "overview") =>
     withQuery(`/instances/${part(id)}`, { tab: tab === "overview" ? undefined : tab }),
   instanceAction: (id: string, action: string) => `/instances/${part(id)}/${part(action)}`,
+  instanceDisplay: (id: string) => `/instances/${part(id)}/display`,
+  instanceDisplayRenew: (id: string) => `/instances/${part(id)}/display/renew`,
+  instancePassword: (id: string) => `/instances/${part(id)}/password`,
   instanceStart: (id: string) => `/instances/${part(id)}/start`,
   instanceMedia: (id: string) => `/instances/${part(id)}/media`,
   instanceEject: (id: string) => `/instances/${part(id)}/media/eject`,

@@ -136,7 +136,10 @@ async function settle(root: string): Promise<void> {
     await place("copy-kernel", `${hook}/zz-nano-loader`, 0o755);
   await Bun.write(join(root, "etc/hostname"), "debian\n");
   await Bun.write(join(root, "etc/hosts"), "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n");
-  await Bun.write(join(root, "etc/network/interfaces"), "source /etc/network/interfaces.d/*\nauto lo\niface lo inet loopback\n");
+  await Bun.write(
+    join(root, "etc/network/interfaces"),
+    "source /etc/network/interfaces.d/*\nauto lo\niface lo inet loopback\n",
+  );
   await mkdir(join(root, "boot/loader"), { recursive: true });
   await mkdir(join(root, "etc/network/interfaces.d"), { recursive: true });
   // Empty, not absent: systemd then makes one at the first boot and does not ask anything.
@@ -182,7 +185,15 @@ async function wholeDisk(work: string, root: string, boot: string): Promise<stri
   await Bun.write(disk, mbr);
   await truncate(disk, diskBytes);
   await run(["dd", `if=${boot}`, `of=${disk}`, "bs=1M", `seek=${bootAt / MiB}`, "conv=notrunc,sparse", "status=none"]);
-  await run(["dd", `if=${system}`, `of=${disk}`, "bs=1M", `seek=${rootAt / MiB}`, "conv=notrunc,sparse", "status=none"]);
+  await run([
+    "dd",
+    `if=${system}`,
+    `of=${disk}`,
+    "bs=1M",
+    `seek=${rootAt / MiB}`,
+    "conv=notrunc,sparse",
+    "status=none",
+  ]);
   await rm(system);
   return disk;
 }

@@ -79,6 +79,9 @@ export const accessOperations = {
     changes: true,
     events: [],
     deadlineMs: 20_000,
-    example: { input: { id: ids.instance, user: "root" }, output: { user: "root", generatedPassword: "gW7pQ2mXkT4bRz" } },
+    example: {
+      input: { id: ids.instance, user: "root" },
+      output: { user: "root", generatedPassword: "gW7pQ2mXkT4bRz" },
+    },
   }),
 };

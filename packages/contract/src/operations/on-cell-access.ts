@@ -19,7 +19,9 @@ export const onCellAccessOperations = {
       generation: CloudInitFacts.properties.generation,
       mac: Type.String(),
       diskBus: Hardware.properties.diskBus,
-      dataDisks: Type.Array(Disk.properties.name, { description: "Those to be formatted, where they are blank, and mounted" }),
+      dataDisks: Type.Array(Disk.properties.name, {
+        description: "Those to be formatted, where they are blank, and mounted",
+      }),
       settings: CloudInitSettings,
     }),
     output: Nothing,

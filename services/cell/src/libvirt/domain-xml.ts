@@ -11,9 +11,9 @@
  * - The serial port is logged to a file in the storage pool: libvirt can read it back, here or over SSH, and it outlives the cell service.
  */
 import { cpuShares, defaultSettings, type Hardware, type InstanceSpec, type Qos } from "@nano/contract";
+import { diskSerial } from "../seed/user-data.ts";
 import { type Element, element } from "../xml/tree.ts";
 import { write } from "../xml/write.ts";
-import { diskSerial } from "../seed/user-data.ts";
 import { instanceElement, type Run, runElement } from "./metadata.ts";
 import { diskVolume, domainName, fetchedVolume, pathIn, seedVolume, serialVolume } from "./names.ts";
 

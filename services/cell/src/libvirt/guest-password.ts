@@ -40,8 +40,7 @@ export const setGuestPassword = (
   });
 
 /** libvirt's words never hold the command; they are cut and stripped all the same, since part of them is the guest's. */
-const wordsOf = (error: LibvirtError): string =>
-  error.message.replace(/[^\x20-\x7e]+/g, " ").slice(0, wordsMax);
+const wordsOf = (error: LibvirtError): string => error.message.replace(/[^\x20-\x7e]+/g, " ").slice(0, wordsMax);
 
 export const agentFailure = (error: unknown, id: InstanceId, user: string): unknown => {
   if (!LibvirtError.is(error)) return error;
@@ -52,7 +51,11 @@ export const agentFailure = (error: unknown, id: InstanceId, user: string): unkn
   if (/unable to execute QEMU agent command/i.test(libvirt))
     return new NanoError("agent-refused", `The guest did not set the password of ${user} in instance ${id}`, details);
   if (LibvirtError.is(error, "AGENT_UNRESPONSIVE", "AGENT_UNSYNCED", "OPERATION_TIMEOUT", "TIMEOUT"))
-    return new NanoError("agent-silent", `The guest agent of instance ${id} did not answer within ${agentSeconds} s`, details);
+    return new NanoError(
+      "agent-silent",
+      `The guest agent of instance ${id} did not answer within ${agentSeconds} s`,
+      details,
+    );
   // What it said is no answer at all: not JSON, or far too much of it.
   if (/agent|json|message|response/i.test(libvirt))
     return new NanoError("agent-refused", `The guest agent of instance ${id} answered nonsense`, details);

@@ -36,11 +36,6 @@ export const fileXml = (name: string, bytes: number, mode: "0444" | "0400" = "04
       element("name", {}, name),
       size("capacity", bytes),
       size("allocation", 0),
-      element(
-        "target",
-        {},
-        element("format", { type: "raw" }),
-        element("permissions", {}, element("mode", {}, mode)),
-      ),
+      element("target", {}, element("format", { type: "raw" }), element("permissions", {}, element("mode", {}, mode))),
     ),
   );

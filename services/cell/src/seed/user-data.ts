@@ -20,8 +20,7 @@ const mergeType = "list(append)+dict(no_replace,recurse_array)+str()";
  * What a disk says its serial number is; the guest finds it by that, in whatever order its kernel numbers disks. Three digits: cloud-init looks for
  * partitions by appending digits to a disk's name, and `data-1` must not seem to have a partition because there is a `data-11`.
  */
-export const diskSerial = (disk: Disk["name"]): string =>
-  disk.replace(/\d+$/, (number) => number.padStart(3, "0"));
+export const diskSerial = (disk: Disk["name"]): string => disk.replace(/\d+$/, (number) => number.padStart(3, "0"));
 
 /** As udev calls it. */
 const devicePath = (bus: Hardware["diskBus"], disk: Disk["name"]): string => {

@@ -1,8 +1,8 @@
 /** Making an instance, step by step. */
 import { CellIdSchema, Closed, ImageIdSchema, InstanceSpec, Observed, type Static, Type } from "@nano/contract";
 import { defineSaga, type Saga } from "../tasks/saga.ts";
-import { deleteSeed, writeSeed } from "./cloud-init/seed.ts";
 import { changeInstance } from "./change.ts";
+import { deleteSeed, writeSeed } from "./cloud-init/seed.ts";
 import type { InstanceDeps } from "./deps.ts";
 import { fetchVolume } from "./fetch.ts";
 import { observe } from "./observe.ts";

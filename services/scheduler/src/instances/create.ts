@@ -47,7 +47,12 @@ export const createInstance =
   (deps: InstanceDeps, engine: TaskEngine) =>
   async (input: Create, context: RequestContext): Promise<Output<"instance.create">> => {
     const { db, journal } = deps;
-    const request = { key: context.idempotencyKey, actor: context.actor.id, operation: "instance.create", input: withoutPassword(input) };
+    const request = {
+      key: context.idempotencyKey,
+      actor: context.actor.id,
+      operation: "instance.create",
+      input: withoutPassword(input),
+    };
     // Before the checks: the first time's effect is what would fail them.
     const before = await journal.answered<Task>(request);
     if (before) return before.answer;

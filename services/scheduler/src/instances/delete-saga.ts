@@ -4,8 +4,8 @@
  */
 import { CellIdSchema, Closed, InstanceSpec, type Static } from "@nano/contract";
 import { defineSaga, type Saga } from "../tasks/saga.ts";
-import { deleteSeed } from "./cloud-init/seed.ts";
 import { changeInstance } from "./change.ts";
+import { deleteSeed } from "./cloud-init/seed.ts";
 import type { InstanceDeps } from "./deps.ts";
 import { releaseInstance } from "./release.ts";
 import { findInstance } from "./store.ts";

@@ -18,9 +18,9 @@ import {
 import { prepared } from "@nano/store";
 import type { Kysely } from "kysely";
 import type { Migration } from "kysely/migration";
-import { deleteCloudInit } from "./cloud-init/store.ts";
 import { fromColumn, toColumn, toFlag } from "../column.ts";
 import type { Database } from "../database.ts";
+import { deleteCloudInit } from "./cloud-init/store.ts";
 
 export interface InstanceTable {
   id: InstanceId;

@@ -1,6 +1,7 @@
 /** From the create form to the contract's input and back: the form is what was typed, the input what is asked for. */
 import { limits } from "@nano/contract";
 import type { Form } from "../http/forms.ts";
+import { type CloudInitForm, cloudInitInput, emptyCloudInitForm, readCloudInitForm } from "./cloud-init.tsx";
 
 /** What was typed, as text: shown again as it was when something does not fit. */
 export interface CreateForm {
@@ -13,6 +14,7 @@ export interface CreateForm {
   readonly image: string;
   readonly systemGiB: string;
   readonly dataGiB: readonly string[];
+  readonly cloudInit: CloudInitForm;
   readonly autostart: boolean;
   readonly start: boolean;
   /** The idempotency key: made with the empty form, so that a double submit makes one instance. */
@@ -28,6 +30,7 @@ export const emptyCreateForm = (start: Partial<CreateForm> = {}): CreateForm => 
   image: "",
   systemGiB: "10",
   dataGiB: [],
+  cloudInit: emptyCloudInitForm,
   autostart: false,
   start: true,
   key: crypto.randomUUID(),
@@ -43,6 +46,7 @@ export const readCreateForm = (form: Form): CreateForm => ({
   image: form.text("image"),
   systemGiB: form.text("systemGiB"),
   dataGiB: form.all("dataGiB").slice(0, limits.dataDisks + 1),
+  cloudInit: readCloudInitForm(form),
   autostart: form.has("autostart"),
   start: form.has("start"),
   key: form.text("key"),
@@ -51,13 +55,15 @@ export const readCreateForm = (form: Form): CreateForm => ({
 /** A number if it is one, else what was typed: the contract's check says what is wrong with it. */
 const numberOr = (text: string): number | string => (/^-?\d{1,15}$/.test(text) ? Number(text) : text);
 
-export const createInput = (form: CreateForm): Record<string, unknown> => ({
+/** @param shown for people to read: without the password */
+export const createInput = (form: CreateForm, shown = false): Record<string, unknown> => ({
   name: form.name,
   pool: form.pool,
   cores: numberOr(form.cores),
   memoryMiB: numberOr(form.memoryMiB),
   systemDisk: { sizeGiB: numberOr(form.systemGiB), ...(form.image === "" ? {} : { image: form.image }) },
   ...(form.dataGiB.length > 0 ? { dataDisks: form.dataGiB.map((size) => ({ sizeGiB: numberOr(size) })) } : {}),
+  ...cloudInitInput(form.cloudInit, shown),
   ...(form.autostart ? { autostart: true } : {}),
   ...(form.description === "" ? {} : { description: form.description }),
   ...(form.start ? { start: true } : {}),

@@ -4,6 +4,7 @@ import { fieldProblems, seeOther } from "../http/respond.ts";
 import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { get, post, type Route } from "../route.ts";
+import { generatedPasswordPage } from "./cloud-init.tsx";
 import { type CreateChoices, createPage } from "./create.tsx";
 import { type CreateForm, createInput, editDisks, emptyCreateForm, readCreateForm } from "./create-input.ts";
 
@@ -72,7 +73,9 @@ const createInstance = async (visit: Visit): Promise<Response> => {
     return show(visit, { ...form, key }, outcome);
   }
   if (made.value.kind === "plan") return show(visit, form, { plan: made.value });
-  const { id, resource } = made.value;
+  const { id, resource, generatedPassword } = made.value;
+  if (generatedPassword !== undefined)
+    return generatedPasswordPage(visit, made.value, form.cloudInit.user || "root", generatedPassword);
   return seeOther(visit, to.instance(resource.id), {
     kind: "done",
     text: "{name} is being created",

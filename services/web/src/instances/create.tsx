@@ -8,6 +8,7 @@ import { Check, NumberField, noProblems, type Option, type Problems, SelectField
 import { Icon } from "../view/icons.tsx";
 import { page } from "../view/layout.tsx";
 import { ErrorNotice, LinkButton, Notice, PageHead, Panel, SubmitButton } from "../view/parts.tsx";
+import { CloudInitFields } from "./cloud-init.tsx";
 import { type CreateForm, createInput } from "./create-input.ts";
 import { DecisionView } from "./decision.tsx";
 
@@ -91,7 +92,7 @@ export const CreateCommand = ({ visit, form }: { visit: Visit; form: CreateForm 
     hx-trigger="input from:'closest form' delay:300ms, change from:'closest form' delay:300ms"
     hx-swap="outerMorph"
   >
-    <CommandBody visit={visit} commands={[{ operation: "instance.create", input: createInput(form) }]} />
+    <CommandBody visit={visit} commands={[{ operation: "instance.create", input: createInput(form, true) }]} />
   </div>
 );
 
@@ -299,6 +300,9 @@ export const createPage = (
               />
               <DataDisks visit={visit} form={form} problems={problems} />
             </div>
+          </Panel>
+          <Panel>
+            <CloudInitFields visit={visit} form={form.cloudInit} problems={problems} />
           </Panel>
           <Panel title={t("Starting")}>
             <div class="form">

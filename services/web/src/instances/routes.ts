@@ -3,6 +3,7 @@ import { readId } from "../http/ids.ts";
 import { fragmentResponse } from "../http/respond.ts";
 import type { Visit } from "../http/visit.ts";
 import { get, post, type Route } from "../route.ts";
+import { accessRoutes } from "./access.tsx";
 import { actRoutes } from "./act.ts";
 import { bulkRoutes } from "./bulk.ts";
 import { consolePage } from "./console.tsx";
@@ -58,5 +59,6 @@ export const instanceRoutes: readonly Route[] = [
   post("/instances/:id/console", consoleTicket),
   ...mediaRoutes,
   ...snapshotRoutes,
+  ...accessRoutes,
   ...actRoutes,
 ];

@@ -4,7 +4,6 @@
  */
 import type { Bus, Handlers } from "@nano/bus";
 import {
-  type Input,
   allows,
   type Bytes,
   type Cell,
@@ -15,6 +14,7 @@ import {
   type GiB,
   type Image,
   type ImageId,
+  type Input,
   type Instance,
   type InstanceAction,
   type InstanceId,

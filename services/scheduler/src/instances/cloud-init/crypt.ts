@@ -68,8 +68,7 @@ export const sha512Crypt = (password: string, salt: string, rounds = standardRou
 };
 
 /** With a salt of its own. */
-export const hashPassword = (password: string): string =>
-  sha512Crypt(password, randomText(saltMax, letters));
+export const hashPassword = (password: string): string => sha512Crypt(password, randomText(saltMax, letters));
 
 /** Neither look-alikes nor what a shell or a keyboard layout makes something else of. */
 const passwordLetters = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789";

@@ -14,8 +14,7 @@ export const writeSeed = async (
 ): Promise<void> => {
   if (!cloudInit) return;
   const settings = await findCloudInit(db, id);
-  if (!settings)
-    throw new NanoError("internal", `The cloud-init settings of instance ${id} are not known any more`);
+  if (!settings) throw new NanoError("internal", `The cloud-init settings of instance ${id} are not known any more`);
   const dataDisks = disks.map(({ name }) => name).filter((name) => name !== "system");
   const { diskBus } = hardware;
   const { generation } = cloudInit;

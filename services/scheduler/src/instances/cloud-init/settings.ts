@@ -39,7 +39,8 @@ const networkProblems = ({ mode, address, gateway, dns = [] }: GuestNetwork): Fi
   if (mode === "dhcp") {
     if (address !== undefined) problems.push(problem("address", "must be absent with dhcp"));
     if (gateway !== undefined) problems.push(problem("gateway", "must be absent with dhcp"));
-  } else if (address === undefined) problems.push(problem("address", "is missing; static needs one, like 192.0.2.10/24"));
+  } else if (address === undefined)
+    problems.push(problem("address", "is missing; static needs one, like 192.0.2.10/24"));
   const [host = "", prefix = ""] = (address ?? "").split("/");
   const family = isIP(host);
   if (address !== undefined && (family === 0 || Number(prefix) > (family === 4 ? 32 : 128) || Number(prefix) < 1))
@@ -99,6 +100,4 @@ export const prepareCloudInit = (input: CloudInitInput, name: string): PreparedC
 
 /** As it may be remembered by an idempotency key: whether there was a password, not which. */
 export const withoutPassword = <T extends { cloudInit?: CloudInitInput }>(input: T): T =>
-  input.cloudInit?.password === undefined
-    ? input
-    : { ...input, cloudInit: { ...input.cloudInit, password: "given" } };
+  input.cloudInit?.password === undefined ? input : { ...input, cloudInit: { ...input.cloudInit, password: "given" } };

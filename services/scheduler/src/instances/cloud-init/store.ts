@@ -28,10 +28,7 @@ export const cloudInitMigration: Migration = {
   },
 };
 
-export const findCloudInit = async (
-  db: Kysely<Database>,
-  id: InstanceId,
-): Promise<CloudInitSettings | undefined> => {
+export const findCloudInit = async (db: Kysely<Database>, id: InstanceId): Promise<CloudInitSettings | undefined> => {
   const row = await db.selectFrom("cloud_init").select("settings").where("id", "=", id).executeTakeFirst();
   return row && fromColumn(CloudInitSettings, row.settings, `the cloud-init settings of instance ${id}`);
 };
@@ -41,7 +38,10 @@ export const insertCloudInit = async (
   id: InstanceId,
   settings: CloudInitSettings,
 ): Promise<void> => {
-  await db.insertInto("cloud_init").values({ id, settings: toColumn(settings) }).execute();
+  await db
+    .insertInto("cloud_init")
+    .values({ id, settings: toColumn(settings) })
+    .execute();
 };
 
 export const deleteCloudInit = async (db: Kysely<Database>, id: InstanceId): Promise<void> => {

@@ -1,0 +1,299 @@
+/** The create form's part on cloud-init: what was typed, what is asked for, and the one page that tells a generated password. */
+import { type Output, userDataMax } from "@nano/contract";
+import type { Form } from "../http/forms.ts";
+import type { Visit } from "../http/visit.ts";
+import { to } from "../paths.ts";
+import { Check, type Problems, SelectField, TextArea, TextField } from "../view/fields.tsx";
+import { Icon } from "../view/icons.tsx";
+import { page } from "../view/layout.tsx";
+import { Copy, LinkButton, Notice, PageHead, Panel } from "../view/parts.tsx";
+
+/** As text, but for the boxes that are ticked. */
+export interface CloudInitForm {
+  readonly on: boolean;
+  readonly hostname: string;
+  readonly user: string;
+  readonly password: string;
+  readonly passwordLogin: boolean;
+  readonly sshKeys: string;
+  readonly rootLogin: boolean;
+  readonly growSystemDisk: boolean;
+  readonly dataPath: string;
+  readonly network: string;
+  readonly address: string;
+  readonly gateway: string;
+  readonly dns: string;
+  readonly userData: string;
+}
+
+export const emptyCloudInitForm: CloudInitForm = {
+  on: false,
+  hostname: "",
+  user: "root",
+  password: "",
+  passwordLogin: true,
+  sshKeys: "",
+  rootLogin: true,
+  growSystemDisk: true,
+  dataPath: "/opt/data",
+  network: "dhcp",
+  address: "",
+  gateway: "",
+  dns: "",
+  userData: "",
+};
+
+/** A form that was sent without this part at all (a script's, an older page's) asks for none of it. */
+export const readCloudInitForm = (form: Form): CloudInitForm => ({
+  on: form.has("cloudInit"),
+  hostname: form.text("hostname"),
+  user: form.has("user") ? form.text("user") : emptyCloudInitForm.user,
+  password: form.raw("guestPassword"),
+  passwordLogin: form.has("passwordLogin"),
+  sshKeys: form.text("sshKeys"),
+  rootLogin: form.has("rootLogin"),
+  growSystemDisk: form.has("growSystemDisk"),
+  dataPath: form.text("dataPath"),
+  network: form.text("network"),
+  address: form.text("address"),
+  gateway: form.text("gateway"),
+  dns: form.text("dns"),
+  userData: form.raw("userData").replaceAll("\r\n", "\n").trim(),
+});
+
+const unlessEmpty = (name: string, text: string): object => (text === "" ? {} : { [name]: text });
+
+const networkInput = ({ network, address, gateway, dns }: CloudInitForm): object => {
+  const servers = dns.split(/[\s,]+/).filter((server) => server !== "");
+  if (network !== "static" && servers.length === 0) return {};
+  return {
+    network: {
+      mode: network === "static" ? "static" : "dhcp",
+      ...(network === "static" ? { ...unlessEmpty("address", address), ...unlessEmpty("gateway", gateway) } : {}),
+      ...(servers.length > 0 ? { dns: servers } : {}),
+    },
+  };
+};
+
+/** @param shown for the command beside the form: with a placeholder in the password's place */
+export const cloudInitInput = (form: CloudInitForm, shown = false): Record<string, unknown> => {
+  if (!form.on) return {};
+  const keys = form.sshKeys
+    .split("\n")
+    .map((key) => key.trim())
+    .filter((key) => key !== "");
+  const user = form.user === "" ? "root" : form.user;
+  return {
+    cloudInit: {
+      ...unlessEmpty("hostname", form.hostname),
+      user,
+      ...(form.passwordLogin
+        ? unlessEmpty("password", shown && form.password !== "" ? "your-password" : form.password)
+        : { passwordLogin: false }),
+      ...(keys.length > 0 ? { sshKeys: keys } : {}),
+      ...(form.rootLogin === (user === "root") ? {} : { rootLogin: form.rootLogin }),
+      ...(form.growSystemDisk ? {} : { growSystemDisk: false }),
+      ...(form.dataPath === emptyCloudInitForm.dataPath ? {} : unlessEmpty("dataPath", form.dataPath)),
+      ...networkInput(form),
+      ...unlessEmpty("userData", form.userData),
+    },
+  };
+};
+
+interface FieldsProps {
+  readonly visit: Visit;
+  readonly form: CloudInitForm;
+  readonly problems: Problems;
+}
+
+const Login = ({ visit, form, problems }: FieldsProps) => {
+  const { t } = visit;
+  return (
+    <>
+      <TextField
+        visit={visit}
+        name="user"
+        label={t("Administrator")}
+        pointer="/cloudInit/user"
+        value={form.user}
+        maxlength={32}
+        problems={problems}
+      />
+      <TextField
+        visit={visit}
+        name="guestPassword"
+        type="password"
+        label={t("Password")}
+        hint={t("Left empty, one is generated and shown once.")}
+        pointer="/cloudInit/password"
+        value=""
+        maxlength={128}
+        autocomplete="new-password"
+        problems={problems}
+      />
+      <Check name="passwordLogin" label={t("Log in with a password")} checked={form.passwordLogin} />
+      <Check name="rootLogin" label={t("Let root log in over SSH")} checked={form.rootLogin} />
+      <TextArea
+        visit={visit}
+        name="sshKeys"
+        label={t("SSH keys")}
+        hint={t("Public keys, one a line.")}
+        pointer="/cloudInit/sshKeys"
+        value={form.sshKeys}
+        rows={3}
+        problems={problems}
+      />
+    </>
+  );
+};
+
+const Network = ({ visit, form, problems }: FieldsProps) => {
+  const { t } = visit;
+  return (
+    <>
+      <SelectField
+        visit={visit}
+        name="network"
+        label={t("Address of its network card")}
+        pointer="/cloudInit/network/mode"
+        value={form.network}
+        options={[
+          { value: "dhcp", text: t("By DHCP") },
+          { value: "static", text: t("Fixed, as below") },
+        ]}
+        problems={problems}
+      />
+      <TextField
+        visit={visit}
+        name="address"
+        label={t("Fixed address")}
+        placeholder="192.0.2.10/24"
+        pointer="/cloudInit/network/address"
+        value={form.address}
+        maxlength={49}
+        problems={problems}
+      />
+      <TextField
+        visit={visit}
+        name="gateway"
+        label={t("Gateway")}
+        placeholder="192.0.2.1"
+        pointer="/cloudInit/network/gateway"
+        value={form.gateway}
+        maxlength={45}
+        problems={problems}
+      />
+      <TextField
+        visit={visit}
+        name="dns"
+        label={t("Name servers")}
+        hint={t("Up to four, with blanks between them.")}
+        pointer="/cloudInit/network/dns"
+        value={form.dns}
+        maxlength={200}
+        problems={problems}
+      />
+    </>
+  );
+};
+
+const hasProblem = (problems: Problems): boolean =>
+  [...problems.keys()].some((pointer) => pointer.startsWith("/cloudInit"));
+
+/** Folded until it is wanted, or until something in it does not fit. */
+export const CloudInitFields = ({ visit, form, problems }: FieldsProps) => {
+  const { t } = visit;
+  return (
+    <details class="disclosure" id="cloud-init" open={form.on || hasProblem(problems)}>
+      <summary>
+        <Icon name="instance" />
+        <span safe>{t("Set up the guest (cloud-init)")}</span>
+      </summary>
+      <div class="form">
+        <Check
+          name="cloudInit"
+          label={t("Tell the guest the following at its first boot")}
+          hint={t("The image must have cloud-init, as those of distributions' clouds and of `nanoctl image build` do.")}
+          checked={form.on}
+        />
+        <Login visit={visit} form={form} problems={problems} />
+        <TextField
+          visit={visit}
+          name="hostname"
+          label={t("Host name")}
+          hint={t("Its own name unless told.")}
+          pointer="/cloudInit/hostname"
+          value={form.hostname}
+          maxlength={253}
+          problems={problems}
+        />
+        <Check
+          name="growSystemDisk"
+          label={t("Let the root file system grow to the disk's size")}
+          checked={form.growSystemDisk}
+        />
+        <TextField
+          visit={visit}
+          name="dataPath"
+          label={t("Where data disks are mounted")}
+          hint={t("The first here, the second at the same with -2 behind it, and so on. Blank disks are formatted.")}
+          pointer="/cloudInit/dataPath"
+          value={form.dataPath}
+          maxlength={256}
+          problems={problems}
+        />
+        <Network visit={visit} form={form} problems={problems} />
+        <TextArea
+          visit={visit}
+          name="userData"
+          label={t("User data of your own")}
+          hint={t("A #cloud-config, or a script that begins with #!. What it says counts before the above.")}
+          pointer="/cloudInit/userData"
+          value={form.userData}
+          rows={4}
+          maxlength={userDataMax}
+          problems={problems}
+        />
+      </div>
+    </details>
+  );
+};
+
+/** The one page that is not redirected to: the password must not travel in an address or a cookie, and reload must not show it again. */
+export const generatedPasswordPage = (
+  visit: Visit,
+  made: Extract<Output<"instance.create">, { kind: "task" }>,
+  user: string,
+  password: string,
+): Promise<Response> => {
+  const { t } = visit;
+  const { id, name } = made.resource;
+  return page(
+    visit,
+    {
+      title: t("{name} is being created", { name }),
+      section: "instances",
+      crumbs: [{ text: t("Instances"), path: to.instances }, { text: name }],
+      status: 201,
+    },
+    <>
+      <PageHead title={t("{name} is being created", { name })} />
+      <PasswordNotice visit={visit} user={user} password={password} />
+      <Panel>
+        <LinkButton href={to.instance(id)} look={{ label: t("To the instance"), kind: "primary" }} />
+      </Panel>
+    </>,
+  );
+};
+
+export const PasswordNotice = ({ visit, user, password }: { visit: Visit; user: string; password: string }) => (
+  <Notice tone="good">
+    <p>
+      <b safe>{visit.t("The password of {user} is shown once. Copy it now.", { user })}</b>
+    </p>
+    <p class="secret">
+      <code safe>{password}</code>
+      <Copy visit={visit} text={password} />
+    </p>
+  </Notice>
+);

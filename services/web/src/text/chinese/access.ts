@@ -1,0 +1,47 @@
+/** Texts of cloud-init and of the ways into an instance. */
+export const accessTexts = {
+  "A #cloud-config, or a script that begins with #!. What it says counts before the above.":
+    "#cloud-config，或以 #! 开头的脚本。与上述内容冲突时以它为准。",
+  Access: "访问",
+  "Access to {name}": "访问 {name}",
+  Account: "账户",
+  "Address of its network card": "网卡地址",
+  Administrator: "管理员",
+  "By DHCP": "由 DHCP 分配",
+  "Fixed address": "固定地址",
+  "Fixed, as below": "固定，如下所示",
+  "For a VNC viewer of your own. The console in this portal needs none of it.":
+    "供您自己的 VNC 客户端使用，门户内的控制台不需要这些信息。",
+  Gateway: "网关",
+  "Host name": "主机名",
+  "It listens on its cell's own loopback only: use an SSH tunnel to the host, or set NANO_CELL_VNC_LISTEN there.":
+    "它只在节点本机的回环地址上监听：请通过 SSH 隧道访问该主机，或在其上设置 NANO_CELL_VNC_LISTEN。",
+  "Its guest agent answers.": "云主机内的代理有响应。",
+  "Its own name unless told.": "未填写时使用云主机名称。",
+  "Left empty, one is generated and shown once.": "留空则自动生成，并只显示一次。",
+  "Let root log in over SSH": "允许 root 通过 SSH 登录",
+  "Let the root file system grow to the disk's size": "让根文件系统扩展到磁盘大小",
+  "Log in with a password": "使用密码登录",
+  "Name servers": "域名服务器",
+  "New password": "新密码",
+  "No guest agent answers inside.": "云主机内没有代理响应。",
+  "No guest agent answers inside: install qemu-guest-agent.": "云主机内没有代理响应：请安装 qemu-guest-agent。",
+  "Password in the guest": "云主机内的密码",
+  "Public keys, one a line.": "公钥，每行一个。",
+  "SSH keys": "SSH 密钥",
+  "Set the password": "设置密码",
+  "Set up the guest (cloud-init)": "初始化云主机系统（cloud-init）",
+  "Show address and password": "显示地址和密码",
+  "Tell the guest the following at its first boot": "首次启动时将以下内容告知云主机",
+  "The first here, the second at the same with -2 behind it, and so on. Blank disks are formatted.":
+    "第一块挂载于此，第二块挂载于同名加 -2 的目录，依此类推；空白磁盘会被格式化。",
+  "The image must have cloud-init, as those of distributions' clouds and of `nanoctl image build` do.":
+    "镜像必须带有 cloud-init，各发行版的云镜像和 `nanoctl image build` 构建的镜像都带有。",
+  "The password of {user} is shown once. Copy it now.": "{user} 的密码只显示一次，请立即复制。",
+  "To the instance": "前往云主机",
+  "Up to four, with blanks between them.": "最多四个，以空格分隔。",
+  "User data of your own": "自定义用户数据",
+  VNC: "VNC",
+  "Where data disks are mounted": "数据盘挂载位置",
+  "{user} has a new password": "{user} 的密码已更改",
+};

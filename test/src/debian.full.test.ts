@@ -1,0 +1,196 @@
+/**
+ * A real Debian, from Debian's packages to its end, with the facts read inside it. Only in `nanoctl test --full`: emulated, it boots for minutes.
+ *
+ * What is asked of the guest goes past Nano, over libvirt to its agent: what Nano says of it is what is to be proved.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { copyFile, mkdir } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { decode, type Instance, type InstanceId, InstanceIdSchema } from "@nano/contract";
+import { Connection } from "@nano/libvirt";
+import { buildDebian } from "@nano/nanoctl/debian/build";
+import { type Cloud, startCloud, until } from "./cloud.ts";
+
+const patience = 25 * 60_000;
+const GiB = 2 ** 30;
+const cache = resolve(import.meta.dir, "../../data/cache");
+
+const full = process.env.NANO_TEST_FULL === "1";
+
+describe.skipIf(!full)("a Debian guest", () => {
+  let cloud: Cloud;
+  let libvirt: Connection;
+  let id: InstanceId;
+  let password: string;
+  const began = new Map<string, number>();
+  const took = (what: string): void => {
+    console.log(`  ${what}: ${((performance.now() - (began.get(what) ?? 0)) / 1_000).toFixed(1)} s`);
+  };
+  const begin = (what: string): void => void began.set(what, performance.now());
+
+  const agent = async (command: object): Promise<unknown> => {
+    const domain = await libvirt.domainByUuid(id);
+    const answer: unknown = JSON.parse(await domain.agentCommand(JSON.stringify(command), 60));
+    return Object(answer).return;
+  };
+  /** Runs a command inside, as root. */
+  const inside = async (script: string): Promise<{ code: number; output: string }> => {
+    const started = await agent({
+      execute: "guest-exec",
+      arguments: { path: "/bin/sh", arg: ["-c", script], "capture-output": true },
+    });
+    const { pid } = Object(started);
+    for (;;) {
+      const {
+        exited,
+        exitcode,
+        "out-data": out = "",
+        "err-data": err = "",
+      } = Object(await agent({ execute: "guest-exec-status", arguments: { pid } }));
+      const text = (base64: string) => Buffer.from(base64, "base64").toString("utf8");
+      if (exited === true) return { code: Number(exitcode), output: (text(String(out)) + text(String(err))).trim() };
+      await Bun.sleep(500);
+    }
+  };
+  const said = async (script: string): Promise<string> => (await inside(script)).output;
+  const get = (): Promise<Instance> => cloud.api("instance.get", { id });
+  const booted = async (): Promise<void> => {
+    await until("its agent answers", get, ({ agent: answers }) => answers, patience / 1_000);
+    await until(
+      "cloud-init is done",
+      () => said("cloud-init status --wait"),
+      (text) => /status: (done|error|disabled|degraded)/.test(text),
+      patience / 1_000,
+    );
+  };
+  /** Somebody without rights becomes the user by telling the password, as a person at a console does. */
+  const logsIn = async (user: string, secret: string): Promise<boolean> =>
+    (await inside(`printf '%s\\n' '${secret}' | runuser -u nobody -- su ${user} -c id`)).code === 0;
+
+  beforeAll(async () => {
+    const built = await buildDebian(cache, async (title, work) => {
+      begin(title);
+      const result = await work();
+      took(title);
+      return result;
+    });
+    cloud = await startCloud();
+    await mkdir(join(cloud.directory, "cache"), { recursive: true });
+    await copyFile(built.path, join(cloud.directory, "cache", basename(built.path)));
+    libvirt = new Connection({ socket: cloud.libvirt.socket });
+    await libvirt.start();
+  }, patience);
+  afterAll(async () => {
+    libvirt?.close();
+    await cloud?.stop();
+  }, 120_000);
+
+  test(
+    "nanoctl puts its image into the store, once",
+    async () => {
+      const first = await cloud.nanoctl("image", "build", "debian-12");
+      expect(first.stderr).toBe("");
+      expect(first.stdout).toContain("It is in the image store as debian-12");
+      expect((await cloud.nanoctl("image", "build", "debian-12")).stdout).toContain("in the image store already");
+    },
+    patience,
+  );
+
+  test(
+    "is what cloud-init was told, at its first boot",
+    async () => {
+      const { items } = await cloud.api("image.list", { search: "debian-12" });
+      const image = items[0]?.id;
+      if (image === undefined) throw new Error("no image");
+      begin("first boot");
+      const answer = await cloud.api("instance.create", {
+        name: "debian-1",
+        pool: "default",
+        cores: 2,
+        memoryMiB: 768,
+        systemDisk: { sizeGiB: 4, image },
+        dataDisks: [{ sizeGiB: 1 }, { sizeGiB: 1 }],
+        cloudInit: { user: "deb", userData: "#cloud-config\nruncmd:\n  - touch /root/from-the-person\n" },
+        start: true,
+      } as never);
+      if (answer.kind !== "task" || answer.generatedPassword === undefined)
+        throw new Error("no password was generated");
+      password = answer.generatedPassword;
+      id = decode(InstanceIdSchema, answer.resource.id, "test");
+      await cloud.done(answer);
+      await booted();
+      took("first boot");
+      expect(await said("hostname")).toBe("debian-1");
+      expect(await said("cloud-init status")).toBe("status: done");
+      expect(await logsIn("deb", password)).toBe(true);
+      expect(await logsIn("deb", "something else")).toBe(false);
+      expect(Number(await said("df --block-size=1 --output=size / | tail -n 1"))).toBeGreaterThan(3.5 * GiB);
+      expect(await said("findmnt -n -o FSTYPE,TARGET /opt/data")).toMatch(/^ext4 +\/opt\/data$/);
+      expect(await said("findmnt -n -o FSTYPE,TARGET /opt/data-2")).toMatch(/^ext4 +\/opt\/data-2$/);
+      expect((await inside("test -e /root/from-the-person")).code).toBe(0);
+      expect(await said("ip -o -4 addr show dev eth0")).toContain("inet ");
+      expect((await get()).addresses.length).toBeGreaterThan(0);
+    },
+    patience,
+  );
+
+  test(
+    "stays so after a reboot",
+    async () => {
+      await said("echo mine > /opt/data/note; sync");
+      const boot = await said("cat /proc/sys/kernel/random/boot_id");
+      begin("reboot");
+      await cloud.done(await cloud.api("instance.reboot", { id }));
+      await until(
+        "it has booted again",
+        () => said("cat /proc/sys/kernel/random/boot_id"),
+        (now) => now !== "" && now !== boot,
+        patience / 1_000,
+      );
+      await booted();
+      took("reboot");
+      expect(await said("hostname")).toBe("debian-1");
+      expect(await said("cat /opt/data/note")).toBe("mine");
+      expect(await said("findmnt -n -o FSTYPE /opt/data-2")).toBe("ext4");
+      expect(await logsIn("deb", password)).toBe(true);
+      expect(Number(await said("df --block-size=1 --output=size / | tail -n 1"))).toBeGreaterThan(3.5 * GiB);
+    },
+    patience,
+  );
+
+  test(
+    "takes a new password while it runs, and refuses one for nobody",
+    async () => {
+      const { user, generatedPassword = "" } = await cloud.api("instance.set-password", { id });
+      expect(user).toBe("deb");
+      expect(await logsIn("deb", generatedPassword)).toBe(true);
+      expect(await logsIn("deb", password)).toBe(false);
+      const refused = cloud.api("instance.set-password", { id, user: "nobody-at-all" });
+      await expect(refused).rejects.toMatchObject({ body: { code: "agent-refused" } });
+      // A stopped agent is connected, for QEMU, but says nothing.
+      await agent({
+        execute: "guest-exec",
+        arguments: { path: "/bin/sh", arg: ["-c", "sleep 1; pkill -STOP qemu-ga; sleep 20; pkill -CONT qemu-ga"] },
+      });
+      await Bun.sleep(3_000);
+      const silent = cloud.api("instance.set-password", { id });
+      await expect(silent).rejects.toMatchObject({ body: { code: "agent-silent" } });
+    },
+    patience,
+  );
+
+  test(
+    "follows its power button, and leaves nothing when it is deleted",
+    async () => {
+      begin("stop");
+      await cloud.done(await cloud.api("instance.stop", { id }));
+      await until("it is off", get, ({ state }) => state === "stopped", patience / 1_000);
+      took("stop");
+      await cloud.done(await cloud.api("instance.delete", { id }));
+      const pool = await libvirt.poolByName((await libvirt.listAllStoragePools())[0]?.name ?? "nano");
+      await pool.refresh();
+      expect((await pool.listAllVolumes()).map(({ name }) => name).filter((name) => name.startsWith(id))).toEqual([]);
+    },
+    patience,
+  );
+});
