@@ -16,6 +16,7 @@ describe("a cell's configuration", () => {
         storage: "/var/lib/libvirt/images/nano",
         virtualization: "auto",
         network: "auto",
+        vncListen: "127.0.0.1",
       },
     });
   });
@@ -25,6 +26,7 @@ describe("a cell's configuration", () => {
       ["NANO_DISCOVERY_PORT", "70000"],
       ["NANO_CELL_VIRTUALIZATION", "xen"],
       ["NANO_CELL_NETWORK", "bridge ../../x"],
+      ["NANO_CELL_VNC_LISTEN", "everywhere"],
       ["NANO_LOG", "loud"],
     ] as const)
       expect(() => configFromEnv({ NANO_DATA: "/d", [name]: value })).toThrow(name);

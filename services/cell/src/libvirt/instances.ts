@@ -211,7 +211,7 @@ export class Instances {
       ...(stateReason === undefined ? {} : { stateReason }),
       ...(run.media ? { media: { id: run.media.id, name: run.media.name } } : {}),
       ...(run.startedAt === undefined ? {} : { startedAt: run.startedAt }),
-      agent: state !== "stopped" && state !== "crashed" && this.#options.hasAgent(id),
+      ...(state !== "stopped" && state !== "crashed" && this.#options.hasAgent(id) ? { agent: true } : {}),
       addresses: state === "stopped" || state === "crashed" ? [] : [...this.#options.addresses(id)],
       ...(snapshots > 0 ? { snapshots } : {}),
       spec,

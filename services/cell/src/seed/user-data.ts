@@ -76,7 +76,7 @@ const dataDisks = ({ settings, diskBus, dataDisks: names }: Guest): object => {
       path,
       "ext4",
       // A disk that was taken away keeps no guest from booting; one that grew is used whole.
-      "defaults,nofail,x-systemd.growfs,x-systemd.device-timeout=30s",
+      "defaults,nofail,x-systemd.growfs,x-systemd.device-timeout=5min",
       "0",
       "2",
     ]),
