@@ -168,7 +168,7 @@ test("who may log in: with a password, with keys alone, root beside somebody els
     disable_root: false,
   });
   expect(configOf({ user: "deb", rootLogin: false, sshKeys: [key] })).toMatchObject({
-    users: [{ name: "deb", lock_passwd: true, ssh_authorized_keys: [key], sudo: ["ALL=(ALL:ALL) NOPASSWD:ALL"] }],
+    users: [{ name: "deb", lock_passwd: true, ssh_authorized_keys: [key], sudo: "ALL=(ALL:ALL) NOPASSWD:ALL" }],
     ssh_pwauth: false,
     disable_root: true,
   });

@@ -47,7 +47,7 @@ const users = ({ user, passwordHash, sshKeys, rootLogin }: CloudInitSettings): o
       : {
           shell: "/bin/bash",
           // Who has no password cannot be asked for it.
-          sudo: [passwordHash === undefined ? "ALL=(ALL:ALL) NOPASSWD:ALL" : "ALL=(ALL:ALL) ALL"],
+          sudo: passwordHash === undefined ? "ALL=(ALL:ALL) NOPASSWD:ALL" : "ALL=(ALL:ALL) ALL",
         }),
   },
   ...(rootLogin && user !== "root" && sshKeys.length > 0
