@@ -58,6 +58,7 @@ test("a task that makes or removes an instance owns its state", () => {
   for (const state of ["creating", "deleting"] as const)
     expect(observe(instance(state), observed("running"), now)).toEqual({
       addresses: ["192.0.2.9"],
+      agent: false,
       pending: [],
       snapshots: 0,
       media: null,
