@@ -1,6 +1,7 @@
 /** The contract table itself. */
 import type { Static } from "@sinclair/typebox";
 import type { Operation, Owner } from "./operation.ts";
+import { batchOperations } from "./operations/batch.ts";
 import { cellOperations } from "./operations/cell.ts";
 import { imageOperations, mediaOperations } from "./operations/image.ts";
 import { instanceOperations } from "./operations/instance.ts";
@@ -11,6 +12,7 @@ import { onCellSnapshotOperations } from "./operations/on-cell-snapshot.ts";
 import { peopleOperations } from "./operations/people.ts";
 import { poolOperations } from "./operations/pool.ts";
 import { snapshotOperations } from "./operations/snapshot.ts";
+import { statisticsOperations } from "./operations/statistics.ts";
 import { taskOperations } from "./operations/task.ts";
 import { zoneOperations } from "./operations/zone.ts";
 
@@ -20,6 +22,8 @@ export const operations = {
   ...cellOperations,
   ...instanceOperations,
   ...snapshotOperations,
+  ...batchOperations,
+  ...statisticsOperations,
   ...taskOperations,
   ...imageOperations,
   ...mediaOperations,

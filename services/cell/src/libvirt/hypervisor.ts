@@ -12,6 +12,7 @@ import {
   type Disk,
   type InstanceId,
   type InstanceSpec,
+  type InstanceUsage,
   type Log,
   NanoError,
   needsOf,
@@ -24,6 +25,7 @@ import {
 import { Connection } from "@nano/libvirt";
 import type {
   BootMedia,
+  ByteChannel,
   DiskRequest,
   Display,
   FetchProgress,
@@ -40,15 +42,16 @@ import { Disks } from "./disks.ts";
 import type { DomainHost } from "./domain-xml.ts";
 import { Drives } from "./drives.ts";
 import { libvirtSilent, stillLooking } from "./failure.ts";
-import { type HostAbilities, type HostPreferences, probeHost } from "./host.ts";
+import { type HostAbilities, type HostPreferences, networkName, probeHost } from "./host.ts";
 import { Instances } from "./instances.ts";
 import { LoadMeter } from "./load.ts";
 import { Snapshots } from "./snapshots.ts";
 import type { DiskTrouble } from "./state.ts";
+import { DomainMeter } from "./statistics.ts";
 import { Storage } from "./storage.ts";
 import { connectOptions, type LibvirtTarget } from "./uri.ts";
 import { fileNames, volumeStore } from "./volume-store.ts";
-import { findDisplay, readDisplayPassword, readSerial, takeScreen, watchDomains } from "./watch.ts";
+import { findDisplay, openSerialPort, readDisplayPassword, readSerial, takeScreen, watchDomains } from "./watch.ts";
 
 export interface LibvirtConfig extends LibvirtTarget {
   /** Name of the storage pool in libvirt, and its directory if it has to be made. */
@@ -78,6 +81,7 @@ export class LibvirtHypervisor implements Hypervisor {
   readonly #drives: Drives;
   readonly #snapshots: Snapshots;
   readonly #fetcher: Fetcher;
+  readonly #domains: DomainMeter;
   readonly #load: LoadMeter;
   readonly #addresses: AddressBook;
   readonly #listeners = new Set<(id: InstanceId | undefined) => void>();
@@ -102,8 +106,10 @@ export class LibvirtHypervisor implements Hypervisor {
     this.#connection = new Connection({ ...options, background: true, keepalive });
     const connection = this.#connection;
     this.#storage = new Storage({ connection, pool: config.pool, path: config.storage, log });
-    this.#load = new LoadMeter(connection, this.#storage, clock);
-    this.#addresses = new AddressBook(connection);
+    this.#domains = new DomainMeter(connection, clock);
+    this.#load = new LoadMeter(connection, this.#storage, clock, this.#domains);
+    const table = () => (this.#abilities?.nat ? "leases" : this.#abilities?.bridge ? "neighbours" : "none");
+    this.#addresses = new AddressBook(connection, table, (id) => this.#tell(id));
     this.#disks = new Disks(connection, this.#storage);
     this.#fetcher = new Fetcher(volumeStore(connection, this.#storage), fileNames, log);
     this.#instances = new Instances({
@@ -168,7 +174,7 @@ export class LibvirtHypervisor implements Hypervisor {
       load: this.#load.load,
       versions: abilities ? { libvirt: abilities.libvirt, hypervisor: abilities.hypervisor } : {},
       abilities: this.#able,
-      network: abilities?.bridge === undefined ? "user" : `bridge ${abilities.bridge}`,
+      network: abilities ? networkName(abilities) : "user",
       problems,
     };
   }
@@ -180,6 +186,8 @@ export class LibvirtHypervisor implements Hypervisor {
 
   list = (): Promise<Observed[]> => this.#instances.list();
   find = (id: InstanceId): Promise<Observed | undefined> => this.#instances.find(id);
+  serialPort = (id: InstanceId, takeOver: boolean): Promise<ByteChannel> =>
+    openSerialPort(this.#instances, id, takeOver);
   screen = (id: InstanceId): Promise<Uint8Array> => takeScreen(this.#instances, id);
   displayPassword = (id: InstanceId): Promise<string> => readDisplayPassword(this.#instances, id);
 
@@ -209,6 +217,7 @@ export class LibvirtHypervisor implements Hypervisor {
     this.#whenOpen(() => this.#snapshots.restore(spec, snapshot));
   deleteSnapshot = (id: InstanceId, snapshot: SnapshotId, force: boolean): Promise<void> =>
     this.#whenOpen(() => this.#snapshots.remove(id, snapshot, force));
+  statistics = (): Promise<InstanceUsage[]> => this.#whenOpen(() => this.#domains.sample());
   serial = (id: InstanceId): Promise<{ text: string; truncated: boolean }> =>
     this.#whenOpen(() => readSerial(this.#instances, this.#storage, id));
 
@@ -231,9 +240,9 @@ export class LibvirtHypervisor implements Hypervisor {
   }
 
   #domainHost(): DomainHost {
-    const { virtualization = "emulated", bridge, cores = 0 } = this.#abilities ?? {};
+    const { virtualization = "emulated", bridge, nat, cores = 0 } = this.#abilities ?? {};
     const host = { virtualization, cores, poolPath: this.#storage.path };
-    return bridge === undefined ? host : { ...host, bridge };
+    return { ...host, ...(bridge === undefined ? {} : { bridge }), ...(nat === undefined ? {} : { nat }) };
   }
 
   /** Looks at everything anew, once at a time, until it succeeds or the connection is gone again. */

@@ -1,5 +1,6 @@
 /** The tabs of an instance's page, in their order. A new one is a file here, a line below and its name in paths.ts. */
 import { eventsTab } from "./events.tsx";
+import { loadTab } from "./load.tsx";
 import { overviewTab } from "./overview.tsx";
 import { serialTab } from "./serial.tsx";
 import { snapshotsTab } from "./snapshots.tsx";
@@ -7,4 +8,12 @@ import type { Tab } from "./tab.ts";
 import { tasksTab } from "./tasks.tsx";
 import { whyTab } from "./why.tsx";
 
-export const instanceTabs: readonly Tab[] = [overviewTab, snapshotsTab, serialTab, whyTab, eventsTab, tasksTab];
+export const instanceTabs: readonly Tab[] = [
+  overviewTab,
+  loadTab,
+  snapshotsTab,
+  serialTab,
+  whyTab,
+  eventsTab,
+  tasksTab,
+];
