@@ -156,6 +156,34 @@ test("its screen is seen, and its console answers the keyboard", async () => {
   await page.goto(`${cloud.urls.web}${pathname}`);
 }, 150_000);
 
+test("its serial console answers what is typed, to one person at a time", async () => {
+  const { pathname } = new URL(page.url());
+  await page.goto(`${cloud.urls.web}${pathname}?tab=serial`);
+  await page.getByRole("link", { name: "Open the serial console" }).click();
+  await page.getByText("Connected", { exact: true }).waitFor();
+  await page.locator(".serial-screen .xterm").click();
+  await page.keyboard.type("echo $((6 * 7))-from-the-guest\n", { delay: 20 });
+  await page.locator(".xterm-rows", { hasText: "42-from-the-guest" }).waitFor();
+  await picture("7-serial-console");
+  const other = await page.context().newPage();
+  await other.goto(page.url());
+  await other.getByText("Somebody else has this console.").waitFor();
+  await other.getByRole("button", { name: "Take it over" }).click();
+  await other.getByText("Connected", { exact: true }).waitFor();
+  await page.getByText("Somebody else has this console.").waitFor();
+  await other.close();
+  await page.getByRole("button", { name: "Reconnect" }).click();
+  await page.getByText("Connected", { exact: true }).waitFor();
+  await page.goto(`${cloud.urls.web}${pathname}`);
+}, 150_000);
+
+test("what it uses is drawn, without reloading", async () => {
+  await page.getByRole("link", { name: "Load", exact: true }).click();
+  await page.locator("figure.chart").first().waitFor({ timeout: 45_000 });
+  await picture("7-load");
+  await page.getByRole("link", { name: "Overview" }).click();
+}, 90_000);
+
 test("it is asked why it is there", async () => {
   await page.getByRole("link", { name: "Why here?" }).click();
   await page.getByText("node-1 is the only cell that fits").waitFor();

@@ -11,6 +11,7 @@ import { libvirtCall } from "./libvirt-call.ts";
 import { packing } from "./packing.ts";
 import { placement } from "./placement.ts";
 import { restRead } from "./rest-read.ts";
+import { statistics } from "./statistics.ts";
 import { upload } from "./upload.ts";
 
 export const benches: readonly Bench[] = [
@@ -25,5 +26,6 @@ export const benches: readonly Bench[] = [
   accept,
   cellLost,
   consoles,
+  statistics,
   footprint,
 ];

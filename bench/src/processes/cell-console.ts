@@ -6,7 +6,10 @@ import { Consoles } from "@nano/cell/console/consoles";
 import { decode, InstanceIdSchema, silentLog } from "@nano/contract";
 
 const port = Number(process.argv[2]);
-const consoles = new Consoles({ display: async () => ({ host: "127.0.0.1", port }) }, silentLog);
+const consoles = new Consoles(
+  { display: async () => ({ host: "127.0.0.1", port }), serialPort: () => Promise.reject(new Error("none")) },
+  silentLog,
+);
 const server = Bun.serve({
   hostname: "127.0.0.1",
   port: 0,

@@ -267,6 +267,11 @@ export const errorDefinitions = define({
     remedy: "See details for its own words; perhaps there is no such account in the guest.",
   },
   "no-screen": { status: 409, title: "The instance shows no screen", remedy: "Start it first." },
+  "console-in-use": {
+    status: 409,
+    title: "Somebody else has this console",
+    remedy: "Wait until they leave, or take it over.",
+  },
   "history-gone": {
     status: 410,
     title: "Events that old are no longer kept",

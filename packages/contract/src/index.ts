@@ -3,6 +3,7 @@
  * REST API, the tests and the documentation are derived from it.
  */
 export * from "./actor.ts";
+export * from "./addresses.ts";
 export * from "./brand.ts";
 export * from "./clock.ts";
 export * from "./cloud-init.ts";
@@ -13,6 +14,7 @@ export * from "./errors.ts";
 export * from "./events.ts";
 export * from "./hardware.ts";
 export * from "./operation.ts";
+export { type BatchAction, BatchItem, batchActions, batchMax } from "./operations/batch.ts";
 export { InstanceCreateInput } from "./operations/instance.ts";
 export { InstanceSpec, Observed } from "./operations/on-cell.ts";
 export { Zone } from "./operations/zone.ts";
@@ -21,5 +23,6 @@ export * from "./reports.ts";
 export * from "./schema.ts";
 export * from "./snapshots.ts";
 export * from "./states.ts";
+export * from "./statistics.ts";
 export * from "./subject.ts";
 export * from "./table.ts";

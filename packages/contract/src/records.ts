@@ -71,6 +71,8 @@ export const CellLoad = Closed({
   networkSendBytesPerSecond: Type.Optional(Type.Number({ minimum: 0 })),
   diskReadBytesPerSecond: Type.Optional(Type.Number({ minimum: 0 })),
   diskWriteBytesPerSecond: Type.Optional(Type.Number({ minimum: 0 })),
+  diskReadsPerSecond: Type.Optional(Type.Number({ minimum: 0 })),
+  diskWritesPerSecond: Type.Optional(Type.Number({ minimum: 0 })),
 });
 export type CellLoad = Static<typeof CellLoad>;
 
@@ -95,7 +97,9 @@ export const Cell = Closed({
     hypervisor: Type.Optional(Type.String()),
   }),
   abilities: Abilities,
-  network: Type.String({ description: "How instances reach the network here: 'bridge br0', 'user'" }),
+  network: Type.String({
+    description: "How instances reach the network here: 'bridge br0', 'nat default', or 'user' (QEMU's own)",
+  }),
   fingerprint: Type.String({
     description: "The cell's public nkey: compare it with `nanoctl cell fingerprint` on the host",
   }),
@@ -129,7 +133,10 @@ export const Instance = Closed({
   memoryMiB: MemoryMiB,
   disks: Type.Array(Disk),
   mac: Type.String({ pattern: "^52:54:00(:[0-9a-f]{2}){3}$" }),
-  addresses: Type.Array(Type.String(), { description: "IP addresses seen inside, if known" }),
+  addresses: Type.Array(Type.String(), {
+    description:
+      "IP addresses, if known: as its agent says, else as the host's network has seen it. At most 16; never loopback or link-local",
+  }),
   media: Type.Optional(Closed({ id: MediaIdSchema, name: Label })),
   tags: Tags,
   hardware: Hardware,

@@ -5,6 +5,7 @@
 import { Observed } from "./operations/on-cell.ts";
 import { Cell, CellLoad, Resources } from "./records.ts";
 import { CellIdSchema, Closed, InstanceIdSchema, type Static, Type } from "./schema.ts";
+import { InstanceUsage, measuredMax } from "./statistics.ts";
 
 const origin = {
   cell: CellIdSchema,
@@ -39,6 +40,13 @@ export type Inventory = Static<typeof Inventory>;
 export const InstanceReport = Closed({ ...origin, id: InstanceIdSchema, observed: Type.Optional(Observed) });
 export type InstanceReport = Static<typeof InstanceReport>;
 
+/** `nano.v1.cell.<cellId>.report.statistics`, every 10 s: what each running instance uses. One that is missed leaves a gap in a chart, no more. */
+export const StatisticsReport = Closed({
+  ...origin,
+  instances: Type.Array(InstanceUsage, { maxItems: measuredMax }),
+});
+export type StatisticsReport = Static<typeof StatisticsReport>;
+
 /** `nano.v1.cell.<cellId>.report.leaving`: the cell service is stopping on purpose. Its instances run on. */
 export const Leaving = Closed(origin);
 export type Leaving = Static<typeof Leaving>;
@@ -48,6 +56,7 @@ export const reports = {
   inventory: Inventory,
   instance: InstanceReport,
   leaving: Leaving,
+  statistics: StatisticsReport,
 } as const;
 export type ReportName = keyof typeof reports;
 export const reportSubject = (cell: string, report: ReportName | "*") => `nano.v1.cell.${cell}.report.${report}`;

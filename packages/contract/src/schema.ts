@@ -51,6 +51,9 @@ export const OneOf = <const T extends readonly string[]>(words: T, description =
 export const AnyObject = <T extends object>(description: string) =>
   Type.Unsafe<T>(Type.Object({}, { additionalProperties: true, description }));
 
+export const ConsoleKind = OneOf(["vnc", "serial"], "The screen, or the serial port; `vnc` unless told");
+export type ConsoleKind = Static<typeof ConsoleKind>;
+
 /** Letters, digits and `-`, as the guide says of host names; also a valid DNS label (RFC 1123). */
 export const Name = Type.String({
   pattern: "^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$",

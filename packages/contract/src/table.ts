@@ -2,17 +2,19 @@
 import type { Static } from "@sinclair/typebox";
 import type { Operation, Owner } from "./operation.ts";
 import { accessOperations } from "./operations/access.ts";
+import { batchOperations } from "./operations/batch.ts";
 import { cellOperations } from "./operations/cell.ts";
 import { imageOperations, mediaOperations } from "./operations/image.ts";
 import { instanceOperations } from "./operations/instance.ts";
 import { mediaDriveOperations } from "./operations/media-drive.ts";
 import { onCellOperations } from "./operations/on-cell.ts";
+import { onCellAccessOperations } from "./operations/on-cell-access.ts";
 import { onCellMediaOperations } from "./operations/on-cell-media.ts";
 import { onCellSnapshotOperations } from "./operations/on-cell-snapshot.ts";
-import { onCellAccessOperations } from "./operations/on-cell-access.ts";
 import { peopleOperations } from "./operations/people.ts";
 import { poolOperations } from "./operations/pool.ts";
 import { snapshotOperations } from "./operations/snapshot.ts";
+import { statisticsOperations } from "./operations/statistics.ts";
 import { taskOperations } from "./operations/task.ts";
 import { zoneOperations } from "./operations/zone.ts";
 
@@ -23,6 +25,8 @@ export const operations = {
   ...instanceOperations,
   ...snapshotOperations,
   ...accessOperations,
+  ...batchOperations,
+  ...statisticsOperations,
   ...taskOperations,
   ...imageOperations,
   ...mediaOperations,

@@ -36,7 +36,9 @@ describe("a cell's configuration", () => {
   test("takes networks by name", () => {
     const network = (value: string) => configFromEnv({ NANO_DATA: "/d", NANO_CELL_NETWORK: value }).libvirt.network;
     expect(network("user")).toBe("user");
+    expect(network("nat")).toBe("nat");
     expect(network("bridge br1")).toEqual({ bridge: "br1" });
+    expect(network("bridge:br1")).toEqual({ bridge: "br1" });
   });
 
   test("makes a name of any host name", () => {

@@ -37,10 +37,10 @@ const choice = <const T extends string>(env: Environment, name: string, words: r
 
 const networkOf = (env: Environment): LibvirtConfig["network"] => {
   const value = env.NANO_CELL_NETWORK?.trim() || "auto";
-  if (value === "auto" || value === "user") return value;
+  if (value === "auto" || value === "nat" || value === "user") return value;
   const bridge = /^bridge[ :]([A-Za-z0-9_.-]{1,15})$/.exec(value)?.[1];
   if (bridge === undefined)
-    throw new TypeError(`NANO_CELL_NETWORK is '${value}', but must be auto, user or 'bridge <name>'`);
+    throw new TypeError(`NANO_CELL_NETWORK is '${value}', but must be auto, nat, user or 'bridge:<name>'`);
   return { bridge };
 };
 
@@ -67,8 +67,8 @@ const sshOf = (env: Environment): Pick<LibvirtConfig, "ssh"> => {
  * | `NANO_LIBVIRT_SSH_KEY`, `NANO_LIBVIRT_SSH_HOST_KEY` | – | file with the private key, and the host key's `SHA256:…`, for SSH |
  * | `NANO_CELL_POOL`, `NANO_CELL_STORAGE` | nano, /var/lib/libvirt/images/nano | libvirt's storage pool and its directory |
  * | `NANO_CELL_VIRTUALIZATION` | auto | `kvm` or `emulated` to insist |
- * | `NANO_CELL_NETWORK` | auto | `user`, or `bridge <name>` |
  * | `NANO_CELL_VNC_LISTEN` | 127.0.0.1 | the address instances' VNC servers listen on, for viewers of one's own; `0.0.0.0` for all of the host's |
+ * | `NANO_CELL_NETWORK` | auto | `bridge:<name>`, `nat` (libvirt's network `default`), or `user` (QEMU's own); `auto` takes the first there is: `br0`, `nat`, `user` |
  *
  * @throws TypeError naming the variable that makes no sense
  */

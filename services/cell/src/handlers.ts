@@ -86,8 +86,9 @@ export const cellHandlers = ({ hypervisor, consoles }: HandlerContext): Handlers
       base64: Buffer.from(await hypervisor.screen(id)).toString("base64"),
     }),
     "cell.instance.serial": ({ id }) => hypervisor.serial(id),
-    "cell.console.open": async ({ id, url, ticket }) => {
-      await consoles.open(id, url, ticket);
+    "cell.console.open": async ({ id, url, ticket, kind = "vnc", takeOver = false }) => {
+      if (kind === "serial") await consoles.openSerial(id, url, ticket, takeOver);
+      else await consoles.open(id, url, ticket);
       return {};
     },
     "cell.console.access": async ({ id }) => ({ password: (await hypervisor.displayAccess(id)).password }),

@@ -11,6 +11,7 @@ import type {
   Heartbeat,
   InstanceId,
   InstanceSpec,
+  InstanceUsage,
   MediaId,
   Observed,
   Resources,
@@ -27,7 +28,7 @@ export interface HostFacts {
   readonly load: CellLoad;
   readonly versions: { readonly libvirt?: string; readonly hypervisor?: string };
   readonly abilities: readonly Ability[];
-  /** How instances reach the network: `bridge br0`, `user`. */
+  /** How instances reach the network: `bridge br0`, `nat default`, `user`. */
   readonly network: string;
   /** What the host cannot do now, in words. */
   readonly problems: readonly string[];
@@ -146,10 +147,14 @@ export interface Hypervisor {
   restoreSnapshot(spec: InstanceSpec, snapshot: SnapshotId): Promise<void>;
   /** Without `force` not the current one, and none that others depend on. Does nothing when there is none. */
   deleteSnapshot(id: InstanceId, snapshot: SnapshotId, force: boolean): Promise<void>;
+  /** Takes a sample of what the running instances use. Resolves to the means since the sample before. To be called every 10 s. */
+  statistics(): Promise<InstanceUsage[]>;
 
   /** A PNG of its screen. */
   screen(id: InstanceId): Promise<Uint8Array>;
   serial(id: InstanceId): Promise<{ text: string; truncated: boolean }>;
+  /** Its serial port, both ways: one at a time has it. @throws NanoError `console-in-use` unless it is taken over */
+  serialPort(id: InstanceId, takeOver: boolean): Promise<ByteChannel>;
   /** Where its VNC server listens now. Not to be kept: ask again for each connection. */
   display(id: InstanceId): Promise<Display>;
   /** What its VNC server asks for, and the address it listens on as it was told. */

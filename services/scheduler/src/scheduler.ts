@@ -21,17 +21,18 @@ import { powerSagas } from "./instances/power-sagas.ts";
 import { Reconciler } from "./instances/reconcile.ts";
 import { snapshotSagas } from "./instances/snapshot-sagas.ts";
 import { snapshotHandlers } from "./instances/snapshots.ts";
-import { passLock } from "./instances/store.ts";
+import { findInstance, passLock } from "./instances/store.ts";
 import { usageByCell } from "./instances/usage.ts";
 import { defaultPolicy, type Policy } from "./placement/rule.ts";
 import { ensureDefaultPool, poolHandlers } from "./pools/handlers.ts";
 import { keepPruning } from "./retention.ts";
+import { statisticsHandlers } from "./statistics/handlers.ts";
+import { StatisticsKeeper } from "./statistics/keeper.ts";
 import type { Backoff } from "./tasks/backoff.ts";
 import { factsOf, TaskEngine } from "./tasks/engine.ts";
 import { taskHandlers } from "./tasks/handlers.ts";
 import type { Failpoint, Saga } from "./tasks/saga.ts";
-import { measure, zoneHandlers } from "./zone/handlers.ts";
-import { History, pointEveryMs } from "./zone/history.ts";
+import { zoneHandlers } from "./zone/handlers.ts";
 
 export interface SchedulerDeps {
   readonly db: Kysely<Database>;
@@ -54,6 +55,7 @@ export interface SchedulerDeps {
 export interface Scheduler {
   readonly engine: TaskEngine;
   readonly registry: CellRegistry;
+  readonly statistics: StatisticsKeeper;
   /** Lets the work under way end, 10 s at most. The bus and the database stay open: they are the caller's. */
   stop(): Promise<void>;
 }
@@ -107,17 +109,22 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     },
     onOffline: (cell, why) => reconciler.lose(cell, why),
   });
-  const history = new History();
-  const measuring = setInterval(() => history.add(measure(registry, clock.now())), pointEveryMs);
+  const keeper = new StatisticsKeeper({
+    registry,
+    clock,
+    log,
+    cellOf: async (id) => (await findInstance(db, id))?.cell,
+  });
   const stopPruning = keepPruning({ db, clock, log });
 
   const handlers: Handlers<"scheduler"> = {
-    ...zoneHandlers({ db, registry, history, name: zone, startedAt }),
+    ...zoneHandlers({ db, registry, keeper, name: zone, startedAt }),
     ...poolHandlers({ db, journal, registry, clock }),
     ...cellHandlers({ db, journal, registry, clock, onAdded: (cell) => void reconciler.ask(cell) }),
     ...instanceHandlers(instances, engine),
     ...mediaHandlers(instances, engine),
     ...snapshotHandlers(instances, engine),
+    ...statisticsHandlers({ db, registry, keeper, clock }),
     ...decisionHandlers({ db }),
     ...taskHandlers({ db, journal, engine }),
     ...eventHandlers({ bus }),
@@ -127,17 +134,20 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     leaving: (report) => presence.leaving(report),
     inventory: (report) => reconciler.inventory(report),
     instance: (report) => reconciler.instance(report),
+    statistics: (report) => keeper.report(report),
   });
   presence.start();
   reconciler.start();
+  keeper.start();
   await engine.resume();
   bus.serve("scheduler", handlers);
 
   return {
     engine,
     registry,
+    statistics: keeper,
     stop: async () => {
-      clearInterval(measuring);
+      keeper.stop();
       stopPruning();
       await engine.stop();
       await presence.stop();

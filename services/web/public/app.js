@@ -48,6 +48,11 @@ const freshenScreens = () => {
 };
 setInterval(freshenScreens, 5_000);
 
+/** What is measured all the time, and told by no event, is looked at again every 10 s, under the same conditions. */
+setInterval(() => {
+  if (!document.hidden && document.getElementById("live")) document.body.dispatchEvent(new CustomEvent("nano:clock"));
+}, 10_000);
+
 // --- what a fresh part of a page needs --------------------------------------------------------------------------------
 const mounted = new WeakSet();
 const prepare = (root) => {

@@ -283,6 +283,21 @@ describe("instances", () => {
     expect((await person.post("/instances/bulk", [["action", "start"]])).location).toBe("/instances");
   });
 
+  test("many are created alike, and what became of each is told", async () => {
+    const person = world.person();
+    world.cloud.addInstance("row-2");
+    const fields = { name: "row", count: "3", pool: "default", cores: "1", memoryMiB: "512", systemGiB: "1" };
+    const outcome = await person.post("/instances/new", { ...fields, image: "", key: crypto.randomUUID() });
+    expect(outcome.status).toBe(200);
+    expect(outcome.text).toContain("1 of 3 could not be done");
+    expect(outcome.text).toContain("An instance &#x27;row-2&#x27; exists already");
+    expect([...world.cloud.instances.values()].filter(({ name }) => /^row-[13]$/.test(name)).length).toBe(2);
+    const more = { ...fields, image: "", key: crypto.randomUUID() };
+    expect((await person.post("/instances/new", { ...more, name: "new-row" })).location).toBe("/instances");
+    const refused = await person.post("/instances/new", { ...more, name: "bad name", count: "101" });
+    expect(refused.status).toBe(422);
+  });
+
   test("the picture of the screen, or none", async () => {
     const person = world.person();
     const on = world.cloud.addInstance("seen", { state: "running" });

@@ -13,7 +13,7 @@ export const withQuery = (path: string, query: Query): string => {
 const part = (text: string): string => encodeURIComponent(text);
 
 export type FileKind = "image" | "media";
-export type InstanceTab = "overview" | "snapshots" | "access" | "serial" | "why" | "events" | "tasks";
+export type InstanceTab = "overview" | "load" | "snapshots" | "access" | "serial" | "why" | "events" | "tasks";
 export type ConfirmedAction = "force-stop" | "force-reboot" | "delete";
 
 const files = (kind: FileKind) => (kind === "image" ? "/images" : "/media");
@@ -55,6 +55,7 @@ export const to = {
     `/instances/${part(id)}/snapshots/${part(snapshot)}/${action}`,
   screen: (id: string, version?: string) => withQuery(`/instances/${part(id)}/screen.png`, { v: version }),
   console: (id: string) => `/instances/${part(id)}/console`,
+  serialConsole: (id: string) => `/instances/${part(id)}/serial`,
   consoleSocket: "/console/socket",
   tasks: "/tasks",
   task: (id: string) => `/tasks/${part(id)}`,

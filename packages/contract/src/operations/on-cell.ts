@@ -9,6 +9,7 @@ import { Disk } from "../records.ts";
 import {
   BytesSchema,
   Closed,
+  ConsoleKind,
   Cores,
   Description,
   DiskGiB,
@@ -222,18 +223,21 @@ export const onCellOperations = {
   }),
   "cell.console.open": operation({
     ...shared,
-    summary: "Dial the gateway and pipe an instance's VNC into that connection",
+    summary: "Dial the gateway and pipe an instance's VNC, or its serial port, into that connection",
     description:
       "The cell opens a WebSocket to `url` with the sub-protocols `binary` and `ticket.<ticket>`, checks that the VNC server is that domain's, and pipes until either side ends. " +
-      "RFB is in binary messages. Either side grants the other what it may send by text messages `credit <bytes>`, which add up; there is none at first. " +
+      "RFB, or what the serial port says and hears, is in binary messages. Either side grants the other what it may send by text messages `credit <bytes>`, which add up; there is none at first. " +
       "Who sends more than it was granted, or any other text, is closed with 1002.",
     input: Closed({
       id: InstanceIdSchema,
       url: Type.String({ maxLength: 2_048 }),
       ticket: Type.String({ maxLength: 256 }),
+      /** `vnc` unless told. */
+      kind: Type.Optional(ConsoleKind),
+      takeOver: Type.Optional(Type.Boolean()),
     }),
     output: Nothing,
-    errors: ["instance-not-found", "no-screen", "unavailable", "hypervisor-failed"],
+    errors: ["instance-not-found", "no-screen", "console-in-use", "unavailable", "hypervisor-failed"],
     changes: true,
     example: { input: { id: ids.instance, url: "ws://127.0.0.1:5870/console/cell", ticket: "example" }, output: {} },
   }),

@@ -2,6 +2,7 @@ import { operation } from "../operation.ts";
 import { Token, User } from "../records.ts";
 import {
   Closed,
+  ConsoleKind,
   InstanceIdSchema,
   Label,
   Nothing,
@@ -158,9 +159,14 @@ export const peopleOperations = {
     owner: "gateway",
     summary: "Get a single-use ticket for an instance's console",
     description:
-      "Good for 30 s and one connection: open a WebSocket to `path` with the sub-protocols `binary` and `ticket.<ticket>`; it carries RFB (RFC 6143). " +
-      "`password` is what QEMU's VNC asks for.",
-    input: Closed({ instance: InstanceIdSchema }),
+      "Good for 30 s and one connection: open a WebSocket to `path` with the sub-protocols `binary` and `ticket.<ticket>`; it carries RFB (RFC 6143), and " +
+      "`password` is what QEMU's VNC asks for. With `kind: serial` it carries the bytes of the serial port instead: one person at a time has it, and who " +
+      "comes later is closed with `console-in-use` unless they `takeOver`.",
+    input: Closed({
+      instance: InstanceIdSchema,
+      kind: Type.Optional(ConsoleKind),
+      takeOver: Type.Optional(Type.Boolean({ description: "Take the serial console from whoever has it" })),
+    }),
     output: Closed({
       ticket: Type.String(),
       path: Type.String({ description: "Of the WebSocket, at the portal and at the gateway" }),

@@ -69,7 +69,10 @@ const startGateway = (message: (data: Buffer) => void, grants: "as it reads" | "
 };
 
 const consolesFor = (display: () => Display): Consoles => {
-  const consoles = new Consoles({ display: async () => display() }, silentLog);
+  const consoles = new Consoles(
+    { display: async () => display(), serialPort: () => Promise.reject(new Error("none")) },
+    silentLog,
+  );
   cleanups.push(() => consoles.stop());
   return consoles;
 };

@@ -1,5 +1,5 @@
 /**
- * Consoles: for each ticket the cell dials the gateway and pipes an instance's VNC into that WebSocket, until either side ends.
+ * Consoles: for each ticket the cell dials the gateway and pipes an instance's VNC, or its serial port, into that WebSocket, until either side ends.
  *
  * VNC ports are given out anew when an instance ends, so after connecting we look again whether the port is still this instance's before a
  * single byte is piped.
@@ -74,12 +74,12 @@ const dial = <T>(url: string, ticket: string, opened: (socket: WebSocket) => T):
   });
 
 export class Consoles {
-  readonly #hypervisor: Pick<Hypervisor, "display">;
+  readonly #hypervisor: Pick<Hypervisor, "display" | "serialPort">;
   readonly #log: Log;
   readonly #stop = new AbortController();
   readonly #open = new Set<Promise<void>>();
 
-  constructor(hypervisor: Pick<Hypervisor, "display">, log: Log) {
+  constructor(hypervisor: Pick<Hypervisor, "display" | "serialPort">, log: Log) {
     this.#hypervisor = hypervisor;
     this.#log = log;
   }
@@ -97,18 +97,33 @@ export class Consoles {
       const now = await this.#hypervisor.display(id);
       if (now.port !== display.port || now.host !== display.host)
         throw unavailable("The instance restarted while its console was being opened");
-      // In an object: the promise of the pipe's end is not the one to wait for here.
-      const { ended } = await dial(url, ticket, (gateway) => ({ ended: pipe(socket, gateway, this.#stop.signal) }));
-      const piping = ended.finally(() => {
-        this.#open.delete(piping);
-        this.#log.info("Closed a console", { instance: id });
-      });
-      this.#open.add(piping);
-      this.#log.info("Opened a console", { instance: id });
+      await this.#pipe(id, socket, url, ticket);
     } catch (error) {
       socket.destroy();
       throw error;
     }
+  }
+
+  /** Resolves when the pipe stands. @throws NanoError `no-screen`, `console-in-use`, `unavailable` */
+  async openSerial(id: InstanceId, url: string, ticket: string, takeOver: boolean): Promise<void> {
+    const port = duplexOf(await this.#hypervisor.serialPort(id, takeOver));
+    try {
+      await this.#pipe(id, port, url, ticket);
+    } catch (error) {
+      port.destroy();
+      throw error;
+    }
+  }
+
+  async #pipe(id: InstanceId, bytes: Duplex, url: string, ticket: string): Promise<void> {
+    // In an object: the promise of the pipe's end is not the one to wait for here.
+    const { ended } = await dial(url, ticket, (gateway) => ({ ended: pipe(bytes, gateway, this.#stop.signal) }));
+    const piping = ended.finally(() => {
+      this.#open.delete(piping);
+      this.#log.info("Closed a console", { instance: id });
+    });
+    this.#open.add(piping);
+    this.#log.info("Opened a console", { instance: id });
   }
 
   async stop(): Promise<void> {

@@ -38,7 +38,7 @@ export const startTestZone = async (): Promise<TestZone> => {
   const mint = await openCellMint(join(world.directory, "nats"));
   const rendezvous = { domain: "test", group: "224.0.0.226", port: await freeUdpPort(), interface: "127.0.0.1" };
   const bus = world.bus("scheduler");
-  const reports: TestZone["reports"] = { heartbeat: [], inventory: [], instance: [], leaving: [] };
+  const reports: TestZone["reports"] = { heartbeat: [], inventory: [], instance: [], leaving: [], statistics: [] };
   const sequences: number[] = [];
   const keep =
     <T extends { readonly sequence: number }>(list: T[]) =>
@@ -54,6 +54,7 @@ export const startTestZone = async (): Promise<TestZone> => {
     inventory: keep(reports.inventory),
     instance: keep(reports.instance),
     leaving: keep(reports.leaving),
+    statistics: keep(reports.statistics),
   });
   await bus.ready();
   return {

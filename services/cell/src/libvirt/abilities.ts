@@ -11,6 +11,7 @@ import { write } from "../xml/write.ts";
 export interface AbilityHost {
   readonly virtualization: "kvm" | "emulated";
   readonly bridge: string | undefined;
+  readonly nat: string | undefined;
 }
 
 /** Not a name of ours: what is only tried out is no instance. */
@@ -53,9 +54,9 @@ const sharesProcessors = async (connection: Connection): Promise<boolean> => {
 };
 
 /** Whether the kernel has what libvirt limits a network with: a bridge that nothing is plugged into gets a limit. */
-const limitsNetworks = async (connection: Connection, { bridge }: AbilityHost): Promise<boolean> => {
+const limitsNetworks = async (connection: Connection, { bridge, nat }: AbilityHost): Promise<boolean> => {
   // QEMU's own network knows no limits.
-  if (bridge === undefined) return false;
+  if (bridge === undefined && nat === undefined) return false;
   const limit = { average: 1_000 };
   const xml = write(
     element(

@@ -1,28 +1,46 @@
-/** IP addresses instances have, as their guest agents say: hearsay of a stranger, so checked, bounded and never waited for. */
+/**
+ * IP addresses instances have. Its guest agent is asked first: it knows all of them. Without one the host is: libvirt's network knows what it has given out,
+ * and the host's table of neighbours whom it has seen on the bridge.
+ *
+ * All of it is hearsay: an agent is a stranger, and so is whoever answers for an address on a network. So it is checked, bounded and never waited for.
+ */
 import { isIP } from "node:net";
-import type { InstanceId } from "@nano/contract";
-import { type Connection, InterfaceAddressSource } from "@nano/libvirt";
+import { fits, type InstanceId, InstanceIdSchema } from "@nano/contract";
+import { type Connection, type Domain, InterfaceAddressSource, ListDomains } from "@nano/libvirt";
 import { readXml } from "../xml/read.ts";
 import { childrenOf, find } from "../xml/tree.ts";
 import { orNone } from "./failure.ts";
+import { domainName } from "./names.ts";
 
 /** More than an honest instance has. */
 const addressesMax = 16;
 /** Samples between two questions to one agent: about 10 s. */
 const every = 10;
-const agentTimeoutMs = 2_000;
+const timeoutMs = 2_000;
 
-/** Addresses others could use: neither loopback nor link-local. */
-const isUseful = (address: string): boolean => isIP(address) !== 0 && !/^(127\.|169\.254\.|::1$|fe80:)/i.test(address);
+/** Which of the host's tables know instances: that of libvirt's network, that of the bridge's neighbours, or none. */
+export type HostTable = "leases" | "neighbours" | "none";
+
+/** Neither loopback nor link-local, multicast, broadcast or nobody's; without a zone, which means something on its own host only. */
+const useless = /^(0\.|127\.|169\.254\.|22[4-9]\.|23\d\.|255\.|::$|::1$|::ffff:|fe[89ab][0-9a-f]:|ff[0-9a-f]{2}:)|%/i;
+
+/** Addresses others could use, in the order they were told, each once. */
+export const usefulAddresses = (told: readonly string[]): string[] =>
+  [...new Set(told.filter((address) => isIP(address) !== 0 && !useless.test(address)))].slice(0, addressesMax);
 
 export class AddressBook {
   readonly #connection: Connection;
+  readonly #table: () => HostTable;
+  readonly #changed: (id: InstanceId) => void;
   readonly #agents = new Set<InstanceId>();
   readonly #known = new Map<InstanceId, readonly string[]>();
   #round = 0;
 
-  constructor(connection: Connection) {
+  /** @param changed told when an instance's addresses are others than before */
+  constructor(connection: Connection, table: () => HostTable, changed: (id: InstanceId) => void) {
     this.#connection = connection;
+    this.#table = table;
+    this.#changed = changed;
   }
 
   of(id: InstanceId): readonly string[] {
@@ -61,19 +79,44 @@ export class AddressBook {
   /** To be called about every second. */
   async sample(): Promise<void> {
     if (this.#round++ % every !== 0) return;
-    await Promise.all([...this.#agents].map((id) => this.#ask(id)));
+    const running = await this.#connection.listAllDomains(ListDomains.active);
+    await Promise.all(
+      running.map(async (domain) => {
+        const id = domain.uuid;
+        if (domain.name.startsWith(domainName("")) && fits(InstanceIdSchema, id))
+          this.#note(id, await this.#ask(id, domain));
+      }),
+    );
   }
 
-  async #ask(id: InstanceId): Promise<void> {
+  #note(id: InstanceId, addresses: readonly string[]): void {
+    const before = this.of(id);
+    if (addresses.length === 0) this.#known.delete(id);
+    else this.#known.set(id, addresses);
+    if (before.join() !== addresses.join()) this.#changed(id);
+  }
+
+  async #ask(id: InstanceId, domain: Domain): Promise<string[]> {
+    const told = this.#agents.has(id) ? await this.#from(domain, InterfaceAddressSource.agent) : [];
+    if (told.length > 0) return told;
+    const table = this.#table();
+    switch (table) {
+      case "leases":
+        return this.#from(domain, InterfaceAddressSource.lease);
+      case "neighbours":
+        return this.#from(domain, InterfaceAddressSource.arp);
+      case "none":
+        return [];
+    }
+  }
+
+  async #from(domain: Domain, source: number): Promise<string[]> {
     try {
-      const domain = await orNone(this.#connection.domainByUuid(id));
-      if (!domain) return this.forget(id);
-      const interfaces = await domain.interfaceAddresses(InterfaceAddressSource.agent, { timeout: agentTimeoutMs });
-      const all = interfaces.flatMap(({ addresses }) => addresses.map(({ address }) => address));
-      this.#known.set(id, [...new Set(all.filter(isUseful))].slice(0, addressesMax));
+      const interfaces = await domain.interfaceAddresses(source, { timeout: timeoutMs });
+      return usefulAddresses(interfaces.flatMap(({ addresses }) => addresses.map(({ address }) => address)));
     } catch {
-      // An agent that is silent, or lies in a way libvirt notices, has told nothing.
-      this.#known.delete(id);
+      // Who is silent, or lies in a way libvirt notices, has told nothing.
+      return [];
     }
   }
 }

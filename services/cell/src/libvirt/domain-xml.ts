@@ -22,8 +22,9 @@ export interface DomainHost {
   readonly virtualization: "kvm" | "emulated";
   /** How many threads it has. */
   readonly cores: number;
-  /** The bridge instances are plugged into; without one, QEMU's own network (outgoing connections only). */
+  /** The bridge instances are plugged into, or libvirt's own network; with neither, QEMU's (outgoing connections only). */
   readonly bridge?: string;
+  readonly nat?: string;
   /** Directory of the storage pool. */
   readonly poolPath: string;
   /** The address VNC servers listen on; loopback unless told. */
@@ -148,9 +149,13 @@ const seedDrive = ({ spec, host }: DomainRequest): Element | undefined =>
 const nic = ({ spec, host }: DomainRequest): Element =>
   element(
     "interface",
-    { type: host.bridge === undefined ? "user" : "bridge" },
+    { type: host.bridge !== undefined ? "bridge" : host.nat !== undefined ? "network" : "user" },
     element("mac", { address: spec.mac }),
-    host.bridge === undefined ? undefined : element("source", { bridge: host.bridge }),
+    host.bridge !== undefined
+      ? element("source", { bridge: host.bridge })
+      : host.nat !== undefined
+        ? element("source", { network: host.nat })
+        : undefined,
     element("model", { type: hardwareOf(spec).networkModel }),
     bandwidth(qosOf(spec)),
   );

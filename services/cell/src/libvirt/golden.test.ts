@@ -56,6 +56,7 @@ const cases: Readonly<Record<string, DomainRequest>> = {
     password,
     run: { startedAt: "2026-11-23T10:00:00.000Z" },
   },
+  "nat-network": { spec, host: { ...host, nat: "default" }, password },
   "from-media": { spec, host, password, run: { startedAt: "2026-11-23T10:00:00.000Z", media } },
   "no-disks": { spec: { ...spec, disks: [] }, host, password },
   windows: {

@@ -1,21 +1,24 @@
 /** What the host is and can do. Asked once after each connect; all of it through libvirt, except what only the machine itself can say. */
 import { access, constants, readFile } from "node:fs/promises";
-import type { Connection } from "@nano/libvirt";
+import { type Connection, LibvirtError } from "@nano/libvirt";
 import { readXml } from "../xml/read.ts";
 import { childrenOf, type Element, find } from "../xml/tree.ts";
 
 export interface HostPreferences {
   /** `auto` uses KVM only where it surely works. */
   readonly virtualization: "auto" | "kvm" | "emulated";
-  /** `auto`: the bridge `br0` where this machine has one, QEMU's own network otherwise. */
-  readonly network: "auto" | "user" | { readonly bridge: string };
+  /** `auto`: the bridge `br0` where this machine has one, else libvirt's network `default` where it is active, else QEMU's own. */
+  readonly network: "auto" | "nat" | "user" | { readonly bridge: string };
   /** Whether libvirt runs on the machine we run on. */
   readonly local: boolean;
 }
 
 export interface HostAbilities {
   readonly virtualization: "kvm" | "emulated";
+  /** At most one of the two; with neither it is QEMU's own network. */
   readonly bridge: string | undefined;
+  /** Name of libvirt's network. */
+  readonly nat: string | undefined;
   readonly cores: number;
   readonly memoryMiB: number;
   readonly libvirt: string;
@@ -24,6 +27,8 @@ export interface HostAbilities {
 }
 
 const defaultBridge = "br0";
+/** The network that comes with libvirt: a bridge of its own with DHCP, behind the host's address. */
+const defaultNat = "default";
 
 const domainTypes = (capabilities: Element): string[] =>
   childrenOf(capabilities, "guest").flatMap((guest) =>
@@ -61,15 +66,47 @@ const isBridge = (name: string): Promise<boolean> =>
     () => false,
   );
 
-const bridgeOf = async ({ network, local }: HostPreferences, problems: string[]): Promise<string | undefined> => {
-  if (network === "user") return undefined;
-  if (network === "auto") return local && (await isBridge(defaultBridge)) ? defaultBridge : undefined;
+/** Whether libvirt's own network is there and carries traffic; one that was asked for by name is started. */
+const natWorks = async (connection: Connection, insist: boolean): Promise<boolean> => {
+  try {
+    const network = await connection.networkByName(defaultNat);
+    if (await network.isActive()) return true;
+    if (insist) await network.create();
+    return insist;
+  } catch (error) {
+    if (error instanceof LibvirtError && !error.retryable) return false;
+    throw error;
+  }
+};
+
+type Plugged = Pick<HostAbilities, "bridge" | "nat">;
+const ownNetwork: Plugged = { bridge: undefined, nat: undefined };
+
+const networkOf = async (
+  connection: Connection,
+  { network, local }: HostPreferences,
+  problems: string[],
+): Promise<Plugged> => {
+  if (network === "user") return ownNetwork;
+  if (network === "nat") {
+    if (await natWorks(connection, true)) return { bridge: undefined, nat: defaultNat };
+    problems.push(`libvirt's network ${defaultNat} cannot be used: instances reach the network through QEMU instead`);
+    return ownNetwork;
+  }
+  if (network === "auto") {
+    if (local && (await isBridge(defaultBridge))) return { bridge: defaultBridge, nat: undefined };
+    return (await natWorks(connection, false)) ? { bridge: undefined, nat: defaultNat } : ownNetwork;
+  }
   if (local && !(await isBridge(network.bridge))) {
     problems.push(`There is no bridge ${network.bridge}: instances reach the network through QEMU instead`);
-    return undefined;
+    return ownNetwork;
   }
-  return network.bridge;
+  return { bridge: network.bridge, nat: undefined };
 };
+
+/** As people read it. */
+export const networkName = ({ bridge, nat }: Plugged): string =>
+  bridge !== undefined ? `bridge ${bridge}` : nat !== undefined ? `nat ${nat}` : "user";
 
 export const probeHost = async (connection: Connection, preferences: HostPreferences): Promise<HostAbilities> => {
   const problems: string[] = [];
@@ -89,7 +126,7 @@ export const probeHost = async (connection: Connection, preferences: HostPrefere
   if (kvm && !types.includes("kvm")) problems.push("KVM is configured, but libvirt does not offer it");
   return {
     virtualization: kvm ? "kvm" : "emulated",
-    bridge: await bridgeOf(preferences, problems),
+    ...(await networkOf(connection, preferences, problems)),
     cores: node.cpus,
     memoryMiB: Math.floor(node.memory / 1024),
     libvirt,

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { rename, rm } from "node:fs/promises";
 import type { InstanceId, MediaId, Sha256 } from "@nano/contract";
 import { connect } from "@nano/libvirt";
+import type { ByteChannel } from "../hypervisor.ts";
 import { isPng } from "../image/png.ts";
 import { type LabHost, oneGiB, specOf, startLabHost, until } from "../testing.ts";
 import { domainXml } from "./domain-xml.ts";
@@ -16,6 +17,11 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => host[Symbol.asyncDispose]());
 
+/** Resolves when nothing more comes, whether libvirt calls that an end or a failure. */
+const endOf = async ({ readable }: ByteChannel): Promise<void> => {
+  const reader = readable.getReader();
+  while (!(await reader.read().catch(() => ({ done: true }))).done);
+};
 const stateOf = async (id: InstanceId): Promise<string | undefined> => (await hypervisor.find(id))?.state;
 
 describe("the host", () => {
@@ -146,6 +152,25 @@ describe("an instance's life", () => {
       });
       await domain.undefine();
     }
+  }, 60_000);
+
+  test("its serial port is one person's at a time, until somebody takes it over", async () => {
+    const spec = specOf();
+    await hypervisor.define(spec);
+    await expect(hypervisor.serialPort(spec.id, false)).rejects.toMatchObject({ code: "no-screen" });
+    await hypervisor.boot(spec.id, undefined);
+    const first = await hypervisor.serialPort(spec.id, false);
+    const ended = endOf(first);
+    await expect(hypervisor.serialPort(spec.id, false)).rejects.toMatchObject({ code: "console-in-use" });
+    const second = await hypervisor.serialPort(spec.id, true);
+    await ended;
+    second.close();
+    // Who hangs up leaves it free, and the log goes on beside.
+    const third = await until(() => hypervisor.serialPort(spec.id, false).catch(() => undefined));
+    const over = endOf(third);
+    await hypervisor.shutdown(spec.id, true);
+    await over;
+    await hypervisor.undefine(spec.id);
   }, 60_000);
 
   test("changes are told as they happen, whoever made them", async () => {

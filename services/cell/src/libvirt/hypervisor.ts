@@ -12,6 +12,7 @@ import {
   type Disk,
   type InstanceId,
   type InstanceSpec,
+  type InstanceUsage,
   type Log,
   NanoError,
   needsOf,
@@ -24,6 +25,7 @@ import {
 import { Connection } from "@nano/libvirt";
 import type {
   BootMedia,
+  ByteChannel,
   DiskRequest,
   Display,
   DisplayAccess,
@@ -31,8 +33,8 @@ import type {
   FetchRequest,
   HostFacts,
   Hypervisor,
-  SnapshotRequest,
   PasswordRequest,
+  SnapshotRequest,
 } from "../hypervisor.ts";
 import type { SeedRequest } from "../seed/seed.ts";
 import { gib, mib } from "../units.ts";
@@ -44,16 +46,25 @@ import type { DomainHost } from "./domain-xml.ts";
 import { Drives } from "./drives.ts";
 import { libvirtSilent, stillLooking } from "./failure.ts";
 import { setGuestPassword } from "./guest-password.ts";
-import { type HostAbilities, type HostPreferences, probeHost } from "./host.ts";
+import { type HostAbilities, type HostPreferences, networkName, probeHost } from "./host.ts";
 import { Instances } from "./instances.ts";
 import { LoadMeter } from "./load.ts";
-import { Snapshots } from "./snapshots.ts";
 import { Seeds } from "./seeds.ts";
+import { Snapshots } from "./snapshots.ts";
 import type { DiskTrouble } from "./state.ts";
+import { DomainMeter } from "./statistics.ts";
 import { Storage } from "./storage.ts";
 import { connectOptions, type LibvirtTarget } from "./uri.ts";
 import { fileNames, volumeStore } from "./volume-store.ts";
-import { findDisplay, readDisplayAccess, readSerial, renewDisplay, takeScreen, watchDomains } from "./watch.ts";
+import {
+  findDisplay,
+  openSerialPort,
+  readDisplayAccess,
+  readSerial,
+  renewDisplay,
+  takeScreen,
+  watchDomains,
+} from "./watch.ts";
 
 export interface LibvirtConfig extends LibvirtTarget {
   /** Name of the storage pool in libvirt, and its directory if it has to be made. */
@@ -87,6 +98,7 @@ export class LibvirtHypervisor implements Hypervisor {
   readonly #seeds: Seeds;
   readonly #vncListen: string | undefined;
   readonly #fetcher: Fetcher;
+  readonly #domains: DomainMeter;
   readonly #load: LoadMeter;
   readonly #addresses: AddressBook;
   readonly #listeners = new Set<(id: InstanceId | undefined) => void>();
@@ -111,8 +123,10 @@ export class LibvirtHypervisor implements Hypervisor {
     this.#connection = new Connection({ ...options, background: true, keepalive });
     const connection = this.#connection;
     this.#storage = new Storage({ connection, pool: config.pool, path: config.storage, log });
-    this.#load = new LoadMeter(connection, this.#storage, clock);
-    this.#addresses = new AddressBook(connection);
+    this.#domains = new DomainMeter(connection, clock);
+    this.#load = new LoadMeter(connection, this.#storage, clock, this.#domains);
+    const table = () => (this.#abilities?.nat ? "leases" : this.#abilities?.bridge ? "neighbours" : "none");
+    this.#addresses = new AddressBook(connection, table, (id) => this.#tell(id));
     this.#disks = new Disks(connection, this.#storage);
     this.#seeds = new Seeds(this.#storage);
     this.#vncListen = config.vncListen;
@@ -180,7 +194,7 @@ export class LibvirtHypervisor implements Hypervisor {
       load: this.#load.load,
       versions: abilities ? { libvirt: abilities.libvirt, hypervisor: abilities.hypervisor } : {},
       abilities: this.#able,
-      network: abilities?.bridge === undefined ? "user" : `bridge ${abilities.bridge}`,
+      network: abilities ? networkName(abilities) : "user",
       problems,
     };
   }
@@ -192,6 +206,8 @@ export class LibvirtHypervisor implements Hypervisor {
 
   list = (): Promise<Observed[]> => this.#instances.list();
   find = (id: InstanceId): Promise<Observed | undefined> => this.#instances.find(id);
+  serialPort = (id: InstanceId, takeOver: boolean): Promise<ByteChannel> =>
+    openSerialPort(this.#instances, id, takeOver);
   screen = (id: InstanceId): Promise<Uint8Array> => takeScreen(this.#instances, id);
   displayAccess = (id: InstanceId): Promise<DisplayAccess> => readDisplayAccess(this.#instances, id);
   renewDisplay = (id: InstanceId): Promise<void> => renewDisplay(this.#instances, id, newPassword());
@@ -226,6 +242,7 @@ export class LibvirtHypervisor implements Hypervisor {
     this.#whenOpen(() => this.#snapshots.restore(spec, snapshot));
   deleteSnapshot = (id: InstanceId, snapshot: SnapshotId, force: boolean): Promise<void> =>
     this.#whenOpen(() => this.#snapshots.remove(id, snapshot, force));
+  statistics = (): Promise<InstanceUsage[]> => this.#whenOpen(() => this.#domains.sample());
   serial = (id: InstanceId): Promise<{ text: string; truncated: boolean }> =>
     this.#whenOpen(() => readSerial(this.#instances, this.#storage, id));
 
@@ -248,10 +265,15 @@ export class LibvirtHypervisor implements Hypervisor {
   }
 
   #domainHost(): DomainHost {
-    const { virtualization = "emulated", bridge, cores = 0 } = this.#abilities ?? {};
-    const listen = this.#vncListen === undefined ? {} : { vncListen: this.#vncListen };
-    const host = { virtualization, cores, poolPath: this.#storage.path, ...listen };
-    return bridge === undefined ? host : { ...host, bridge };
+    const { virtualization = "emulated", bridge, nat, cores = 0 } = this.#abilities ?? {};
+    return {
+      virtualization,
+      cores,
+      poolPath: this.#storage.path,
+      ...(this.#vncListen === undefined ? {} : { vncListen: this.#vncListen }),
+      ...(bridge === undefined ? {} : { bridge }),
+      ...(nat === undefined ? {} : { nat }),
+    };
   }
 
   /** Looks at everything anew, once at a time, until it succeeds or the connection is gone again. */

@@ -1,5 +1,6 @@
 /**
- * What the cell says without being asked: a heartbeat every second, the inventory on joining and every 10 s, an instance when it changes.
+ * What the cell says without being asked: a heartbeat every second, the inventory on joining and every 10 s, an instance when it changes, and every 10 s
+ * what the instances use.
  *
  * One worker sends inventories and instances, one after the other, and reads each from the hypervisor just before: what has the higher sequence was read
  * later, so the scheduler may believe the highest. When the hypervisor does not answer, no inventory is sent at all: an empty one would say that
@@ -14,6 +15,7 @@ import {
   inventoryIntervalMs,
   type Log,
   type ReportName,
+  statisticsIntervalMs,
 } from "@nano/contract";
 import type { Hypervisor } from "../hypervisor.ts";
 
@@ -36,6 +38,7 @@ export class Reporter {
   #sequence = 0;
   #inventoryWanted = false;
   #working: Promise<void> | undefined;
+  #measuring: Promise<void> | undefined;
   #timers: Timer[] = [];
   #stopWatching: () => void = () => {};
 
@@ -49,12 +52,14 @@ export class Reporter {
         // The host itself may be another now: libvirt came back, or was looked at for the first time.
         this.#heartbeat();
         this.#inventoryWanted = true;
+        this.#measure();
       } else this.#changed.add(id);
       this.#work();
     });
     this.#timers = [
       setInterval(() => this.#heartbeat(), heartbeatIntervalMs),
       setInterval(() => this.#wantInventory(), inventoryIntervalMs),
+      setInterval(() => this.#measure(), statisticsIntervalMs),
     ];
   }
 
@@ -69,6 +74,7 @@ export class Reporter {
     for (const timer of this.#timers) clearInterval(timer);
     this.#stopWatching();
     await this.#working;
+    await this.#measuring;
     this.#options.send("leaving", this.#origin());
   }
 
@@ -87,6 +93,20 @@ export class Reporter {
       abilities: [...abilities],
     };
     this.#options.send("heartbeat", { ...this.#origin(), ...own });
+  }
+
+  /** One at a time: a host that takes longer than the interval is asked less often. */
+  #measure(): void {
+    const { hypervisor, log, send } = this.#options;
+    this.#measuring ??= hypervisor
+      .statistics()
+      .then((instances) => {
+        if (instances.length > 0) send("statistics", { ...this.#origin(), instances });
+      })
+      .catch((error) => log.warn("Could not measure the instances", { error }))
+      .finally(() => {
+        this.#measuring = undefined;
+      });
   }
 
   #wantInventory(): void {

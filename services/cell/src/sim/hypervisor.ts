@@ -8,6 +8,7 @@ import {
   type Disk,
   type InstanceId,
   type InstanceSpec,
+  type InstanceUsage,
   NanoError,
   type Observed,
   type Resources,
@@ -17,6 +18,7 @@ import {
 } from "@nano/contract";
 import type {
   BootMedia,
+  ByteChannel,
   DiskRequest,
   Display,
   DisplayAccess,
@@ -24,8 +26,8 @@ import type {
   FetchRequest,
   HostFacts,
   Hypervisor,
-  SnapshotRequest,
   PasswordRequest,
+  SnapshotRequest,
 } from "../hypervisor.ts";
 import { encodePng } from "../image/png.ts";
 import { bytes, gib, mib } from "../units.ts";
@@ -227,6 +229,25 @@ export class SimulatedHypervisor implements Hypervisor {
     this.#tell(id);
   }
 
+  /** As busy as it happens to be, a little different each time. */
+  async statistics(): Promise<InstanceUsage[]> {
+    const { rng } = this.#host;
+    return [...this.#instances.values()]
+      .filter(({ state }) => state !== "stopped")
+      .map(({ spec, appetite }) => ({
+        id: spec.id,
+        cpuPercent: Math.round(1_000 * appetite * (0.8 + 0.4 * rng())) / 10,
+        memoryUsedMiB: mib(Math.round(spec.memoryMiB * (0.3 + appetite * rng()))),
+        memorySource: "guest",
+        diskReadBytesPerSecond: Math.round(4e6 * appetite * rng()),
+        diskWriteBytesPerSecond: Math.round(8e6 * appetite * rng()),
+        diskReadsPerSecond: Math.round(300 * appetite * rng()),
+        diskWritesPerSecond: Math.round(600 * appetite * rng()),
+        networkReceiveBytesPerSecond: Math.round(2e6 * appetite * rng()),
+        networkSendBytesPerSecond: Math.round(1e6 * appetite * rng()),
+      }));
+  }
+
   /** A picture in the instance's own colour. */
   async screen(id: InstanceId): Promise<Uint8Array> {
     if (this.#known(id).state === "stopped") throw noScreen(id);
@@ -243,6 +264,11 @@ export class SimulatedHypervisor implements Hypervisor {
   async serial(id: InstanceId): Promise<{ text: string; truncated: boolean }> {
     const { startedAt } = this.#known(id);
     return { text: startedAt === undefined ? "" : `Simulated instance, started ${startedAt}\n`, truncated: false };
+  }
+
+  async serialPort(id: InstanceId): Promise<ByteChannel> {
+    this.#known(id);
+    throw noScreen(id);
   }
 
   /** There is no VNC server behind a picture. */

@@ -41,7 +41,10 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => screen.listen(0, "127.0.0.1", resolve));
   const address = screen.address();
   const port = typeof address === "object" && address ? address.port : 0;
-  cellConsoles = new CellConsoles({ display: async () => ({ host: "127.0.0.1", port }) }, silentLog);
+  cellConsoles = new CellConsoles(
+    { display: async () => ({ host: "127.0.0.1", port }), serialPort: () => Promise.reject(new Error("none")) },
+    silentLog,
+  );
   world = await startWorld({
     log,
     parts: { consoleLimits: limits },

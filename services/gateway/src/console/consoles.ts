@@ -16,6 +16,7 @@ import {
   type Actor,
   type CellId,
   type Clock,
+  type ConsoleKind,
   closeProtocolError,
   type InstanceId,
   type Log,
@@ -31,6 +32,9 @@ import { createTickets, type Tickets } from "./tickets.ts";
 export interface Grant {
   readonly actor: Actor;
   readonly instance: InstanceId;
+  readonly kind: ConsoleKind;
+  /** Of the serial port, from whoever has it. */
+  readonly takeOver: boolean;
 }
 
 export interface ConsoleLimits {
@@ -170,7 +174,8 @@ export class Consoles {
     const ticket = this.#cellTickets.issue(console);
     if (ticket === undefined) return this.#end(console, 1013, "Too many consoles are being opened");
     console.dialTimer = setTimeout(() => this.#end(console, 1013, "The cell did not connect in time"), limits.dialMs);
-    const input = { id: console.grant.instance, url: this.#context.cellUrl(), ticket };
+    const { instance: id, kind, takeOver } = console.grant;
+    const input = { id, url: this.#context.cellUrl(), ticket, kind, takeOver };
     const context = { requestId: console.requestId, deadlineMs: limits.dialMs };
     try {
       await bus.callCell(console.cell, "cell.console.open", input, context).catch(asCellOffline);

@@ -20,7 +20,7 @@ export interface CellDeps {
   readonly onAdded: (cell: CellId) => void;
 }
 
-type CellOperations = Extract<OperationsOf<"scheduler">, `cell.${string}`>;
+type CellOperations = Exclude<Extract<OperationsOf<"scheduler">, `cell.${string}`>, `${string}.statistics`>;
 const sortKey = ({ stored }: KnownCell) => `${stored.name} ${stored.id}`;
 
 export function cellHandlers(deps: CellDeps): Pick<Handlers<"scheduler">, CellOperations> {

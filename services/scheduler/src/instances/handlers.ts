@@ -4,6 +4,7 @@ import { type InstanceId, NanoError, type OperationsOf } from "@nano/contract";
 import { requirePool } from "../pools/handlers.ts";
 import type { TaskEngine } from "../tasks/engine.ts";
 import { accessHandlers } from "./access.ts";
+import { batchHandlers } from "./batch.ts";
 import { requireInstance } from "./change.ts";
 import { createInstance } from "./create.ts";
 import type { InstanceDeps } from "./deps.ts";
@@ -12,7 +13,7 @@ import { operateHandlers } from "./operate.ts";
 import type { StoredInstance } from "./store.ts";
 import { toInstance } from "./view.ts";
 
-type InstanceOperations = Extract<OperationsOf<"scheduler">, `instance.${string}`>;
+type InstanceOperations = Exclude<Extract<OperationsOf<"scheduler">, `instance.${string}`>, `${string}.statistics`>;
 
 export function instanceHandlers(
   deps: InstanceDeps,
@@ -34,10 +35,11 @@ export function instanceHandlers(
     );
   };
 
+  const alone = { ...operateHandlers(deps, engine), "instance.create": createInstance(deps, engine) };
   return {
-    ...operateHandlers(deps, engine),
+    ...alone,
     ...accessHandlers(deps, engine),
-    "instance.create": createInstance(deps, engine),
+    ...batchHandlers(deps, alone),
     "instance.list": async (query) => {
       if (query.pool !== undefined) await requirePool(db, query.pool);
       if (query.cell !== undefined) registry.get(query.cell);

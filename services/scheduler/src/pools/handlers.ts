@@ -46,7 +46,7 @@ export async function requirePool(db: Kysely<Database>, name: PoolName): Promise
   return pool;
 }
 
-type PoolOperations = Extract<OperationsOf<"scheduler">, `pool.${string}`>;
+type PoolOperations = Exclude<Extract<OperationsOf<"scheduler">, `pool.${string}`>, `${string}.statistics`>;
 
 export function poolHandlers(deps: PoolDeps): Pick<Handlers<"scheduler">, PoolOperations> {
   const { db, journal, registry, clock } = deps;

@@ -14,6 +14,7 @@ import {
   type InstanceId,
   type InstanceSpec,
   type InstanceState,
+  type InstanceUsage,
   NanoError,
   type Observed,
   type OperationsOf,
@@ -156,6 +157,11 @@ export class TestCell {
 
   inventory(): void {
     this.#bus.report("inventory", { ...this.origin(), instances: this.observed() });
+  }
+
+  /** Reports what instances use. */
+  statistics(instances: InstanceUsage[]): void {
+    this.#bus.report("statistics", { ...this.origin(), instances });
   }
 
   /** Reports one instance, as it is or as given; without one it is gone. */

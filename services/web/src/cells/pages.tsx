@@ -1,5 +1,5 @@
 import { escapeHtml } from "@kitajs/html";
-import { abilities, abilityTexts, type Cell, type Output } from "@nano/contract";
+import { abilities, abilityTexts, type Cell, type Output, type Statistics } from "@nano/contract";
 import { EventList, isNews } from "../events/list.tsx";
 import type { Attempt, Visit } from "../http/visit.ts";
 import { CompactInstances } from "../instances/table.tsx";
@@ -26,6 +26,7 @@ import {
   Time,
 } from "../view/parts.tsx";
 import { Pager } from "../view/table.tsx";
+import { UsagePanel } from "../view/usage.tsx";
 import { CellTable } from "./table.tsx";
 
 export const cellsPage = (visit: Visit, cells: Output<"cell.list">): Promise<Response> => {
@@ -193,9 +194,14 @@ interface Around {
   readonly instances: Attempt<Output<"instance.list">>;
   readonly pools: Attempt<Output<"pool.list">>;
   readonly events: Attempt<Output<"event.list">>;
+  readonly statistics: Attempt<Statistics>;
 }
 
-export const cellPage = (visit: Visit, cell: Cell, { instances, pools, events }: Around): Promise<Response> => {
+export const cellPage = (
+  visit: Visit,
+  cell: Cell,
+  { instances, pools, events, statistics }: Around,
+): Promise<Response> => {
   const { t } = visit;
   const history = events.ok ? events.value.items.filter(isNews).slice(-8).reverse() : [];
   return page(
@@ -311,10 +317,20 @@ export const cellPage = (visit: Visit, cell: Cell, { instances, pools, events }:
           </Panel>
         ) : null}
       </Live>
+      {cell.pool === undefined ? null : (
+        <Live visit={visit} id="cell-usage" on={["clock"]}>
+          <UsagePanel
+            visit={visit}
+            statistics={statistics}
+            idle={t("The cells are measured every 10 s while they are online.")}
+          />
+        </Live>
+      )}
       <ShowAsCommand
         visit={visit}
         commands={[
           { operation: "cell.get", input: { id: cell.id } },
+          { operation: "cell.statistics", input: { id: cell.id } },
           { operation: cell.enabled ? "cell.disable" : "cell.enable", input: { id: cell.id } },
           ...(cell.pool === undefined
             ? [{ operation: "cell.add" as const, input: { id: cell.id, pool: "default" } }]

@@ -7,6 +7,7 @@ import { get, post, type Route } from "../route.ts";
 import type { ChineseKey } from "../text/chinese.ts";
 import { confirmPage } from "../view/confirm.tsx";
 import { pageQuery } from "../view/table.tsx";
+import { minutesOf } from "../view/usage.tsx";
 import { cellPage, cellsPage } from "./pages.tsx";
 
 const listCells = async (visit: Visit): Promise<Response> => {
@@ -21,13 +22,14 @@ const listCells = async (visit: Visit): Promise<Response> => {
 
 const showCell = async (visit: Visit): Promise<Response> => {
   const id = readId.cell(visit.param("id"));
-  const [cell, instances, pools, events] = await Promise.all([
+  const [cell, instances, pools, events, statistics] = await Promise.all([
     visit.call("cell.get", { id }),
     visit.attempt("instance.list", { cell: id, limit: 20, sort: "name" }),
     visit.attempt("pool.list", { limit: 100 }),
     visit.attempt("event.list", { id, limit: 60 }),
+    visit.attempt("cell.statistics", { id, minutes: minutesOf(visit) }),
   ]);
-  return cellPage(visit, cell, { instances, pools, events });
+  return cellPage(visit, cell, { instances, pools, events, statistics });
 };
 
 const add = async (visit: Visit): Promise<Response> => {

@@ -14,6 +14,7 @@ interface Asset {
 const types: Readonly<Record<string, string>> = {
   css: "text/css; charset=utf-8",
   js: "text/javascript; charset=utf-8",
+  mjs: "text/javascript; charset=utf-8",
   svg: "image/svg+xml",
 };
 const typeOf = (name: string): string => types[name.slice(name.lastIndexOf(".") + 1)] ?? "application/octet-stream";
@@ -21,6 +22,7 @@ const typeOf = (name: string): string => types[name.slice(name.lastIndexOf(".") 
 const packageDirectory = (name: string): string => dirname(Bun.resolveSync(`${name}/package.json`, import.meta.dir));
 const ours = join(import.meta.dir, "../../public");
 const htmx = join(packageDirectory("htmx.org"), "dist");
+const xterm = packageDirectory("@xterm/xterm");
 // Its only export is core/rfb.js.
 const novnc = dirname(dirname(Bun.resolveSync("@novnc/novnc", import.meta.dir)));
 
@@ -29,9 +31,13 @@ const sources = {
   "app.js": join(ours, "app.js"),
   "upload.js": join(ours, "upload.js"),
   "console.js": join(ours, "console.js"),
+  "serial.js": join(ours, "serial.js"),
   "mark.svg": join(ours, "mark.svg"),
   "htmx.js": join(htmx, "htmx.min.js"),
   "hx-sse.js": join(htmx, "ext/hx-sse.min.js"),
+  "xterm.js": join(xterm, "lib/xterm.mjs"),
+  "xterm.css": join(xterm, "css/xterm.css"),
+  "xterm-fit.js": join(packageDirectory("@xterm/addon-fit"), "lib/addon-fit.mjs"),
 } as const;
 export type AssetName = keyof typeof sources;
 const assetNames = Object.keys(sources).filter((name): name is AssetName => Object.hasOwn(sources, name));

@@ -1,16 +1,14 @@
 /** The same action for many: what loses something is asked once for all of them, naming each. */
-import { allows, type Instance, NanoError } from "@nano/contract";
+import { allows, batchMax, type Instance, NanoError } from "@nano/contract";
 import { readForm } from "../http/forms.ts";
 import { readId } from "../http/ids.ts";
-import { seeOther } from "../http/respond.ts";
+import { failedFlash, seeOther } from "../http/respond.ts";
 import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { post, type Route } from "../route.ts";
 import { confirmPage } from "../view/confirm.tsx";
-import { act } from "./act.ts";
 import { actionTexts, isVerb, type Verb } from "./actions.tsx";
-
-const atMost = 100;
+import { outcomesPage } from "./outcomes.tsx";
 
 const askAll = (
   visit: Visit,
@@ -53,7 +51,7 @@ const bulk = async (visit: Visit): Promise<Response> => {
   const form = await readForm(visit.facts.request);
   const verb = form.text("action");
   if (!isVerb(verb)) throw new NanoError("malformed-request", "The form does not say what to do with the instances");
-  const ids = [...new Set(form.all("id"))].slice(0, atMost).map(readId.instance);
+  const ids = [...new Set(form.all("id"))].slice(0, batchMax).map(readId.instance);
   if (ids.length === 0) return seeOther(visit, to.instances, { kind: "failed", text: "Select some instances first" });
   const found = await Promise.all(ids.map((id) => visit.attempt("instance.get", { id })));
   const instances = found.flatMap((one) => (one.ok ? [one.value] : []));
@@ -62,22 +60,11 @@ const bulk = async (visit: Visit): Promise<Response> => {
   if (able.length === 0)
     return seeOther(visit, to.instances, { kind: "failed", text: "None of the selected instances can do this now" });
   if (actionTexts[verb].question && form.text("sure") !== "yes") return askAll(visit, verb, able, unable);
-  // One key for the form, one for each instance: a double submit starts nothing twice.
-  const key = form.text("key") || crypto.randomUUID();
-  const done = await Promise.all(able.map(({ id }) => act(visit, verb, id, `${key}.${id}`.slice(0, 128))));
-  const failed = done.flatMap((one) => (one.ok ? [] : [one.error]));
-  return seeOther(
-    visit,
-    to.instances,
-    failed[0]
-      ? {
-          kind: "failed",
-          text: "{count} of {all} could not be done",
-          values: { count: failed.length, all: done.length },
-          detail: failed[0].message.slice(0, 400),
-        }
-      : { kind: "done", text: "{count} {count|task|tasks} started", values: { count: done.length } },
-  );
+  // One key for the form: a double submit starts nothing twice.
+  const context = { idempotencyKey: form.text("key") || crypto.randomUUID() };
+  const done = await visit.attempt("instance.batch", { action: verb, ids: able.map(({ id }) => id) }, context);
+  if (!done.ok) return seeOther(visit, to.instances, failedFlash(done.error));
+  return outcomesPage(visit, visit.t(actionTexts[verb].label), done.value);
 };
 
 export const bulkRoutes: readonly Route[] = [post("/instances/bulk", bulk)];

@@ -8,7 +8,17 @@ import { page } from "../view/layout.tsx";
 import { ActionButton, ConfirmLink, LinkButton, Live } from "../view/parts.tsx";
 import { MediaButtons } from "./media.tsx";
 
-const Tool = ({ name, icon, label, pressed }: { name: string; icon: IconName; label: string; pressed?: boolean }) => (
+export const Tool = ({
+  name,
+  icon,
+  label,
+  pressed,
+}: {
+  name: string;
+  icon: IconName;
+  label: string;
+  pressed?: boolean;
+}) => (
   <button
     type="button"
     class="tool"
@@ -19,6 +29,21 @@ const Tool = ({ name, icon, label, pressed }: { name: string; icon: IconName; la
     <Icon name={icon} />
     <span safe>{label}</span>
   </button>
+);
+
+/** For browsers that give no page the clipboard, and for what is not typed easily. */
+export const PasteForm = ({ visit }: { visit: Visit }) => (
+  <form class="console-paste" data-console="paste-form" hidden hx-boost="false">
+    <label for="paste-text" safe>
+      {visit.t("Text to type into the instance")}
+    </label>
+    <textarea id="paste-text" class="input" rows="3" maxlength={8192} />
+    <div class="form-actions">
+      <button type="submit" class="button button-primary button-small" safe>
+        {visit.t("Type it")}
+      </button>
+    </div>
+  </form>
 );
 
 /**
@@ -92,17 +117,7 @@ export const consolePage = (visit: Visit, instance: Instance): Promise<Response>
           />
         </div>
       </div>
-      <form class="console-paste" data-console="paste-form" hidden hx-boost="false">
-        <label for="paste-text" safe>
-          {t("Text to type into the instance")}
-        </label>
-        <textarea id="paste-text" class="input" rows="3" maxlength={8192} />
-        <div class="form-actions">
-          <button type="submit" class="button button-primary button-small" safe>
-            {t("Type it")}
-          </button>
-        </div>
-      </form>
+      <PasteForm visit={visit} />
       <div class="console-screen" data-console="screen" hx-morph-skip />
       <noscript>
         <div class="notice notice-info">

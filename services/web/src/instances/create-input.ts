@@ -6,6 +6,8 @@ import { type CloudInitForm, cloudInitInput, emptyCloudInitForm, readCloudInitFo
 /** What was typed, as text: shown again as it was when something does not fit. */
 export interface CreateForm {
   readonly name: string;
+  /** More than one are named `<name>-1`, `<name>-2`, … */
+  readonly count: string;
   readonly description: string;
   readonly pool: string;
   readonly cores: string;
@@ -23,6 +25,7 @@ export interface CreateForm {
 
 export const emptyCreateForm = (start: Partial<CreateForm> = {}): CreateForm => ({
   name: "",
+  count: "1",
   description: "",
   pool: "default",
   cores: "1",
@@ -39,6 +42,7 @@ export const emptyCreateForm = (start: Partial<CreateForm> = {}): CreateForm => 
 
 export const readCreateForm = (form: Form): CreateForm => ({
   name: form.text("name"),
+  count: form.text("count") || "1",
   description: form.text("description"),
   pool: form.text("pool"),
   cores: form.text("cores"),
@@ -68,6 +72,13 @@ export const createInput = (form: CreateForm, shown = false): Record<string, unk
   ...(form.description === "" ? {} : { description: form.description }),
   ...(form.start ? { start: true } : {}),
 });
+
+export const isBatch = ({ count }: CreateForm): boolean => count !== "1";
+
+export const batchInput = (form: CreateForm): Record<string, unknown> => {
+  const { name, ...alike } = createInput(form);
+  return { prefix: name, count: numberOr(form.count), ...alike };
+};
 
 /** The buttons inside the form that change it without sending it: `add-disk`, `remove-disk-<n>`. */
 export const editDisks = (form: CreateForm, edit: string): CreateForm => {

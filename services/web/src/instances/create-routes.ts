@@ -6,7 +6,16 @@ import { to } from "../paths.ts";
 import { get, post, type Route } from "../route.ts";
 import { generatedPasswordPage } from "./cloud-init.tsx";
 import { type CreateChoices, createPage } from "./create.tsx";
-import { type CreateForm, createInput, editDisks, emptyCreateForm, readCreateForm } from "./create-input.ts";
+import {
+  batchInput,
+  type CreateForm,
+  createInput,
+  editDisks,
+  emptyCreateForm,
+  isBatch,
+  readCreateForm,
+} from "./create-input.ts";
+import { outcomesPage } from "./outcomes.tsx";
 
 const choicesOf = async (visit: Visit): Promise<CreateChoices> => {
   const [pools, images] = await Promise.all([
@@ -54,12 +63,22 @@ const refusedBy = async (visit: Visit, error: NanoError): Promise<Decision | und
   return decision.ok ? decision.value : undefined;
 };
 
+const createMany = async (visit: Visit, form: CreateForm): Promise<Response> => {
+  const made = await visit.submit("instance.create-batch", batchInput(form), { idempotencyKey: form.key });
+  if (made.ok)
+    return outcomesPage(visit, visit.t("Create {count} instances", { count: made.value.items.length }), made.value);
+  const { error } = made;
+  const problems = new Map([...fieldProblems(error)].map(([at, text]) => [at === "/prefix" ? "/name" : at, text]));
+  return show(visit, form, { error, problems, status: error.status });
+};
+
 const createInstance = async (visit: Visit): Promise<Response> => {
   const posted = await readForm(visit.facts.request);
   const edit = posted.text("edit");
   const form = editDisks(readCreateForm(posted), edit);
   if (edit !== "" && edit !== "preview") return show(visit, form, {});
   const dry = edit === "preview";
+  if (isBatch(form) && !dry) return createMany(visit, form);
   const input = { ...createInput(form), ...(dry ? { dryRun: true } : {}) };
   const made = await visit.submit("instance.create", input, dry ? {} : { idempotencyKey: form.key });
   if (!made.ok) {

@@ -1,5 +1,5 @@
 import { escapeHtml } from "@kitajs/html";
-import { type Decision, type Image, limits, type NanoError, type Output, type Plan } from "@nano/contract";
+import { batchMax, type Decision, type Image, limits, type NanoError, type Output, type Plan } from "@nano/contract";
 import type { Attempt, Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { formatBytes } from "../text/format.ts";
@@ -9,7 +9,7 @@ import { Icon } from "../view/icons.tsx";
 import { page } from "../view/layout.tsx";
 import { ErrorNotice, LinkButton, Notice, PageHead, Panel, SubmitButton } from "../view/parts.tsx";
 import { CloudInitFields } from "./cloud-init.tsx";
-import { type CreateForm, createInput } from "./create-input.ts";
+import { batchInput, type CreateForm, createInput, isBatch } from "./create-input.ts";
 import { DecisionView } from "./decision.tsx";
 
 export interface CreateChoices {
@@ -92,7 +92,14 @@ export const CreateCommand = ({ visit, form }: { visit: Visit; form: CreateForm 
     hx-trigger="input from:'closest form' delay:300ms, change from:'closest form' delay:300ms"
     hx-swap="outerMorph"
   >
-    <CommandBody visit={visit} commands={[{ operation: "instance.create", input: createInput(form, true) }]} />
+    <CommandBody
+      visit={visit}
+      commands={[
+        isBatch(form)
+          ? { operation: "instance.create-batch", input: batchInput(form) }
+          : { operation: "instance.create", input: createInput(form, true) },
+      ]}
+    />
   </div>
 );
 
@@ -231,6 +238,17 @@ export const createPage = (
                 required
                 maxlength={63}
                 autofocus={form.name === ""}
+                problems={problems}
+              />
+              <NumberField
+                visit={visit}
+                name="count"
+                label={t("How many")}
+                hint={t("More than one are named after it with a number: web-1, web-2, …")}
+                value={form.count}
+                unit=""
+                minimum={1}
+                maximum={batchMax}
                 problems={problems}
               />
               <TextField

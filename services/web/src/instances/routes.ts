@@ -1,3 +1,4 @@
+import type { Input } from "@nano/contract";
 import { readForm } from "../http/forms.ts";
 import { readId } from "../http/ids.ts";
 import { fragmentResponse } from "../http/respond.ts";
@@ -12,6 +13,7 @@ import { readCreateForm } from "./create-input.ts";
 import { createRoutes } from "./create-routes.ts";
 import { filterOf, listInstances } from "./list-routes.ts";
 import { mediaRoutes } from "./media-routes.ts";
+import { serialConsolePage } from "./serial.tsx";
 import { instancePage } from "./show.tsx";
 import { snapshotRoutes } from "./snapshot-routes.ts";
 
@@ -31,18 +33,28 @@ const showConsole = async (visit: Visit): Promise<Response> =>
   consolePage(visit, await visit.call("instance.get", { id: readId.instance(visit.param("id")) }));
 
 /** A ticket for the console's WebSocket, asked for by the page's script. The answer is the only place where it appears. */
-const consoleTicket = async (visit: Visit): Promise<Response> => {
-  const opened = await visit.attempt("console.create", { instance: readId.instance(visit.param("id")) });
+const ticket = async (visit: Visit, of: Omit<Input<"console.create">, "instance">): Promise<Response> => {
+  const opened = await visit.attempt("console.create", { instance: readId.instance(visit.param("id")), ...of });
   if (!opened.ok)
     return Response.json(
       { error: opened.error.toBody() },
       { status: opened.error.status, headers: { "Cache-Control": "no-store" } },
     );
-  const { ticket, password } = opened.value;
+  const { ticket: secret, password } = opened.value;
   return Response.json(
-    { ticket, ...(password === undefined ? {} : { password }) },
+    { ticket: secret, ...(password === undefined ? {} : { password }) },
     { status: 201, headers: { "Cache-Control": "no-store" } },
   );
+};
+
+const consoleTicket = (visit: Visit): Promise<Response> => ticket(visit, {});
+
+const showSerial = async (visit: Visit): Promise<Response> =>
+  serialConsolePage(visit, await visit.call("instance.get", { id: readId.instance(visit.param("id")) }));
+
+const serialTicket = async (visit: Visit): Promise<Response> => {
+  const takeOver = (await readForm(visit.facts.request)).text("takeOver") === "yes";
+  return ticket(visit, { kind: "serial", takeOver });
 };
 
 const showCommand = async (visit: Visit): Promise<Response> =>
@@ -60,5 +72,7 @@ export const instanceRoutes: readonly Route[] = [
   ...mediaRoutes,
   ...snapshotRoutes,
   ...accessRoutes,
+  get("/instances/:id/serial", showSerial),
+  post("/instances/:id/serial", serialTicket),
   ...actRoutes,
 ];

@@ -47,7 +47,7 @@ export const instancePage = async (visit: Visit, instance: Instance): Promise<Re
           </a>
         ))}
       </nav>
-      <Live visit={visit} id="instance-body" on={["instance", "task"]} every="500ms">
+      <Live visit={visit} id="instance-body" on={["instance", "task", ...(tab.follows ?? [])]} every="500ms">
         {safeTab}
       </Live>
       {commands.length > 0 ? <ShowAsCommand visit={visit} commands={commands} /> : null}

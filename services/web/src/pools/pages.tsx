@@ -1,5 +1,5 @@
 import { escapeHtml } from "@kitajs/html";
-import type { Cell, NanoError, Output, Pool } from "@nano/contract";
+import type { Cell, NanoError, Output, Pool, Statistics } from "@nano/contract";
 import { CellTable } from "../cells/table.tsx";
 import type { Attempt, Visit } from "../http/visit.ts";
 import { to, withQuery } from "../paths.ts";
@@ -24,6 +24,7 @@ import {
   Time,
 } from "../view/parts.tsx";
 import { Pager } from "../view/table.tsx";
+import { UsagePanel } from "../view/usage.tsx";
 
 const PoolCard = ({ visit, pool }: { visit: Visit; pool: Pool }) => {
   const { t } = visit;
@@ -138,7 +139,13 @@ export const poolsPage = (
   );
 };
 
-export const poolPage = (visit: Visit, pool: Pool, cells: Output<"cell.list">, waiting: number): Promise<Response> => {
+export const poolPage = (
+  visit: Visit,
+  pool: Pool,
+  cells: Output<"cell.list">,
+  statistics: Attempt<Statistics>,
+  waiting: number,
+): Promise<Response> => {
   const { t } = visit;
   const { capacity, reserved } = pool;
   const full = pool.cells.total > 0 || pool.instances.total > 0;
@@ -220,10 +227,20 @@ export const poolPage = (visit: Visit, pool: Pool, cells: Output<"cell.list">, w
         </Panel>
         <Pager visit={visit} shown={cells.items.length} total={cells.total} next={cells.next} />
       </Live>
+      {pool.cells.total > 0 ? (
+        <Live visit={visit} id="pool-usage" on={["clock"]}>
+          <UsagePanel
+            visit={visit}
+            statistics={statistics}
+            idle={t("The cells are measured every 10 s while they are online.")}
+          />
+        </Live>
+      ) : null}
       <ShowAsCommand
         visit={visit}
         commands={[
           { operation: "pool.get", input: { name: pool.name } },
+          { operation: "pool.statistics", input: { name: pool.name } },
           { operation: "cell.list", input: { pool: pool.name } },
           { operation: "pool.delete", input: { name: pool.name } },
         ]}

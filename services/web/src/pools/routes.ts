@@ -6,6 +6,7 @@ import { to } from "../paths.ts";
 import { get, post, type Route } from "../route.ts";
 import { confirmPage } from "../view/confirm.tsx";
 import { pageQuery } from "../view/table.tsx";
+import { minutesOf } from "../view/usage.tsx";
 import { addCellPage, type PoolForm, poolFormPage, poolPage, poolsPage } from "./pages.tsx";
 
 const listPools = async (visit: Visit): Promise<Response> => {
@@ -18,12 +19,13 @@ const listPools = async (visit: Visit): Promise<Response> => {
 
 const showPool = async (visit: Visit): Promise<Response> => {
   const name = readId.pool(visit.param("name"));
-  const [pool, cells, unassigned] = await Promise.all([
+  const [pool, cells, unassigned, statistics] = await Promise.all([
     visit.call("pool.get", { name }),
     visit.call("cell.list", { pool: name, ...pageQuery(visit, 100) }),
     visit.attempt("cell.list", { unassigned: true, limit: 1 }),
+    visit.attempt("pool.statistics", { name, minutes: minutesOf(visit) }),
   ]);
-  return poolPage(visit, pool, cells, unassigned.ok ? unassigned.value.total : 0);
+  return poolPage(visit, pool, cells, statistics, unassigned.ok ? unassigned.value.total : 0);
 };
 
 const newPool = (visit: Visit): Promise<Response> =>

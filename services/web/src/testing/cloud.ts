@@ -28,6 +28,7 @@ import {
   type PoolName,
   type Snapshot,
   type SnapshotId,
+  type Statistics,
   type Task,
   type TaskId,
   type Token,
@@ -199,6 +200,20 @@ export class Cloud {
     const nothing = {};
     return {
       "zone.get": () => this.#zone(),
+      "zone.statistics": ({ minutes }) => this.#statistics(48, 196_608, minutes),
+      "pool.statistics": ({ name, minutes }) => {
+        const { capacity } = this.#one(this.pools, name, "pool-not-found");
+        return this.#statistics(capacity.cores, capacity.memoryMiB, minutes);
+      },
+      "cell.statistics": ({ id, minutes }) => {
+        const { capacity } = this.#one(this.cells, id, "cell-not-found");
+        return this.#statistics(capacity.cores, capacity.memoryMiB, minutes);
+      },
+      "instance.statistics": ({ id, minutes }) => {
+        const { cores, memoryMiB, state } = this.#one(this.instances, id, "instance-not-found");
+        const answer = this.#statistics(cores, memoryMiB, minutes);
+        return state === "running" ? { ...answer, memorySource: "guest" } : { ...answer, points: [] };
+      },
       "pool.list": (input) => page([...this.pools.values()], input),
       "pool.get": ({ name }) => this.#one(this.pools, name, "pool-not-found"),
       "pool.create": ({ name, description }, context) => {
@@ -271,6 +286,29 @@ export class Cloud {
         return input.cloudInit && input.cloudInit.password === undefined
           ? { ...task, generatedPassword: "gW7pQ2mXkT4bRz" }
           : task;
+      },
+      "instance.create-batch": ({ prefix, count }, context) => {
+        this.#note("instance.create-batch", context);
+        return this.#many(
+          Array.from({ length: count }, (_, i) => `${prefix}-${i + 1}`),
+          (name) => {
+            if ([...this.instances.values()].some((one) => one.name === name))
+              throw new NanoError("name-taken", `An instance '${name}' exists already`);
+            return this.addTask("instance.create", this.addInstance(name, { state: "creating" }), { state: "running" });
+          },
+        );
+      },
+      "instance.batch": ({ action, ids }, context) => {
+        this.#note("instance.batch", context);
+        const after: Record<typeof action, Instance["state"]> = {
+          start: "running",
+          stop: "stopping",
+          "force-stop": "stopped",
+          reboot: "running",
+          "force-reboot": "running",
+          delete: "deleting",
+        };
+        return this.#many(ids, (id) => this.#act(id, action, `instance.${action}`, after[action]));
       },
       "instance.delete": ({ id }) => this.#act(id, "delete", "instance.delete", "deleting"),
       "instance.start": ({ id }) => this.#act(id, "start", "instance.start", "running"),
@@ -370,6 +408,20 @@ export class Cloud {
     };
   }
 
+  #many(of: readonly string[], act: (each: string) => Task): Output<"instance.batch"> {
+    const items = of.map((each) => {
+      const known = this.instances.get(each);
+      const about = known ? { id: known.id, name: known.name } : { name: each };
+      try {
+        const task = act(each);
+        return { ...about, id: task.resource.id as InstanceId, task };
+      } catch (thrown) {
+        return { ...about, error: NanoError.from(thrown, "acting on many").toBody() };
+      }
+    });
+    const refused = items.filter((item) => "error" in item).length;
+    return { items, started: items.length - refused, refused };
+  }
   #plan(): Extract<Output<"instance.create">, { kind: "plan" }> {
     const [cell] = this.cells.values();
     return {
@@ -434,6 +486,25 @@ export class Cloud {
         diskBytesPerSecond: 9_000_000 * (1 + Math.cos(i / 9)),
       })),
     };
+  }
+
+  /** Waves, with a gap in the middle. */
+  #statistics(cores: number, memoryMiB: number, minutes = 60): Statistics {
+    const points = Array.from({ length: minutes * 6 }, (_, i) => {
+      const wave = 1 + Math.sin(i / 11) * Math.cos(i / 37);
+      return {
+        at: timestamp(Date.now() - (minutes * 6 - i) * 10_000),
+        cpuPercent: Math.min(100, 8 + 22 * wave + (i % 5)),
+        memoryUsedMiB: Math.round(memoryMiB * (0.4 + wave / 8)) as MiB,
+        diskReadBytesPerSecond: 400_000 * wave,
+        diskWriteBytesPerSecond: 900_000 * (2 - wave),
+        diskReadsPerSecond: 30 * wave,
+        diskWritesPerSecond: 45 * (2 - wave),
+        networkReceiveBytesPerSecond: 120_000 * wave,
+        networkSendBytesPerSecond: 60_000 * (2 - wave),
+      };
+    }).filter((_, i) => i < minutes * 3 || i > minutes * 3 + 20);
+    return { everySeconds: 10, cores, memoryTotalMiB: memoryMiB as MiB, points };
   }
 
   imageService(): Handlers<"images"> {
@@ -538,9 +609,11 @@ export class Cloud {
         this.tokens.delete(id);
         return {};
       },
-      "console.create": ({ instance }, context) => {
+      "console.create": ({ instance, kind }, context) => {
         this.#note("console.create", context);
         this.#one(this.instances, instance, "instance-not-found");
+        if (kind === "serial")
+          return { ticket: "serial-ticket-0123456789abcdef", path: "/console/socket", expiresAt: now() };
         return {
           ticket: "console-ticket-0123456789abcdef",
           path: "/console/socket",

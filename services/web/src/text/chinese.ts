@@ -1,11 +1,24 @@
 import { accessTexts } from "./chinese/access.ts";
+import { batchTexts } from "./chinese/batch.ts";
 import { contractTexts } from "./chinese/contract.ts";
 import { diskTexts, diskWords } from "./chinese/disks.ts";
 import { modifyTexts, modifyWords } from "./chinese/modify.ts";
 import { portalTexts } from "./chinese/portal.ts";
+import { addressTexts, serialContractTexts, serialTexts } from "./chinese/serial.ts";
 import { snapshotTexts, snapshotWords } from "./chinese/snapshots.ts";
+import { statisticsTexts } from "./chinese/statistics.ts";
 
-const ownTexts = { ...portalTexts, ...diskTexts, ...modifyTexts, ...snapshotTexts, ...accessTexts };
+const ownTexts = {
+  ...portalTexts,
+  ...accessTexts,
+  ...addressTexts,
+  ...batchTexts,
+  ...diskTexts,
+  ...modifyTexts,
+  ...serialTexts,
+  ...snapshotTexts,
+  ...statisticsTexts,
+};
 /** A text that the portal itself says; `t` takes nothing else, so that none is without its Chinese. */
 export type ChineseKey = keyof typeof ownTexts;
 export const chinese: Readonly<Record<string, string>> = {
@@ -13,6 +26,7 @@ export const chinese: Readonly<Record<string, string>> = {
   ...diskWords,
   ...modifyWords,
   ...snapshotWords,
+  ...serialContractTexts,
   ...ownTexts,
 };
 export const isPortalText = (text: string): text is ChineseKey => Object.hasOwn(ownTexts, text);

@@ -1,4 +1,4 @@
-import { allows, type Cell, type Instance, type Output } from "@nano/contract";
+import { addressScope, allows, type Cell, type Instance, type Output } from "@nano/contract";
 import type { Attempt, Visit } from "../../http/visit.ts";
 import { to } from "../../paths.ts";
 import { TaskRows } from "../../tasks/list.tsx";
@@ -145,7 +145,12 @@ const Overview = ({
               {instance.addresses.length > 0 ? (
                 <span class="stack-text">
                   {instance.addresses.map((address) => (
-                    <Mono visit={visit} text={address} />
+                    <span>
+                      <Mono visit={visit} text={address} />{" "}
+                      <span class="quiet" safe>
+                        {addressScope(address) === "internal" ? t("internal") : t("external")}
+                      </span>
+                    </span>
                   ))}
                 </span>
               ) : (
@@ -154,6 +159,11 @@ const Overview = ({
                 </span>
               )}
             </FactRow>
+            {cell?.ok ? (
+              <FactRow term={t("Network")}>
+                <span safe>{visit.word(cell.value.network)}</span>
+              </FactRow>
+            ) : null}
             <FactRow term="MAC">
               <code safe>{instance.mac}</code>
             </FactRow>

@@ -1,6 +1,7 @@
-import type { Output } from "@nano/contract";
+import { allows, type Instance, type Output } from "@nano/contract";
 import type { Attempt, Visit } from "../../http/visit.ts";
-import { Copy, Empty, ErrorNotice, Panel } from "../../view/parts.tsx";
+import { to } from "../../paths.ts";
+import { Copy, DisabledButton, Empty, ErrorNotice, LinkButton, Panel } from "../../view/parts.tsx";
 import type { Tab } from "./tab.ts";
 
 /** What a guest wrote is untrusted: terminal escapes and control characters are taken out, the rest is escaped text. */
@@ -34,9 +35,32 @@ const Serial = ({ visit, serial }: { visit: Visit; serial: Attempt<Output<"insta
   );
 };
 
+const OpenSerial = ({ visit, instance: { id, state } }: { visit: Visit; instance: Instance }) => {
+  const look = { label: visit.t("Open the serial console"), icon: "console", kind: "primary" } as const;
+  const allowed = allows(state, "console");
+  return allowed === true ? (
+    <LinkButton href={to.serialConsole(id)} look={look} boosted={false} />
+  ) : (
+    <DisabledButton look={look} why={visit.say(allowed)} />
+  );
+};
+
 export const serialTab: Tab = {
   name: "serial",
   text: "Serial log",
-  render: async (visit, { id }) => <Serial visit={visit} serial={await visit.attempt("instance.serial", { id })} />,
-  commands: ({ id }) => [{ operation: "instance.serial", input: { id } }],
+  render: async (visit, instance) => {
+    const serial = await visit.attempt("instance.serial", { id: instance.id });
+    return (
+      <>
+        <p class="tab-actions">
+          <OpenSerial visit={visit} instance={instance} />
+        </p>
+        <Serial visit={visit} serial={serial} />
+      </>
+    );
+  },
+  commands: ({ id }) => [
+    { operation: "instance.serial", input: { id } },
+    { operation: "console.create", input: { instance: id, kind: "serial" } },
+  ],
 };

@@ -10,5 +10,7 @@ export interface Tab {
   readonly text: ChineseKey;
   /** Markup. What it needs that cannot be had is shown as the notice of its error, not thrown. */
   render(visit: Visit, instance: Instance): Promise<string>;
+  /** What it follows beside its instance: `clock`, every 10 s. */
+  readonly follows?: readonly string[];
   commands(instance: Instance): readonly Command[];
 }

@@ -1,0 +1,44 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { usefulAddresses } from "./addresses.ts";
+
+test("addresses that others can use are kept, each once, in their order", () => {
+  const told = ["192.0.2.7", "10.0.0.4", "2001:db8::7", "192.0.2.7", "fd00::1"];
+  expect(usefulAddresses(told)).toEqual(["192.0.2.7", "10.0.0.4", "2001:db8::7", "fd00::1"]);
+});
+
+test("loopback, link-local, multicast, broadcast and nobody's are left out", () => {
+  const useless = [
+    ...["127.0.0.1", "169.254.3.4", "0.0.0.0", "224.0.0.1", "239.1.1.1", "255.255.255.255"],
+    ...[
+      "::",
+      "::1",
+      "fe80::1",
+      "FE80::1",
+      "febf::1",
+      "ff02::1",
+      "::ffff:127.0.0.1",
+      "fe80::1%eth0",
+      "2001:db8::1%eth0",
+    ],
+  ];
+  for (const address of useless) expect([address, usefulAddresses([address])]).toEqual([address, []]);
+});
+
+test("whatever an agent says, no more than sixteen addresses come of it, and nothing that is none", () => {
+  const anything = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.ipV4(),
+    fc.ipV6(),
+    fc.constant("<script>alert(1)</script>"),
+  );
+  fc.assert(
+    fc.property(fc.array(anything, { maxLength: 100 }), (told) => {
+      const kept = usefulAddresses(told);
+      expect(kept.length).toBeLessThanOrEqual(16);
+      for (const address of kept) expect(address).toMatch(/^[0-9a-fA-F:.]{2,45}$/);
+    }),
+    { numRuns: 200 },
+  );
+  expect(usefulAddresses(Array.from({ length: 100_000 }, (_, n) => `10.1.${n >> 8}.${n & 255}`)).length).toBe(16);
+});
