@@ -31,8 +31,8 @@ import type {
   FetchRequest,
   HostFacts,
   Hypervisor,
-  SnapshotRequest,
   PasswordRequest,
+  SnapshotRequest,
 } from "../hypervisor.ts";
 import type { SeedRequest } from "../seed/seed.ts";
 import { gib, mib } from "../units.ts";
@@ -47,8 +47,8 @@ import { setGuestPassword } from "./guest-password.ts";
 import { type HostAbilities, type HostPreferences, probeHost } from "./host.ts";
 import { Instances } from "./instances.ts";
 import { LoadMeter } from "./load.ts";
-import { Snapshots } from "./snapshots.ts";
 import { Seeds } from "./seeds.ts";
+import { Snapshots } from "./snapshots.ts";
 import type { DiskTrouble } from "./state.ts";
 import { Storage } from "./storage.ts";
 import { connectOptions, type LibvirtTarget } from "./uri.ts";

@@ -24,8 +24,8 @@ import type {
   FetchRequest,
   HostFacts,
   Hypervisor,
-  SnapshotRequest,
   PasswordRequest,
+  SnapshotRequest,
 } from "../hypervisor.ts";
 import { encodePng } from "../image/png.ts";
 import { bytes, gib, mib } from "../units.ts";
