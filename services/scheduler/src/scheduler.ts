@@ -17,6 +17,8 @@ import type { InstanceDeps } from "./instances/deps.ts";
 import { instanceHandlers } from "./instances/handlers.ts";
 import { mediaHandlers } from "./instances/media.ts";
 import { mediaSagas } from "./instances/media-sagas.ts";
+import { modifySaga } from "./instances/modify-saga.ts";
+import { pauseSagas } from "./instances/pause-sagas.ts";
 import { powerSagas } from "./instances/power-sagas.ts";
 import { Reconciler } from "./instances/reconcile.ts";
 import { snapshotSagas } from "./instances/snapshot-sagas.ts";
@@ -85,6 +87,8 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
       ...powerSagas(instances),
       ...mediaSagas(instances),
       ...snapshotSagas(instances),
+      ...pauseSagas(instances),
+      modifySaga(instances),
     ].map(adaptSaga),
     onEnd: (trx, task, next) => passLock(trx, task.id, next ?? null),
     // Not kept and not in the outbox: the next figure, or the end, is never far.
