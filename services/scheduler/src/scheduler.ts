@@ -21,6 +21,7 @@ import { modifySaga } from "./instances/modify-saga.ts";
 import { pauseSagas } from "./instances/pause-sagas.ts";
 import { powerSagas } from "./instances/power-sagas.ts";
 import { Reconciler } from "./instances/reconcile.ts";
+import { Restarter } from "./instances/restart.ts";
 import { snapshotSagas } from "./instances/snapshot-sagas.ts";
 import { snapshotHandlers } from "./instances/snapshots.ts";
 import { passLock } from "./instances/store.ts";
@@ -98,6 +99,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
         .catch(() => {}),
   });
   const reconciler = new Reconciler(instances);
+  const restarter = new Restarter(instances, engine);
   const presence = new Presence({
     db,
     bus,
@@ -134,6 +136,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
   });
   presence.start();
   reconciler.start();
+  restarter.start();
   await engine.resume();
   bus.serve("scheduler", handlers);
 
@@ -143,6 +146,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     stop: async () => {
       clearInterval(measuring);
       stopPruning();
+      await restarter.stop();
       await engine.stop();
       await presence.stop();
       await reconciler.stop();
