@@ -10,6 +10,7 @@ export const permissions = {
   "instance.create": "Create instances",
   "instance.operate": "Start, stop and reboot instances",
   "instance.snapshot": "Take, restore and delete snapshots of instances",
+  "instance.modify": "Change what instances are",
   "instance.console": "Use an instance's console",
   "instance.delete": "Delete instances",
   "image.read": "See disk images",

@@ -18,6 +18,7 @@ export { type BatchAction, BatchItem, batchActions, batchMax } from "./operation
 export { InstanceCreateInput } from "./operations/instance.ts";
 export { InstanceSpec, Observed } from "./operations/on-cell.ts";
 export { Zone } from "./operations/zone.ts";
+export * from "./pending.ts";
 export * from "./records.ts";
 export * from "./reports.ts";
 export * from "./schema.ts";

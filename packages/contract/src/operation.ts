@@ -7,7 +7,7 @@ import type { EventName } from "./events.ts";
 export type Owner = "scheduler" | "images" | "gateway" | "cell";
 
 export interface RestBinding {
-  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** With `{name}` for inputs taken from the path; the other inputs come from the query (GET, DELETE) or the JSON body. */
   readonly path: `/api/v2/${string}`;
   /** Of the success: 200, 201 (with Location), 202 (a task, with Location), 204 (no body). */
@@ -27,7 +27,7 @@ export interface Operation<I extends TSchema = TSchema, O extends TSchema = TSch
   readonly errors: readonly ErrorCode[];
   readonly requires: Requirement;
   readonly rest?: RestBinding;
-  /** It changes something: POST, PUT or DELETE over REST; accepts an idempotency key. */
+  /** It changes something: POST, PUT, PATCH or DELETE over REST; accepts an idempotency key. */
   readonly changes: boolean;
   /** The reply is a task (or, dry, a plan): the work goes on after the reply. */
   readonly task?: true;

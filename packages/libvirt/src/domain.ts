@@ -206,6 +206,19 @@ export class Domain {
     await this.#link.call("domainSetBlockIoTune", { domain: this.ref, disk, params, flags }, options);
   }
 
+  /**
+   * Limits of a network card (`inbound.average`, `outbound.peak`, … in KiB per second; 0 is none). `device` is its MAC address or the host's
+   * name of it. `flags`: `Affect`.
+   */
+  async setInterfaceParameters(
+    device: string,
+    params: readonly TypedParam[],
+    flags = 0,
+    options?: CallOptions,
+  ): Promise<void> {
+    await this.#link.call("domainSetInterfaceParameters", { domain: this.ref, device, params, flags }, options);
+  }
+
   /** Grows a disk of a running domain. `size` in bytes. `disk` is its target (`vda`) or path. */
   async blockResize(disk: string, size: number, options: CallOptions = {}): Promise<void> {
     const flags = 1; // VIR_DOMAIN_BLOCK_RESIZE_BYTES

@@ -80,6 +80,21 @@ export const cellHandlers = ({ hypervisor, consoles }: HandlerContext): Handlers
         await hypervisor.ejectMedia(id, force);
         return observed(id);
       }),
+    "cell.instance.pause": (input) =>
+      command(input, async () => {
+        await hypervisor.pause(input.id);
+        return observed(input.id);
+      }),
+    "cell.instance.resume": (input) =>
+      command(input, async () => {
+        await hypervisor.resume(input.id);
+        return observed(input.id);
+      }),
+    "cell.instance.apply": (input) =>
+      command(input, async () => {
+        await hypervisor.apply(input.id);
+        return observed(input.id);
+      }),
     "cell.instance.list": async () => ({ items: await hypervisor.list() }),
     "cell.instance.screen": async ({ id }) => ({
       contentType: "image/png",

@@ -121,6 +121,12 @@ export interface Hypervisor {
   shutdown(id: InstanceId, force: boolean): Promise<void>;
   /** @throws NanoError `wrong-state` when it does not run */
   reboot(id: InstanceId, force: boolean): Promise<void>;
+  /** @throws NanoError `wrong-state` when it does not run */
+  pause(id: InstanceId): Promise<void>;
+  /** @throws NanoError `wrong-state` when it does not run */
+  resume(id: InstanceId): Promise<void>;
+  /** Gives a running one what its definition says, as far as it can have that now. Does nothing when it is off. */
+  apply(id: InstanceId): Promise<void>;
 
   /**
    * Puts fetched media into the drive of an instance that runs; what is in it comes out. `force` opens a locked tray. Does nothing when it is there.

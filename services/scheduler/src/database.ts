@@ -3,6 +3,7 @@ import { type IdempotencyTable, idempotencyMigration, type OutboxTable, outboxMi
 import { abilitiesMigration, type CellTable, cellMigration } from "./cells/store.ts";
 import { type DecisionTable, decisionMigration } from "./decisions/store.ts";
 import { type CloudInitTable, cloudInitMigration } from "./instances/cloud-init/store.ts";
+import { type RestartTable, restartMigration } from "./instances/restart.ts";
 import {
   type InstanceTable,
   instanceMigration,
@@ -19,6 +20,7 @@ export interface Database extends OutboxTable, IdempotencyTable {
   instances: InstanceTable;
   cloud_init: CloudInitTable;
   tombstones: TombstoneTable;
+  restarts: RestartTable;
   tasks: TaskTable;
   decisions: DecisionTable;
 }
@@ -36,4 +38,5 @@ export const migrations = {
   "2026-11-24-02-cell-abilities": abilitiesMigration,
   "2026-11-24-06-instance-snapshots": snapshotsMigration,
   "2026-11-24-07-cloud-init": cloudInitMigration,
+  "2026-11-24-08-instance-restarts": restartMigration,
 };

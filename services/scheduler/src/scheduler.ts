@@ -17,8 +17,11 @@ import type { InstanceDeps } from "./instances/deps.ts";
 import { instanceHandlers } from "./instances/handlers.ts";
 import { mediaHandlers } from "./instances/media.ts";
 import { mediaSagas } from "./instances/media-sagas.ts";
+import { modifySaga } from "./instances/modify-saga.ts";
+import { pauseSagas } from "./instances/pause-sagas.ts";
 import { powerSagas } from "./instances/power-sagas.ts";
 import { Reconciler } from "./instances/reconcile.ts";
+import { Restarter } from "./instances/restart.ts";
 import { snapshotSagas } from "./instances/snapshot-sagas.ts";
 import { snapshotHandlers } from "./instances/snapshots.ts";
 import { findInstance, passLock } from "./instances/store.ts";
@@ -87,6 +90,8 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
       ...powerSagas(instances),
       ...mediaSagas(instances),
       ...snapshotSagas(instances),
+      ...pauseSagas(instances),
+      modifySaga(instances),
     ].map(adaptSaga),
     onEnd: (trx, task, next) => passLock(trx, task.id, next ?? null),
     // Not kept and not in the outbox: the next figure, or the end, is never far.
@@ -96,6 +101,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
         .catch(() => {}),
   });
   const reconciler = new Reconciler(instances);
+  const restarter = new Restarter(instances, engine);
   const presence = new Presence({
     db,
     bus,
@@ -139,6 +145,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
   presence.start();
   reconciler.start();
   keeper.start();
+  restarter.start();
   await engine.resume();
   bus.serve("scheduler", handlers);
 
@@ -149,6 +156,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     stop: async () => {
       keeper.stop();
       stopPruning();
+      await restarter.stop();
       await engine.stop();
       await presence.stop();
       await reconciler.stop();

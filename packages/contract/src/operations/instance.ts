@@ -20,6 +20,7 @@ import {
   Page,
   PoolNameSchema,
   pageInput,
+  Revision,
   Type,
 } from "../schema.ts";
 import { instanceStates } from "../states.ts";
@@ -59,6 +60,20 @@ export const InstanceCreateInput = Closed({
   start: Type.Optional(Type.Boolean({ description: "Start it once it is created; false unless told" })),
   dryRun,
 });
+
+/** Everything but the id: at least one of it, or nothing happens. */
+const changes = {
+  name: Type.Optional(Name),
+  description: Type.Optional(Description),
+  owner: Type.Optional(Label),
+  tags: Type.Optional(Tags),
+  autostart: Type.Optional(Type.Boolean({ description: "Start it when its cell's host starts" })),
+  restart: Type.Optional(RestartPolicy),
+  cores: Type.Optional(Cores),
+  memoryMiB: Type.Optional(MemoryMiB),
+  qos: Type.Optional(Qos),
+  hardware: Type.Optional(Type.Partial(Hardware, { description: "What of it changes", additionalProperties: false })),
+};
 
 const verbErrors = ["instance-not-found", "wrong-state", "busy", "cell-offline", "hypervisor-failed"] as const;
 
@@ -195,6 +210,68 @@ export const instanceOperations = {
     example: {
       input: { id: ids.instance, force: true },
       output: verbTask("instance.reboot", "Press the reset button"),
+    },
+  }),
+  "instance.pause": operation({
+    owner: "scheduler",
+    summary: "Pause an instance",
+    description: "Its processors stand still; its memory stays, and so do its connections if it is resumed soon.",
+    input: one,
+    output: Task,
+    errors: verbErrors,
+    requires: "instance.operate",
+    rest: { method: "POST", path: "/api/v2/instances/{id}/pause", status: 202 },
+    changes: true,
+    task: true,
+    events: ["instance.changed", "task.changed"],
+    example: { input: { id: ids.instance }, output: verbTask("instance.pause", "Pause the instance") },
+  }),
+  "instance.resume": operation({
+    owner: "scheduler",
+    summary: "Resume a paused instance",
+    description: "Also one that QEMU paused because its storage was full; there must be room again.",
+    input: one,
+    output: Task,
+    errors: verbErrors,
+    requires: "instance.operate",
+    rest: { method: "POST", path: "/api/v2/instances/{id}/resume", status: 202 },
+    changes: true,
+    task: true,
+    events: ["instance.changed", "task.changed"],
+    example: { input: { id: ids.instance }, output: verbTask("instance.resume", "Resume the instance") },
+  }),
+  "instance.modify": operation({
+    owner: "scheduler",
+    summary: "Change an instance",
+    description:
+      "Send only what changes; `qos` and `tags` replace what was there as a whole. A running guest gets at once what can be had at once: limits, more cores, " +
+      "memory within what it was started with. The rest is `pending` until its next start. With `revision` (over REST also as If-Match) it is refused when " +
+      "someone else was quicker.",
+    input: Closed({
+      id: InstanceIdSchema,
+      ...changes,
+      revision: Type.Optional(Revision),
+    }),
+    output: Task,
+    errors: [
+      "instance-not-found",
+      "wrong-state",
+      "busy",
+      "cell-offline",
+      "name-taken",
+      "no-room",
+      "unsupported-by-cell",
+      "revision-mismatch",
+      "idempotency-key-reused",
+    ],
+    requires: "instance.modify",
+    rest: { method: "PATCH", path: "/api/v2/instances/{id}", status: 202 },
+    changes: true,
+    task: true,
+    events: ["instance.changed", "task.changed"],
+    example: {
+      input: { id: ids.instance, cores: 4, qos: { cpuPriority: "high", writeIops: 500 } },
+      output: verbTask("instance.modify", "Change the instance"),
     },
   }),
   "instance.screen": operation({

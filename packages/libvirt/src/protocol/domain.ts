@@ -11,6 +11,7 @@ import {
   DOMAIN_SNAPSHOT_LIST_MAX,
   domainRef,
   GUEST_INFO_MAX,
+  INTERFACE_PARAMETERS_MAX,
   JOB_STATS_MAX,
   MIGRATE_COOKIE_MAX,
   MIGRATE_PARAM_LIST_MAX,
@@ -62,6 +63,11 @@ const definition = {
   domainGetVcpusFlags: remote(200, { domain, flags }, { vcpus: int }),
   domainSetMemoryFlags: remote(204, { domain, memory: count, flags }, {}),
   domainSetMemoryStatsPeriod: remote(308, { domain, period: int, flags }, {}),
+  domainSetInterfaceParameters: remote(
+    256,
+    { domain, device: text, params: typedParams(INTERFACE_PARAMETERS_MAX), flags },
+    {},
+  ),
   domainGetSchedulerParametersFlags: remote(
     223,
     { domain, nparams: int, flags },

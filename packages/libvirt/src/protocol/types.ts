@@ -40,6 +40,7 @@ export const JOB_STATS_MAX = 64;
 export const MIGRATE_PARAM_LIST_MAX = 64;
 export const MIGRATE_COOKIE_MAX = 4_194_304;
 export const GUEST_INFO_MAX = 2048;
+export const INTERFACE_PARAMETERS_MAX = 16;
 
 /** `remote_nonnull_string` */
 export const text = string(STRING_MAX);

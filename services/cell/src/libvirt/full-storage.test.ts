@@ -30,7 +30,7 @@ afterAll(async () => {
 }, patience);
 
 test(
-  "an instance that fills the storage is paused, with the reason",
+  "an instance that fills the storage is paused, with the reason, and resumes when there is room",
   async () => {
     const iso = await buildTinyIso(resolve(import.meta.dir, "../../../../data/cache"));
     const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response(Bun.file(iso.path)) });
@@ -57,6 +57,11 @@ test(
     await expect(hypervisor.createSnapshot(spec.id, { ...snapshot, memory: false })).rejects.toMatchObject({
       code: "disk-full",
     });
+    // With room again, it goes on where it stood.
+    await Bun.$`mount -o remount,size=160m ${directory}/storage`.quiet();
+    await hypervisor.resume(spec.id);
+    await until(async () => (await hypervisor.serial(spec.id)).text.includes("64+0 records out"));
+    expect((await hypervisor.find(spec.id))?.state).toBe("running");
     keyboard.close();
     await hypervisor.reboot(spec.id, true);
     await hypervisor.undefine(spec.id);

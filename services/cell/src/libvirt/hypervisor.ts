@@ -229,6 +229,9 @@ export class LibvirtHypervisor implements Hypervisor {
   insertMedia = (id: InstanceId, media: BootMedia, force: boolean): Promise<void> =>
     this.#whenOpen(() => this.#drives.insert(id, media, force));
   ejectMedia = (id: InstanceId, force: boolean): Promise<void> => this.#whenOpen(() => this.#drives.eject(id, force));
+  pause = (id: InstanceId): Promise<void> => this.#whenOpen(() => this.#instances.pause(id));
+  resume = (id: InstanceId): Promise<void> => this.#whenOpen(() => this.#instances.resume(id));
+  apply = (id: InstanceId): Promise<void> => this.#whenOpen(() => this.#instances.apply(id));
   createDisk = (request: DiskRequest): Promise<void> => this.#whenOpen(() => this.#disks.create(request));
   deleteDisk = (id: InstanceId, disk: Disk["name"]): Promise<void> =>
     this.#whenOpen(() => this.#disks.delete(id, disk));

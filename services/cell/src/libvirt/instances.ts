@@ -9,16 +9,20 @@ import {
   type Clock,
   type InstanceId,
   type InstanceSpec,
+  liveRecord,
   NanoError,
   type Observed,
+  type PendingSetting,
+  pendingBetween,
   timestamp,
 } from "@nano/contract";
 import { Affect, type Connection, type Domain, DomainShutdown, DomainUndefine, LibvirtError } from "@nano/libvirt";
 import type { BootMedia } from "../hypervisor.ts";
 import { write } from "../xml/write.ts";
+import { applyLive, hasMemory } from "./apply.ts";
 import { type DomainHost, domainXml } from "./domain-xml.ts";
 import { orNone, translated } from "./failure.ts";
-import { bareRunElement, instanceKey, type Run, readRun, readSpec, runKey } from "./metadata.ts";
+import { bareInstanceElement, bareRunElement, instanceKey, type Run, readRun, readSpec, runKey } from "./metadata.ts";
 import { domainName, fetchedVolume, isSerialVolume, markerOf } from "./names.ts";
 import { countSnapshots } from "./snapshots.ts";
 import { type DiskTrouble, mapState } from "./state.ts";
@@ -123,18 +127,55 @@ export class Instances {
 
   reboot(id: InstanceId, force: boolean): Promise<void> {
     return translated(`restarting instance ${id}`, async () => {
-      const { domain } = await this.#known(id);
-      if (!(await domain.isActive()))
-        throw new NanoError("wrong-state", `Instance ${id} is not running`, {
-          details: { state: "stopped", allowed: allowedActions("stopped") },
-        });
+      const domain = await this.#running(id);
       if (!force) {
         await domain.reboot(powerButton);
         return;
       }
       await domain.reset();
       if ((await domain.getState()).state === "paused") await domain.resume();
-      await this.#changeRun(domain, ({ stoppingSince: _, ...run }) => run);
+      await this.#changeRun(domain, ({ stoppingSince: _, pausedSince: __, ...run }) => run);
+    });
+  }
+
+  pause(id: InstanceId): Promise<void> {
+    return translated(`pausing instance ${id}`, async () => {
+      const domain = await this.#running(id);
+      // Before it stands still: whoever sees it then sees why.
+      await this.#changeRun(domain, (run) => ({ ...run, pausedSince: run.pausedSince ?? this.#now() }));
+      try {
+        await domain.suspend();
+      } catch (error) {
+        await this.#changeRun(domain, ({ pausedSince: _, ...run }) => run);
+        throw error;
+      }
+    });
+  }
+
+  /** Whyever it is paused: asked to, or over a full disk. */
+  resume(id: InstanceId): Promise<void> {
+    return translated(`resuming instance ${id}`, async () => {
+      const domain = await this.#running(id);
+      if ((await domain.getState()).state === "paused") await domain.resume();
+      await this.#changeRun(domain, ({ pausedSince: _, ...run }) => run);
+    });
+  }
+
+  /** Gives a running one what its definition says, as far as it can have that now. */
+  apply(id: InstanceId): Promise<void> {
+    return translated(`changing instance ${id} while it runs`, async () => {
+      const { domain, spec } = await this.#known(id);
+      if (!(await domain.isActive())) return;
+      await ignoring(
+        "OPERATION_INVALID",
+        (async () => {
+          const live = readSpec(await domain.getMetadata(instanceKey.uri, Affect.live)) ?? spec;
+          const pending = await applyLive(domain, live, spec);
+          const record = liveRecord(live, spec, pending);
+          await domain.setText("title", spec.name, Affect.live);
+          await domain.setMetadata(instanceKey, write(bareInstanceElement(record)), Affect.live);
+        })(),
+      );
     });
   }
 
@@ -186,15 +227,25 @@ export class Instances {
     return { domain, spec };
   }
 
+  /** @throws NanoError `instance-not-found`, `wrong-state` */
+  async #running(id: InstanceId): Promise<Domain> {
+    const { domain } = await this.#known(id);
+    if (await domain.isActive()) return domain;
+    throw new NanoError("wrong-state", `Instance ${id} is not running`, {
+      details: { state: "stopped", allowed: allowedActions("stopped") },
+    });
+  }
+
   #domain(id: InstanceId): Promise<Domain | undefined> {
     return orNone(this.#options.connection.domainByUuid(id));
   }
 
   async #observe(domain: Domain): Promise<Observed | undefined> {
-    const [libvirtState, specText, runText, snapshots] = await Promise.all([
+    const [libvirtState, specText, runText, liveText, snapshots] = await Promise.all([
       domain.getState(),
       definitionMetadata(domain),
       domain.getMetadata(runKey.uri, Affect.current),
+      domain.getMetadata(instanceKey.uri, Affect.current),
       countSnapshots(domain),
     ]);
     const spec = readSpec(specText);
@@ -203,7 +254,9 @@ export class Instances {
     const recorded = readRun(runText);
     const { state, stateReason } = mapState(libvirtState, recorded, this.#options.diskTrouble(id));
     // Of an instance that is off, the record is of a run that never came about.
-    const run: Run = state === "stopped" || state === "crashed" ? {} : recorded;
+    const off = state === "stopped" || state === "crashed";
+    const run: Run = off ? {} : recorded;
+    const pending = off ? [] : await this.#pending(domain, readSpec(liveText) ?? spec, spec);
     return {
       id,
       epoch,
@@ -211,11 +264,19 @@ export class Instances {
       ...(stateReason === undefined ? {} : { stateReason }),
       ...(run.media ? { media: { id: run.media.id, name: run.media.name } } : {}),
       ...(run.startedAt === undefined ? {} : { startedAt: run.startedAt }),
-      ...(state !== "stopped" && state !== "crashed" && this.#options.hasAgent(id) ? { agent: true } : {}),
-      addresses: state === "stopped" || state === "crashed" ? [] : [...this.#options.addresses(id)],
+      ...(!off && this.#options.hasAgent(id) ? { agent: true } : {}),
+      addresses: off ? [] : [...this.#options.addresses(id)],
+      ...(pending.length > 0 ? { pending } : {}),
       ...(snapshots > 0 ? { snapshots } : {}),
       spec,
     };
+  }
+
+  async #pending(domain: Domain, live: InstanceSpec, spec: InstanceSpec): Promise<PendingSetting[]> {
+    const pending = pendingBetween(live, spec);
+    // A guest may have followed its balloon long after it was asked to.
+    const followed = pending.includes("memoryMiB") && (await hasMemory(domain, spec));
+    return followed ? pending.filter((setting) => setting !== "memoryMiB") : pending;
   }
 
   /** Changes the record of the run under way; when the run has ended meanwhile there is nothing to record. */

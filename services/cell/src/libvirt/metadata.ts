@@ -20,6 +20,8 @@ const Run = Closed({
   startedAt: Type.Optional(Type.String({ maxLength: 32 })),
   /** When the power button was pressed. */
   stoppingSince: Type.Optional(Type.String({ maxLength: 32 })),
+  /** When it was paused by us; one that is paused without it was paused by someone else. */
+  pausedSince: Type.Optional(Type.String({ maxLength: 32 })),
   media: Type.Optional(Closed({ id: MediaIdSchema, name: Label, sha256: Sha256Schema })),
 });
 export type Run = Static<typeof Run>;
@@ -59,7 +61,9 @@ export const instanceElement = (spec: InstanceSpec): Element =>
 export const runElement = (run: Run): Element =>
   element(`${runKey.prefix}:run`, { [`xmlns:${runKey.prefix}`]: runKey.uri }, jsonText(run));
 
-/** As `domain.setMetadata` wants it: libvirt adds the namespace. */
+/** As `domain.setMetadata` wants them: libvirt adds the namespace. */
+export const bareInstanceElement = (spec: InstanceSpec): Element =>
+  element("instance", { epoch: spec.epoch }, jsonText(spec));
 export const bareRunElement = (run: Run): Element => element("run", {}, jsonText(run));
 
 /** @param xml what `domain.getMetadata` gave */

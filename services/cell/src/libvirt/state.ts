@@ -11,18 +11,20 @@ export interface MappedState {
 /** Why QEMU paused an instance over a disk, as its I/O error event said; libvirt's state alone does not tell. */
 export type DiskTrouble = "no-space" | "other";
 
-const paused = (reason: string, trouble: DiskTrouble | undefined): MappedState => {
+const paused = (reason: string, { pausedSince }: Run, trouble: DiskTrouble | undefined): MappedState => {
   switch (reason) {
     case "io-error":
       return {
         state: "paused",
         stateReason:
           trouble === "no-space"
-            ? "Its cell's storage has no space left. Free some, then force a restart."
+            ? "Its cell's storage has no space left. Free some, then resume it."
             : "One of its disks could not be read or written.",
       };
     case "user":
-      return { state: "paused", stateReason: "Someone paused it outside Nano." };
+      return pausedSince === undefined
+        ? { state: "paused", stateReason: "Someone paused it outside Nano." }
+        : { state: "paused" };
     case "crashed":
       return { state: "crashed", stateReason: "Its system panicked." };
     case "watchdog":
@@ -52,7 +54,7 @@ export const mapState = (
     case "nostate":
       return { state: run.stoppingSince === undefined ? "running" : "stopping" };
     case "paused":
-      return paused(reason, trouble);
+      return paused(reason, run, trouble);
     case "shutdown":
       return { state: "stopping" };
     case "pmsuspended":

@@ -9,8 +9,11 @@ import {
   type InstanceId,
   type InstanceSpec,
   type InstanceUsage,
+  liveRecord,
   NanoError,
   type Observed,
+  type PendingSetting,
+  pendingBetween,
   type Resources,
   type Snapshot,
   type SnapshotId,
@@ -47,7 +50,9 @@ export interface SimulatedHost {
 
 interface Simulated {
   spec: InstanceSpec;
-  state: "stopped" | "running" | "stopping";
+  /** What it was started with, and what it got since. */
+  live: InstanceSpec;
+  state: "stopped" | "running" | "stopping" | "paused";
   media: BootMedia | undefined;
   startedAt: string | undefined;
   /** How much of its cores it uses, 0 to 1. */
@@ -122,6 +127,7 @@ export class SimulatedHypervisor implements Hypervisor {
     else
       this.#instances.set(spec.id, {
         spec,
+        live: spec,
         state: "stopped",
         media: undefined,
         startedAt: undefined,
@@ -143,6 +149,7 @@ export class SimulatedHypervisor implements Hypervisor {
       if (!this.#disks.has(`${id} ${name}`))
         throw new NanoError("hypervisor-failed", `Failed starting instance ${id}: its disk ${name} does not exist`);
     instance.run++;
+    instance.live = instance.spec;
     instance.state = "running";
     instance.media = media;
     instance.startedAt = timestamp(this.#host.timeline.now());
@@ -163,9 +170,26 @@ export class SimulatedHypervisor implements Hypervisor {
   }
 
   async reboot(id: InstanceId, _force: boolean): Promise<void> {
+    this.#running(id).state = "running";
+    this.#tell(id);
+  }
+
+  async pause(id: InstanceId): Promise<void> {
+    this.#running(id).state = "paused";
+    this.#tell(id);
+  }
+
+  async resume(id: InstanceId): Promise<void> {
+    this.#running(id).state = "running";
+    this.#tell(id);
+  }
+
+  async apply(id: InstanceId): Promise<void> {
     const instance = this.#known(id);
-    if (instance.state === "stopped") throw notRunning(id);
-    instance.state = "running";
+    if (instance.state === "stopped") return;
+    const { live, spec } = instance;
+    const pending = pendingBetween(live, spec).filter((setting) => setting === "hardware" || setting === "disks");
+    instance.live = liveRecord(live, spec, pending);
     this.#tell(id);
   }
 
@@ -309,6 +333,12 @@ export class SimulatedHypervisor implements Hypervisor {
     return found;
   }
 
+  #running(id: InstanceId): Simulated {
+    const instance = this.#known(id);
+    if (instance.state === "stopped") throw notRunning(id);
+    return instance;
+  }
+
   #end(instance: Simulated): void {
     instance.state = "stopped";
     instance.media = undefined;
@@ -321,16 +351,24 @@ export class SimulatedHypervisor implements Hypervisor {
   }
 }
 
-const observe = ({ spec, state, media, startedAt, snapshots }: Simulated): Observed => ({
-  id: spec.id,
-  epoch: spec.epoch,
-  state,
-  ...(media ? { media: { id: media.id, name: media.name } } : {}),
-  ...(startedAt === undefined ? {} : { startedAt }),
-  addresses: [],
-  ...(snapshots.count > 0 ? { snapshots: snapshots.count } : {}),
-  spec,
-});
+const pendingOf = ({ state, live, spec }: Simulated): PendingSetting[] =>
+  state === "stopped" ? [] : pendingBetween(live, spec);
+
+const observe = (instance: Simulated): Observed => {
+  const { spec, state, media, startedAt, snapshots } = instance;
+  const pending = pendingOf(instance);
+  return {
+    id: spec.id,
+    epoch: spec.epoch,
+    state,
+    ...(media ? { media: { id: media.id, name: media.name } } : {}),
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(pending.length > 0 ? { pending } : {}),
+    addresses: [],
+    ...(snapshots.count > 0 ? { snapshots: snapshots.count } : {}),
+    spec,
+  };
+};
 
 const notRunning = (id: InstanceId): NanoError =>
   new NanoError("wrong-state", `Instance ${id} is not running`, {

@@ -20,7 +20,7 @@ import { answer, asOutput } from "./answer.ts";
 import { identify, type Recognize, refuseForeign } from "./caller.ts";
 import { detailOf } from "./openapi.ts";
 import { problemResponse } from "./problem.ts";
-import { readInput, requestIdOf, tracingOf } from "./read.ts";
+import { expectedRevision, readInput, requestIdOf, tracingOf } from "./read.ts";
 import { cookieHeader, endsEarlierSession, hiddenInputs, ownInputs } from "./session-cookie.ts";
 
 type Reachable = Exclude<OperationName, OperationsOf<"cell">>;
@@ -60,7 +60,7 @@ const perform = async (
       details: { permission: operation.requires },
     });
   }
-  const own = ownInputs(name, caller);
+  const own = { ...ownInputs(name, caller), ...expectedRevision(operation, request) };
   const input = await readInput(operation, binding, request, params, own, hiddenInputs(name));
   // Rates are limited of what changes something; to ask the kernel for the address takes longer than most of what else is done here.
   const clientAddress = operation.changes ? rest.addressOf(request) : undefined;

@@ -134,7 +134,7 @@ const successResponse = (operation: Operation, binding: RestBinding): JsonObject
       : {}),
     ...("next" in (operation.output.properties ?? {}) ? { Link: header("The next page, if there is one") } : {}),
     ...("revision" in (operation.output.properties ?? {}) && binding.method === "GET"
-      ? { ETag: header("For If-None-Match") }
+      ? { ETag: header("For If-None-Match and If-Match") }
       : {}),
   };
   const description = { 200: "Done", 201: "Created", 202: "Accepted: the work goes on in the task", 204: "Done" };
@@ -194,12 +194,22 @@ export const detailOf = (name: Parameters<typeof operationSubject>[0], binding: 
       exampleOf(field),
     ),
   );
-  if (operation.changes && binding.method === "POST")
+  if (operation.changes && (binding.method === "POST" || binding.method === "PATCH"))
     parameters.push(
       parameter(
         "header",
         "Idempotency-Key",
         { type: "string", maxLength: 128, description: "The same key, the same answer, one effect" },
+        false,
+        undefined,
+      ),
+    );
+  if (operation.changes && "revision" in properties)
+    parameters.push(
+      parameter(
+        "header",
+        "If-Match",
+        { type: "string", maxLength: 64, description: "The ETag of the last read: refused when it was changed since" },
         false,
         undefined,
       ),

@@ -118,6 +118,20 @@ export const readInput = async (
   return decode(operation.input, { ...body, ...converted, ...own }, doing) as Record<string, unknown>;
 };
 
+/**
+ * The revision that `If-Match` names, for operations that ask for one (RFC 9110 §13.1.1). An ETag is the revision, a point and a mark of the
+ * representation: what is compared is the revision.
+ * @throws NanoError `malformed-request`
+ */
+export const expectedRevision = (operation: Operation, request: Request): { revision?: number } => {
+  const header = request.headers.get("if-match");
+  if (header === null || header.trim() === "*" || !("revision" in (operation.input.properties ?? {}))) return {};
+  const revision = /^(?:W\/)?"(\d{1,15})(?:\.[0-9a-z]+)?"$/.exec(header.trim())?.[1];
+  if (revision === undefined)
+    throw new NanoError("malformed-request", "If-Match must be the ETag of a read of the same thing");
+  return { revision: Number(revision) };
+};
+
 const printable = /^[\x21-\x7e]{1,128}$/;
 const traceparentShape = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 

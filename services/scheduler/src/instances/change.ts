@@ -6,7 +6,7 @@ import type { Cause, Journal, Write } from "../events/journal.ts";
 import { findInstance, type StoredInstance, saveInstance } from "./store.ts";
 import { factsOf } from "./view.ts";
 
-export type Changes = Partial<Omit<StoredInstance, "id" | "name" | "revision" | "modifiedAt" | "createdAt">>;
+export type Changes = Partial<Omit<StoredInstance, "id" | "revision" | "modifiedAt" | "createdAt">>;
 
 /** @throws NanoError `instance-not-found` */
 export async function requireInstance(db: Kysely<Database>, id: InstanceId): Promise<StoredInstance> {

@@ -9,6 +9,7 @@ import { requireInstance } from "./change.ts";
 import { createInstance } from "./create.ts";
 import type { InstanceDeps } from "./deps.ts";
 import { listInstances } from "./list.ts";
+import { modifyInstance } from "./modify.ts";
 import { operateHandlers } from "./operate.ts";
 import type { StoredInstance } from "./store.ts";
 import { toInstance } from "./view.ts";
@@ -40,6 +41,7 @@ export function instanceHandlers(
     ...alone,
     ...accessHandlers(deps, engine),
     ...batchHandlers(deps, alone),
+    "instance.modify": modifyInstance(deps, engine),
     "instance.list": async (query) => {
       if (query.pool !== undefined) await requirePool(db, query.pool);
       if (query.cell !== undefined) registry.get(query.cell);

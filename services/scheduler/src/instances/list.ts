@@ -27,7 +27,12 @@ export async function listInstances(db: Kysely<Database>, query: Query): Promise
   if (query.search !== undefined && query.search !== "") {
     const inName = `%${literal(nameKey(query.search))}%`;
     rows = rows.where((e) =>
-      e.or([sql<boolean>`name_key like ${inName} escape '\\'`, sql<boolean>`addresses like ${inName} escape '\\'`]),
+      e.or([
+        sql<boolean>`name_key like ${inName} escape '\\'`,
+        sql<boolean>`addresses like ${inName} escape '\\'`,
+        // Settings are JSON that begins with the tags; a tag holds neither a quote nor a bracket.
+        sql<boolean>`lower(settings) like ${`%"tags":[${inName}],"hardware"%`} escape '\\'`,
+      ]),
     );
   }
   const page = await pageOf({

@@ -39,6 +39,10 @@ export function observe(instance: StoredInstance, observed: Observed, now: numbe
         return { ...seen, state: "stopping", stateReason: reason, stopAskedAt: askedAt };
       return { ...seen, state: "running", stateReason: ignored, stopAskedAt: askedAt };
     }
+    case "crashed":
+      // What is done about it was added when it crashed.
+      if (instance.state === "crashed") return { ...seen, state: "crashed", stopAskedAt: null };
+      return { ...seen, state: "crashed", stateReason: reason, stopAskedAt: null };
     default:
       return { ...seen, state: observed.state, stateReason: reason, stopAskedAt: null };
   }

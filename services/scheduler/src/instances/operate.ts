@@ -13,7 +13,10 @@ import { readyMedia } from "./media.ts";
 import type { StoredInstance } from "./store.ts";
 import { toSpec } from "./view.ts";
 
-type Operate = Pick<Handlers<"scheduler">, "instance.start" | "instance.stop" | "instance.reboot" | "instance.delete">;
+type Operate = Pick<
+  Handlers<"scheduler">,
+  "instance.start" | "instance.stop" | "instance.reboot" | "instance.pause" | "instance.resume" | "instance.delete"
+>;
 
 export function operateHandlers(deps: InstanceDeps, engine: TaskEngine): Operate {
   const { db, registry } = deps;
@@ -95,6 +98,8 @@ export function operateHandlers(deps: InstanceDeps, engine: TaskEngine): Operate
       const force = input.force === true;
       return power("instance.reboot", force ? "force-reboot" : "reboot", input, context, { force });
     },
+    "instance.pause": (input, context) => power("instance.pause", "pause", input, context, {}),
+    "instance.resume": (input, context) => power("instance.resume", "resume", input, context, {}),
     "instance.delete": ({ id, dryRun }, context) => (dryRun === true ? planDelete(id) : remove(id, context)),
   };
 }

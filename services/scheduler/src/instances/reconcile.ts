@@ -25,8 +25,8 @@ import {
   findInstance,
   findInstanceByName,
   insertInstance,
+  instancesIn,
   instancesOfCell,
-  instancesStopping,
   type StoredInstance,
   tombstonesOf,
 } from "./store.ts";
@@ -249,7 +249,7 @@ export class Reconciler {
 
   async #checkStops(): Promise<void> {
     const { db, journal, clock } = this.#deps;
-    const late = (await instancesStopping(db)).filter((row) => overdue(row, clock.now()) !== undefined);
+    const late = (await instancesIn(db, "stopping")).filter((row) => overdue(row, clock.now()) !== undefined);
     if (late.length === 0) return;
     await journal.write(async (trx) => {
       for (const { id } of late) {

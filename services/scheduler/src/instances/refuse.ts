@@ -2,12 +2,12 @@
 import { disksAtMost, type Hardware, NanoError } from "@nano/contract";
 
 /** @throws NanoError `invalid-input` */
-export const refuseTooManyDisks = (disks: number, hardware: Hardware): void => {
+export const refuseTooManyDisks = (disks: number, hardware: Hardware, path = "/dataDisks"): void => {
   const most = disksAtMost(hardware);
   if (disks <= most) return;
   const message = `On the bus ${hardware.diskBus} there is room for ${most} disks beside the CD drive, not for ${disks}`;
   throw new NanoError("invalid-input", message, {
     remedy: "Choose another disk bus, or fewer disks.",
-    details: { fields: [{ path: "/dataDisks", message }] },
+    details: { fields: [{ path, message }] },
   });
 };

@@ -150,6 +150,48 @@ const deleteSnapshot: SagaScenario<Taken> = {
   untouched: async () => {},
 };
 
+const pause: SagaScenario<Instance> = {
+  operation: "instance.pause",
+  undos: [],
+  prepare: running,
+  begin: (world, { id }, idempotencyKey) => world.call("instance.pause", { id }, { idempotencyKey }),
+  accomplished: async (world, instance) => expect(await stateOf(world, instance)).toBe("paused"),
+  untouched: async () => {},
+};
+
+const resume: SagaScenario<Instance> = {
+  operation: "instance.resume",
+  undos: [],
+  prepare: async (world) => {
+    const instance = await running(world);
+    await world.ended(await world.call("instance.pause", { id: instance.id }));
+    return instance;
+  },
+  begin: (world, { id }, idempotencyKey) => world.call("instance.resume", { id }, { idempotencyKey }),
+  accomplished: async (world, instance) => expect(await stateOf(world, instance)).toBe("running"),
+  untouched: async () => {},
+};
+
+const modify: SagaScenario<Instance> = {
+  operation: "instance.modify",
+  atOnce: ["reserve"],
+  undos: ["reserve", "define"],
+  prepare: running,
+  begin: (world, { id, name }, idempotencyKey) =>
+    world.call(
+      "instance.modify",
+      { id, name: `${name}-b`, cores: 3, qos: { readIops: 100 }, tags: ["new"] },
+      { idempotencyKey },
+    ),
+  accomplished: async (world, { id, name }) =>
+    expect(await world.call("instance.get", { id })).toMatchObject({ name: `${name}-b`, cores: 3, tags: ["new"] }),
+  untouched: async (world, { id, name, cores, qos, tags }) => {
+    expect(await world.call("instance.get", { id })).toMatchObject({ name, cores, qos, tags });
+    expect(world.cell.domains.get(id)?.spec).toMatchObject({ name, cores, qos, tags });
+    expect(world.cell.domains.get(id)?.live ?? { cores }).toMatchObject({ cores });
+  },
+};
+
 const suite = <S>(scenario: SagaScenario<S>) =>
   describe(scenario.operation, () => {
     test("fails at every step and leaves nothing", () => failsEverywhere(scenario), 60_000);
@@ -168,3 +210,6 @@ suite(eject);
 suite(takeSnapshot);
 suite(restoreSnapshot);
 suite(deleteSnapshot);
+suite(pause);
+suite(resume);
+suite(modify);

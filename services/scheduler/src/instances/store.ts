@@ -274,9 +274,8 @@ export const macIsTaken = async (db: Kysely<Database>, mac: string): Promise<boo
 export const instancesOfCell = async (db: Kysely<Database>, cell: CellId): Promise<StoredInstance[]> =>
   (await db.selectFrom("instances").selectAll().where("cell", "=", cell).execute()).map(fromRow);
 
-/** Those whose power button was pressed and whose guest has not followed. */
-export const instancesStopping = async (db: Kysely<Database>): Promise<StoredInstance[]> =>
-  (await db.selectFrom("instances").selectAll().where("state", "=", "stopping").execute()).map(fromRow);
+export const instancesIn = async (db: Kysely<Database>, state: InstanceState): Promise<StoredInstance[]> =>
+  (await db.selectFrom("instances").selectAll().where("state", "=", state).execute()).map(fromRow);
 
 /** Those that have this media image in their drive, as their cells said last. */
 export const instancesWithMedia = async (

@@ -15,9 +15,11 @@ import {
   type InstanceSpec,
   type InstanceState,
   type InstanceUsage,
+  liveRecord,
   NanoError,
   type Observed,
   type OperationsOf,
+  pendingBetween,
   type Resources,
   type Snapshot,
   timestamp,
@@ -35,6 +37,8 @@ export const testCellId = (n: number): CellId => {
 
 interface Domain {
   spec: InstanceSpec;
+  /** What it was started with, and what it got since. */
+  live?: InstanceSpec;
   state: InstanceState;
   media?: NonNullable<Observed["media"]>;
   startedAt?: string;
@@ -198,7 +202,8 @@ export class TestCell {
   #find(id: InstanceId): Observed | undefined {
     const domain = this.domains.get(id);
     if (!domain) return undefined;
-    const { spec, state, media, startedAt, snapshots = [] } = domain;
+    const { spec, state, media, startedAt, live = spec, snapshots = [] } = domain;
+    const pending = state === "running" || state === "paused" ? pendingBetween(live, spec) : [];
     return {
       id,
       epoch: spec.epoch,
@@ -208,6 +213,7 @@ export class TestCell {
       addresses: [],
       ...(startedAt ? { startedAt } : {}),
       ...(snapshots.length > 0 ? { snapshots: snapshots.length } : {}),
+      ...(pending.length > 0 ? { pending } : {}),
       spec,
     };
   }
@@ -225,6 +231,19 @@ export class TestCell {
     const newest = this.#epochs.get(input.id) ?? 0;
     if (input.epoch < newest) throw new NanoError("stale-epoch", `Epoch ${input.epoch} is older than ${newest}`);
     this.#epochs.set(input.id, input.epoch);
+  }
+
+  async #stand(
+    name: Command,
+    input: { id: InstanceId; epoch: number },
+    state: "paused" | "running",
+  ): Promise<Observed> {
+    await this.#take(name, input);
+    const { domain, observed } = this.#require(input.id);
+    if (domain.state !== "running" && domain.state !== "paused")
+      throw new NanoError("wrong-state", "It is not running");
+    domain.state = state;
+    return observed();
   }
 
   #handlers(): Handlers<"cell"> {
@@ -285,6 +304,7 @@ export class TestCell {
         await this.#take("cell.instance.start", input);
         const { domain, observed } = this.#require(input.id);
         if (domain.state === "stopped") delete domain.media;
+        if (domain.state !== "running") domain.live = domain.spec;
         domain.state = "running";
         domain.startedAt ??= timestamp(Date.now());
         if (input.media) domain.media = { id: input.media.id, name: input.media.name };
@@ -295,6 +315,7 @@ export class TestCell {
         const { domain, observed } = this.#require(input.id);
         if (input.force) {
           domain.state = "stopped";
+          delete domain.live;
           delete domain.startedAt;
         } else if (domain.state === "running") {
           domain.state = "stopping";
@@ -321,6 +342,16 @@ export class TestCell {
         await this.#take("cell.media.eject", input);
         const { domain, observed } = this.#require(input.id);
         delete domain.media;
+        return observed();
+      },
+      "cell.instance.pause": (input) => this.#stand("cell.instance.pause", input, "paused"),
+      "cell.instance.resume": (input) => this.#stand("cell.instance.resume", input, "running"),
+      "cell.instance.apply": async (input) => {
+        await this.#take("cell.instance.apply", input);
+        const { domain, observed } = this.#require(input.id);
+        const { spec, live = spec } = domain;
+        const pending = pendingBetween(live, spec).filter((setting) => setting === "hardware");
+        domain.live = liveRecord(live, spec, pending);
         return observed();
       },
       "cell.instance.list": async () => {

@@ -334,6 +334,16 @@ export class Cloud {
           .filter((one) => one.media?.id === media)
           .map(({ id, name }) => ({ id, name })),
       }),
+      "instance.pause": ({ id }) => this.#act(id, "pause", "instance.pause", "paused"),
+      "instance.resume": ({ id }) => this.#act(id, "resume", "instance.resume", "running"),
+      "instance.modify": ({ id, revision: _, hardware, ...changes }) => {
+        const instance = this.#one(this.instances, id, "instance-not-found");
+        if ([...this.instances.values()].some((other) => other.id !== id && other.name === changes.name))
+          throw new NanoError("name-taken", `There is an instance '${changes.name}' already`);
+        const task = this.#act(id, "modify", "instance.modify", instance.state);
+        this.instances.set(id, { ...instance, ...changes, hardware: { ...instance.hardware, ...hardware } });
+        return task;
+      },
       "instance.screen": ({ id }) => {
         if (this.#one(this.instances, id, "instance-not-found").state !== "running")
           throw new NanoError("no-screen", "It is off");
