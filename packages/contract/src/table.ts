@@ -13,6 +13,7 @@ import { onCellSnapshotOperations } from "./operations/on-cell-snapshot.ts";
 import { peopleOperations } from "./operations/people.ts";
 import { poolOperations } from "./operations/pool.ts";
 import { snapshotOperations } from "./operations/snapshot.ts";
+import { systemOperations } from "./operations/system.ts";
 import { taskOperations } from "./operations/task.ts";
 import { zoneOperations } from "./operations/zone.ts";
 
@@ -23,6 +24,7 @@ export const operations = {
   ...instanceOperations,
   ...snapshotOperations,
   ...accessOperations,
+  ...systemOperations,
   ...taskOperations,
   ...imageOperations,
   ...mediaOperations,

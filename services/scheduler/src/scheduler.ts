@@ -22,6 +22,8 @@ import { Reconciler } from "./instances/reconcile.ts";
 import { snapshotSagas } from "./instances/snapshot-sagas.ts";
 import { snapshotHandlers } from "./instances/snapshots.ts";
 import { passLock } from "./instances/store.ts";
+import { systemHandlers } from "./instances/system.ts";
+import { systemSaga } from "./instances/system-saga.ts";
 import { usageByCell } from "./instances/usage.ts";
 import { defaultPolicy, type Policy } from "./placement/rule.ts";
 import { ensureDefaultPool, poolHandlers } from "./pools/handlers.ts";
@@ -85,6 +87,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
       ...powerSagas(instances),
       ...mediaSagas(instances),
       ...snapshotSagas(instances),
+      systemSaga(instances),
     ].map(adaptSaga),
     onEnd: (trx, task, next) => passLock(trx, task.id, next ?? null),
     // Not kept and not in the outbox: the next figure, or the end, is never far.
@@ -118,6 +121,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     ...instanceHandlers(instances, engine),
     ...mediaHandlers(instances, engine),
     ...snapshotHandlers(instances, engine),
+    ...systemHandlers(instances, engine),
     ...decisionHandlers({ db }),
     ...taskHandlers({ db, journal, engine }),
     ...eventHandlers({ bus }),

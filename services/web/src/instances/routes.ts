@@ -12,6 +12,7 @@ import { readCreateForm } from "./create-input.ts";
 import { createRoutes } from "./create-routes.ts";
 import { filterOf, listInstances } from "./list-routes.ts";
 import { mediaRoutes } from "./media-routes.ts";
+import { resetRoutes } from "./reset.tsx";
 import { instancePage } from "./show.tsx";
 import { snapshotRoutes } from "./snapshot-routes.ts";
 
@@ -60,5 +61,6 @@ export const instanceRoutes: readonly Route[] = [
   ...mediaRoutes,
   ...snapshotRoutes,
   ...accessRoutes,
+  ...resetRoutes,
   ...actRoutes,
 ];
