@@ -15,6 +15,7 @@ import { peopleOperations } from "./operations/people.ts";
 import { poolOperations } from "./operations/pool.ts";
 import { snapshotOperations } from "./operations/snapshot.ts";
 import { statisticsOperations } from "./operations/statistics.ts";
+import { systemOperations } from "./operations/system.ts";
 import { taskOperations } from "./operations/task.ts";
 import { zoneOperations } from "./operations/zone.ts";
 
@@ -27,6 +28,7 @@ export const operations = {
   ...accessOperations,
   ...batchOperations,
   ...statisticsOperations,
+  ...systemOperations,
   ...taskOperations,
   ...imageOperations,
   ...mediaOperations,

@@ -25,6 +25,8 @@ import { Restarter } from "./instances/restart.ts";
 import { snapshotSagas } from "./instances/snapshot-sagas.ts";
 import { snapshotHandlers } from "./instances/snapshots.ts";
 import { findInstance, passLock } from "./instances/store.ts";
+import { systemHandlers } from "./instances/system.ts";
+import { systemSaga } from "./instances/system-saga.ts";
 import { usageByCell } from "./instances/usage.ts";
 import { defaultPolicy, type Policy } from "./placement/rule.ts";
 import { ensureDefaultPool, poolHandlers } from "./pools/handlers.ts";
@@ -92,6 +94,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
       ...snapshotSagas(instances),
       ...pauseSagas(instances),
       modifySaga(instances),
+      systemSaga(instances),
     ].map(adaptSaga),
     onEnd: (trx, task, next) => passLock(trx, task.id, next ?? null),
     // Not kept and not in the outbox: the next figure, or the end, is never far.
@@ -131,6 +134,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     ...mediaHandlers(instances, engine),
     ...snapshotHandlers(instances, engine),
     ...statisticsHandlers({ db, registry, keeper, clock }),
+    ...systemHandlers(instances, engine),
     ...decisionHandlers({ db }),
     ...taskHandlers({ db, journal, engine }),
     ...eventHandlers({ bus }),

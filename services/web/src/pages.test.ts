@@ -109,7 +109,7 @@ const pagesOf = (ids: ReturnType<typeof fill>): string[] => [
   ...["", "?tab=snapshots", "?tab=serial", "?tab=why", "?tab=events", "?tab=tasks"].map(
     (tab) => `/instances/${ids.instance}${tab}`,
   ),
-  ...["console", "start", "delete", "force-stop", "force-reboot", "snapshots/new"].map(
+  ...["console", "start", "delete", "force-stop", "force-reboot", "snapshots/new", "reset-system"].map(
     (part) => `/instances/${ids.instance}/${part}`,
   ),
   ...["restore", "delete"].map((part) => `/instances/${ids.instance}/snapshots/${ids.snapshot}/${part}`),

@@ -50,6 +50,7 @@ export const to = {
   instanceStart: (id: string) => `/instances/${part(id)}/start`,
   instanceMedia: (id: string) => `/instances/${part(id)}/media`,
   instanceEject: (id: string) => `/instances/${part(id)}/media/eject`,
+  instanceReset: (id: string) => `/instances/${part(id)}/reset-system`,
   snapshotNew: (id: string) => `/instances/${part(id)}/snapshots/new`,
   snapshot: (id: string, snapshot: string, action: "restore" | "delete") =>
     `/instances/${part(id)}/snapshots/${part(snapshot)}/${action}`,

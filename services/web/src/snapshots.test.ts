@@ -66,6 +66,17 @@ test("a running one may keep its memory, and is stopped for going back", async (
   expect(question.text).toContain('name="force" value="yes"');
 });
 
+test("a system is reset after a question that names the loss", async () => {
+  const person = world.person();
+  const { id } = world.cloud.addInstance("reset-me", { state: "stopped" });
+  const question = await person.get(`/instances/${id}/reset-system`);
+  expect(question.text).toContain("with everything on it");
+  expect(question.text).toContain("system.reset");
+  expect((await person.post(`/instances/${id}/reset-system`, { source: "blank", key: "r1" })).status).toBe(303);
+  world.cloud.instances.set(id, { ...world.cloud.addInstance("held", { state: "stopped" }), id, snapshots: 1 });
+  expect((await person.get(`/instances/${id}/reset-system`)).text).toContain("Delete its snapshots first");
+});
+
 test("what cannot be says why, and what is not there is not found", async () => {
   const person = world.person();
   const { id } = world.cloud.addInstance("lost-one", { state: "lost" });

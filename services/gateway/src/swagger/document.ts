@@ -11,6 +11,7 @@ const tags = {
   cell: "Hypervisor hosts",
   instance: "Virtual machines",
   snapshot: "What virtual machines were, to go back to",
+  system: "Their system disks",
   console: "Their screens and keyboards",
   decision: "Why an instance is where it is",
   task: "Work that takes steps",

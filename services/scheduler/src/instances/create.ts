@@ -98,7 +98,16 @@ const refuseTakenName = async ({ db }: Pick<InstanceDeps, "db">, name: string): 
 /** @throws NanoError `image-not-found`, `image-not-ready`, `disk-smaller-than-image` */
 async function readyImage({ bus }: InstanceDeps, input: Create, requestId: string): Promise<Image | undefined> {
   const { image: id, sizeGiB } = input.systemDisk;
-  if (id === undefined) return undefined;
+  return id === undefined ? undefined : fittingImage(bus, id, sizeGiB, requestId);
+}
+
+/** @throws NanoError `image-not-found`, `image-not-ready`, `disk-smaller-than-image` */
+export async function fittingImage(
+  bus: InstanceDeps["bus"],
+  id: Image["id"],
+  sizeGiB: number,
+  requestId: string,
+): Promise<Image> {
   const source = await bus.call("image.source", { id }, { requestId });
   const minimumGiB = Math.ceil((source.virtualBytes ?? 0) / gibibyte);
   if (sizeGiB < minimumGiB)

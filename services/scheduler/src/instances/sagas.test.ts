@@ -192,6 +192,18 @@ const modify: SagaScenario<Instance> = {
   },
 };
 
+const reset: SagaScenario<Instance> = {
+  operation: "system.reset",
+  undos: [],
+  onwardsOnly: ["erase", "create-disk", "define"],
+  prepare: (world) => world.created({ dataDisks: [{ sizeGiB: gib(1) }] }),
+  begin: (world, { id }, idempotencyKey) => world.call("system.reset", { id, image: readyImage }, { idempotencyKey }),
+  accomplished: async (world, { id }) =>
+    expect((await world.call("instance.get", { id })).disks[0]?.image?.id).toBe(readyImage),
+  untouched: async (world, { id }) =>
+    expect((await world.call("instance.get", { id })).disks[0]?.image).toBeUndefined(),
+};
+
 const suite = <S>(scenario: SagaScenario<S>) =>
   describe(scenario.operation, () => {
     test("fails at every step and leaves nothing", () => failsEverywhere(scenario), 60_000);
@@ -213,3 +225,4 @@ suite(deleteSnapshot);
 suite(pause);
 suite(resume);
 suite(modify);
+suite(reset);

@@ -7,6 +7,7 @@ import type { Command } from "../view/command.tsx";
 import { Icon, type IconName } from "../view/icons.tsx";
 import { ActionButton, ConfirmLink, DisabledButton, LinkButton } from "../view/parts.tsx";
 import { MediaButtons } from "./media.tsx";
+import { whyNoReset } from "./reset.tsx";
 
 export interface ActionText {
   readonly operation: ZoneOperation;
@@ -127,6 +128,16 @@ const StartWithMedia = ({ visit, instance }: { visit: Visit; instance: Instance 
   );
 };
 
+const ResetSystem = ({ visit, instance }: { visit: Visit; instance: Instance }) => {
+  const why = whyNoReset(visit, instance);
+  const look = { label: visit.t("Reset the system…"), icon: "disk" as const };
+  return why === undefined ? (
+    <LinkButton href={to.instanceReset(instance.id)} look={{ ...look, kind: "danger" }} />
+  ) : (
+    <DisabledButton look={look} why={why} />
+  );
+};
+
 /** The buttons of an instance's page: the likely ones in sight, the hard ones one click away. */
 export const InstanceActions = ({ visit, instance }: { visit: Visit; instance: Instance }) => {
   const startable = allows(instance.state, "start") === true;
@@ -160,6 +171,7 @@ export const InstanceActions = ({ visit, instance }: { visit: Visit; instance: I
           <hr />
           <Verb visit={visit} instance={instance} verb="force-stop" primary={false} />
           <Verb visit={visit} instance={instance} verb="force-reboot" primary={false} />
+          <ResetSystem visit={visit} instance={instance} />
           <Verb visit={visit} instance={instance} verb="delete" primary={false} />
         </div>
       </details>

@@ -14,6 +14,7 @@ import { createRoutes } from "./create-routes.ts";
 import { filterOf, listInstances } from "./list-routes.ts";
 import { mediaRoutes } from "./media-routes.ts";
 import { serialConsolePage } from "./serial.tsx";
+import { resetRoutes } from "./reset.tsx";
 import { instancePage } from "./show.tsx";
 import { snapshotRoutes } from "./snapshot-routes.ts";
 
@@ -74,5 +75,6 @@ export const instanceRoutes: readonly Route[] = [
   ...accessRoutes,
   get("/instances/:id/serial", showSerial),
   post("/instances/:id/serial", serialTicket),
+  ...resetRoutes,
   ...actRoutes,
 ];

@@ -364,6 +364,7 @@ export class Cloud {
         return { user, ...(password === undefined ? { generatedPassword: "kT4bRzgW7pQ2mX" } : {}) };
       },
       "instance.serial": () => ({ text: this.serial, truncated: false }),
+      "system.reset": ({ id }) => this.#act(id, "reset-system", "system.reset"),
       "snapshot.list": ({ id }) => ({ items: this.snapshots.get(id) ?? [] }),
       "snapshot.create": ({ id, name, description, memory }, context) => {
         const before = this.snapshots.get(id) ?? [];

@@ -34,6 +34,16 @@ export const snapshotTexts = {
   "by {person}": "创建者 {person}",
   current: "当前",
   "{name} goes back to the snapshot": "{name} 正在恢复到快照",
+  "Erase and make anew": "清除并重置",
+  "Its system disk is made anew. Data disks, addresses and settings stay.":
+    "重新生成系统盘；数据盘、地址和设置保持不变。",
+  "Made from": "来源",
+  "Nothing: a blank disk": "空白磁盘",
+  "Reset the system": "重置系统",
+  "Reset the system of {name}": "重置 {name} 的系统",
+  "Reset the system…": "重置系统…",
+  "That is lost.": "以上内容将丢失。",
+  "The system of {name} is being made anew": "正在重置 {name} 的系统",
 } as const;
 
 export const snapshotWords = {
