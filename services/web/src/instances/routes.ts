@@ -13,8 +13,8 @@ import { readCreateForm } from "./create-input.ts";
 import { createRoutes } from "./create-routes.ts";
 import { filterOf, listInstances } from "./list-routes.ts";
 import { mediaRoutes } from "./media-routes.ts";
-import { serialConsolePage } from "./serial.tsx";
 import { resetRoutes } from "./reset.tsx";
+import { serialConsolePage } from "./serial.tsx";
 import { instancePage } from "./show.tsx";
 import { snapshotRoutes } from "./snapshot-routes.ts";
 
