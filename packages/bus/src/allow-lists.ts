@@ -4,7 +4,16 @@
  * Replies are allowed by `resp`: a client that received a request may answer it, once. Inboxes carry their owner's name, so
  * that nobody who may hear `_INBOX.>` hears other people's replies. JetStream's API is the scheduler's alone.
  */
-import { type CellId, eventFeedSubject, type Owner, operationSubject, operations, ownedBy } from "@nano/contract";
+import {
+  type CellId,
+  eventFeedSubject,
+  type OperationName,
+  type Owner,
+  operationNames,
+  operationSubject,
+  operations,
+  ownedBy,
+} from "@nano/contract";
 
 export interface BusPermissions {
   readonly publish: readonly string[];
@@ -16,12 +25,27 @@ export interface BusPermissions {
 export const identityNames = ["scheduler", "images", "gateway", "web", "operator"] as const;
 export type IdentityName = (typeof identityNames)[number];
 
-const served = (owner: Exclude<Owner, "cell">) => ownedBy(owner).map(operationSubject);
+type ZoneOperation = Parameters<typeof operationSubject>[0];
+const isOfZone = (name: OperationName): name is ZoneOperation => operations[name].owner !== "cell";
+const resourceOf = (name: OperationName): string => name.slice(0, name.indexOf("."));
+/**
+ * One pattern for a resource all of whose operations are meant, else each by itself: the list travels in the JWT, and a connection's first line may not be
+ * longer than 4 KiB.
+ */
+const subjectsOf = (names: readonly ZoneOperation[]): string[] => {
+  const meant = new Set<OperationName>(names);
+  const isWhole = (resource: string): boolean =>
+    operationNames.filter((name) => isOfZone(name) && resourceOf(name) === resource).every((name) => meant.has(name));
+  return [
+    ...new Set(
+      names.map((name) => (isWhole(resourceOf(name)) ? `nano.v1.${resourceOf(name)}.*` : operationSubject(name))),
+    ),
+  ];
+};
+const served = (owner: Exclude<Owner, "cell">) => subjectsOf(ownedBy(owner));
 /** What a person may ask: everything that is not between services. */
 const asked = (owner: Exclude<Owner, "cell">) =>
-  ownedBy(owner)
-    .filter((name) => operations[name].requires !== "internal")
-    .map(operationSubject);
+  subjectsOf(ownedBy(owner).filter((name) => operations[name].requires !== "internal"));
 const onAnyCell = (resource: string) => `nano.v1.cell.*.${resource}.*`;
 /** The services API's PING, INFO and STATS: to everyone, to this service, to one of its processes. */
 const discoverable = (service: string) => ["$SRV.*", `$SRV.*.${service}`, `$SRV.*.${service}.*`];
