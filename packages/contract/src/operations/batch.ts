@@ -15,6 +15,8 @@ export const BatchItem = Closed({
   /** What has begun; or why nothing has. */
   task: Type.Optional(Task),
   error: Type.Optional(ErrorRecord),
+  /** As `instance.create` tells it: once. */
+  generatedPassword: Type.Optional(Type.String()),
 });
 export type BatchItem = Static<typeof BatchItem>;
 

@@ -8,9 +8,8 @@ import {
   InstanceIdSchema,
   mayDo,
   NanoError,
+  type Output,
   operationOf,
-  type Plan,
-  type Task,
 } from "@nano/contract";
 import type { InstanceDeps } from "./deps.ts";
 import { findInstance } from "./store.ts";
@@ -30,10 +29,14 @@ const contextOf = ({ idempotencyKey, ...context }: RequestContext, part: string)
   };
 };
 
-const outcome = async (about: Pick<BatchItem, "id" | "name">, work: () => Promise<Task | Plan> | Task | Plan) => {
+type Answer = Output<"instance.create">;
+
+const outcome = async (about: Pick<BatchItem, "id" | "name">, work: () => Answer | Promise<Answer>) => {
   try {
     const answer = await work();
-    return answer.kind === "task" ? { ...about, task: answer } : about;
+    if (answer.kind !== "task") return about;
+    const { generatedPassword, ...task } = answer;
+    return { ...about, task, ...(generatedPassword === undefined ? {} : { generatedPassword }) };
   } catch (thrown) {
     return { ...about, error: NanoError.from(thrown, "working on one of many instances").toBody() };
   }

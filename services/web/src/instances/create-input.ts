@@ -75,8 +75,9 @@ export const createInput = (form: CreateForm, shown = false): Record<string, unk
 
 export const isBatch = ({ count }: CreateForm): boolean => count !== "1";
 
-export const batchInput = (form: CreateForm): Record<string, unknown> => {
-  const { name, ...alike } = createInput(form);
+/** @param shown as for `createInput` */
+export const batchInput = (form: CreateForm, shown = false): Record<string, unknown> => {
+  const { name, ...alike } = createInput(form, shown);
   return { prefix: name, count: numberOr(form.count), ...alike };
 };
 

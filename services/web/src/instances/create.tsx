@@ -96,7 +96,7 @@ export const CreateCommand = ({ visit, form }: { visit: Visit; form: CreateForm 
       visit={visit}
       commands={[
         isBatch(form)
-          ? { operation: "instance.create-batch", input: batchInput(form) }
+          ? { operation: "instance.create-batch", input: batchInput(form, true) }
           : { operation: "instance.create", input: createInput(form, true) },
       ]}
     />

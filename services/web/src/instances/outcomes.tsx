@@ -4,7 +4,7 @@ import { seeOther } from "../http/respond.ts";
 import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { page } from "../view/layout.tsx";
-import { LinkButton, PageHead, Panel } from "../view/parts.tsx";
+import { LinkButton, Mono, PageHead, Panel } from "../view/parts.tsx";
 
 const Row = ({ visit, item }: { visit: Visit; item: BatchItem }) => (
   <tr>
@@ -19,9 +19,12 @@ const Row = ({ visit, item }: { visit: Visit; item: BatchItem }) => (
     </td>
     <td>
       {item.task ? (
-        <a href={to.task(item.task.id)} safe>
-          {visit.t("started")}
-        </a>
+        <>
+          <a href={to.task(item.task.id)} safe>
+            {visit.t("started")}
+          </a>
+          {item.generatedPassword === undefined ? null : <Mono visit={visit} text={item.generatedPassword} />}
+        </>
       ) : (
         <>
           <span class="text-bad" safe>
@@ -39,7 +42,8 @@ const Row = ({ visit, item }: { visit: Visit; item: BatchItem }) => (
 export const outcomesPage = (visit: Visit, title: string, outcome: Output<"instance.batch">): Promise<Response> => {
   const { t } = visit;
   const { items, started, refused } = outcome;
-  if (refused === 0)
+  // A generated password is told once: here.
+  if (refused === 0 && items.every(({ generatedPassword }) => generatedPassword === undefined))
     return Promise.resolve(
       seeOther(visit, to.instances, {
         kind: "done",
