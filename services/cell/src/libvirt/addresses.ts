@@ -9,7 +9,7 @@ import { orNone } from "./failure.ts";
 /** More than an honest instance has. */
 const addressesMax = 16;
 /** Samples between two questions to one agent: about 10 s. */
-const every = 10;
+const every = 5;
 const agentTimeoutMs = 2_000;
 
 /** Addresses others could use: neither loopback nor link-local. */
@@ -53,7 +53,7 @@ export class AddressBook {
     }
   }
 
-  /** To be called about every second. */
+  /** To be called about every two seconds. */
   async sample(): Promise<void> {
     if (this.#round++ % every !== 0) return;
     await Promise.all([...this.#agents].map((id) => this.#ask(id)));
