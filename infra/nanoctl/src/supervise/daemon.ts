@@ -7,7 +7,7 @@ import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { createLog } from "@nano/bus/log";
 import { shrinkOnceQuiet } from "@nano/bus/shrink";
-import { checkout, type Environment, paths, readSettings, type Settings } from "../config.ts";
+import { checkout, type Environment, paths, readSettings, runtimeEnvironment, type Settings } from "../config.ts";
 import { readLaunch } from "./launch.ts";
 import { endAll } from "./process-id.ts";
 import { programOf } from "./programs.ts";
@@ -21,7 +21,7 @@ export function spawnDaemon(settings: Settings, environment: Environment = proce
   const own = Object.entries(environment).filter(([name]) => /^(PATH|HOME|LANG|TMPDIR|NANO_.*)$/.test(name));
   const child = spawn(process.execPath, [programOf("infra/nanoctl/src/supervise/daemon.ts")], {
     cwd: checkout,
-    env: Object.fromEntries(own),
+    env: { ...Object.fromEntries(own), ...runtimeEnvironment },
     detached: true,
     stdio: ["ignore", log, log],
   });
