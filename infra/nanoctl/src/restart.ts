@@ -1,4 +1,5 @@
 /** `nanoctl restart NAME`: ends one service, drained, and starts it again. */
+import { ensureBundle } from "./bundle.ts";
 import { paths, readSettings } from "./config.ts";
 import { Problem } from "./problem.ts";
 import { askRestart, askStatus } from "./supervise/control.ts";
@@ -16,6 +17,7 @@ export async function restart(args: readonly string[]): Promise<void> {
   if (!(await askStatus(control))) throw new Problem("Nano is not running", "./nanoctl up starts it.");
   const began = performance.now();
   const before = await find();
+  await ensureBundle((line) => void process.stdout.write(`${line}\n`));
   await askRestart(control, name);
   for (;;) {
     const now = await find();

@@ -2,7 +2,9 @@
  * `nanoctl up --sim N`: N simulated cells in one process beside the zone, the program that the supervisor runs for it. They
  * join by discovery, each with an identity of its own, exactly as real ones do.
  */
-import { configFromEnv, startSimulatedCells } from "@nano/cell";
+// Not from the service's main.ts: a program that another one imports is no program of its own any more once bundled.
+import { configFromEnv } from "@nano/cell/config";
+import { startSimulatedCells } from "@nano/cell/sim/start";
 import { wholeNumber } from "./terminal/arguments.ts";
 
 const { directory, rendezvous, joinSecret, log } = configFromEnv(process.env);

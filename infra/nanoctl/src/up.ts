@@ -1,6 +1,7 @@
 /** `nanoctl up`: starts the zone (or finds that it runs), waits until it is of use, says where everything is. */
 import { existsSync } from "node:fs";
 import { relative } from "node:path";
+import { ensureBundle } from "./bundle.ts";
 import { paths, readSettings, type ServiceName, type Settings } from "./config.ts";
 import { asOperator, findOwnCell, operatorBus, unlessRefused, untilHealthy } from "./health.ts";
 import { lastLines } from "./logs.ts";
@@ -47,7 +48,7 @@ export async function bringUp(
 ): Promise<{ status: Status; started: boolean }> {
   const began = performance.now();
   const running = (await askStatus(paths(settings).control)) !== undefined;
-  if (!running) await start(settings, options);
+  if (!running) await start(settings, options, tell);
   const status = await untilUseful(settings, running ? undefined : began, tell);
   if (running && differs(status, options)) {
     tell("It was started with other options than these. To change them: ./nanoctl down, then up again.");
@@ -91,7 +92,7 @@ function differs(status: Status, options: UpOptions): boolean {
   return status.compact !== options.compact || status.simulatedCells !== options.simulatedCells;
 }
 
-async function start(settings: Settings, options: UpOptions): Promise<void> {
+async function start(settings: Settings, options: UpOptions, tell: (line: string) => void): Promise<void> {
   await makeDirectories(settings);
   await withLock(paths(settings).lock, lockPatienceMs, async () => {
     // Whoever held the lock before us may have started it meanwhile.
@@ -99,6 +100,7 @@ async function start(settings: Settings, options: UpOptions): Promise<void> {
     await endLeftovers(settings);
     await prepareLaunch(settings, options);
     requireFreePorts(settings);
+    await ensureBundle(tell);
     spawnDaemon(settings);
     await untilAnswering(settings);
   });
@@ -116,6 +118,7 @@ async function runInForeground(settings: Settings, options: UpOptions): Promise<
     await endLeftovers(settings);
     const launch = await prepareLaunch(settings, options);
     requireFreePorts(settings);
+    await ensureBundle(say);
     return supervise(settings, launch, createLog("nanoctl"));
   });
   for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(name, () => void supervisor.stop());

@@ -8,6 +8,7 @@ import { type LabLibvirtd, startLibvirtd } from "@nano/lab";
 import { checkout, paths, readSettings, type Settings, serviceNames } from "./config.ts";
 import { asOperator, findOwnCell, operatorBus } from "./health.ts";
 import { identify } from "./supervise/process-id.ts";
+import { bundles } from "./supervise/programs.ts";
 
 let libvirt: LabLibvirtd;
 beforeAll(async () => {
@@ -112,6 +113,8 @@ test(
     const units = await zone.units();
     expect(units.map((unit) => unit.name)).toEqual(["nanoctl", "nats", ...serviceNames]);
     expect(healthy(units)).toBe(true);
+    for (const { name, pid } of units)
+      if (name !== "nats") expect(await readFile(`/proc/${pid}/cmdline`, "utf8")).toContain(`${bundles}/`);
     const text = await zone.done("status");
     expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
 

@@ -1,4 +1,5 @@
 /** The cell service: one hypervisor host. */
+import { shrinkOnceQuiet } from "@nano/bus/shrink";
 import { systemClock } from "@nano/contract";
 import { type Cell, startCell } from "./cell.ts";
 import { type CellConfig, configFromEnv } from "./config.ts";
@@ -18,6 +19,7 @@ export const start = (config: CellConfig): Promise<Cell> => {
 if (import.meta.main) {
   const config = configFromEnv(process.env);
   const cell = await start(config);
+  shrinkOnceQuiet();
   const stop = async (): Promise<void> => {
     // What still hangs after 10 s (a libvirt that does not answer) is not waited for: nothing of it is only here.
     setTimeout(() => process.exit(1), 10_000);

@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import { chmod, mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { connectBus, createLog } from "@nano/bus";
+import { shrinkOnceQuiet } from "@nano/bus/shrink";
 import { type Clock, type Log, systemClock, timestamp } from "@nano/contract";
 import { openDatabase, startOutbox } from "@nano/store";
 import { version } from "../package.json" with { type: "json" };
@@ -171,6 +172,7 @@ if (import.meta.main) {
     createLog("gateway").error("Could not start", { error });
     process.exit(error instanceof ConfigError ? 2 : 1);
   });
+  shrinkOnceQuiet();
   const stop = () => void gateway.stop().then(() => process.exit(0));
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);

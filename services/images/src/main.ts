@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { connectBus, createLog } from "@nano/bus";
+import { shrinkOnceQuiet } from "@nano/bus/shrink";
 import { NanoError, systemClock, timestamp } from "@nano/contract";
 import { openDatabase, startOutbox } from "@nano/store";
 import packageJson from "../package.json";
@@ -159,6 +160,7 @@ if (import.meta.main) {
     log.error("Could not start", { error });
     process.exit(error instanceof NanoError ? 2 : 1);
   });
+  shrinkOnceQuiet();
   const end = () => void service.stop().then(() => process.exit(0));
   process.once("SIGTERM", end);
   process.once("SIGINT", end);

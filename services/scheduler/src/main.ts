@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Bus, connectBus, createLog } from "@nano/bus";
 import { openCellMint } from "@nano/bus/identity";
+import { shrinkOnceQuiet } from "@nano/bus/shrink";
 import { type Log, systemClock } from "@nano/contract";
 import { openDatabase } from "@nano/store";
 import version from "../package.json" with { type: "json" };
@@ -115,6 +116,7 @@ export async function start(
 
 if (import.meta.main) {
   const running = await start(configFromEnv(process.env));
+  shrinkOnceQuiet();
   const stop = () => void running.stop().then(() => process.exit(0));
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);

@@ -1,6 +1,7 @@
 /** The portal. See README.md. */
 import { readFileSync } from "node:fs";
 import { type Bus, connectBus, createLog } from "@nano/bus";
+import { shrinkOnceQuiet } from "@nano/bus/shrink";
 import { type Clock, type Log, systemClock } from "@nano/contract";
 import { configFromEnv, type PortalConfig } from "./config.ts";
 import { openPortal } from "./server.ts";
@@ -48,6 +49,7 @@ export const start = async (config: PortalConfig, parts: PortalParts = {}): Prom
 
 if (import.meta.main) {
   const portal = await start(configFromEnv(process.env));
+  shrinkOnceQuiet();
   const stop = () => void portal.stop().then(() => process.exit(0));
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);

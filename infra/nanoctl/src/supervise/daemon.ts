@@ -6,9 +6,11 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { createLog } from "@nano/bus/log";
-import { checkout, type Environment, paths, readSettings, type Settings } from "../config.ts";
+import { shrinkOnceQuiet } from "@nano/bus/shrink";
+import { checkout, type Environment, paths, readSettings, runtimeEnvironment, type Settings } from "../config.ts";
 import { readLaunch } from "./launch.ts";
 import { endAll } from "./process-id.ts";
+import { programOf } from "./programs.ts";
 import { survivors } from "./record.ts";
 import { supervise } from "./supervisor.ts";
 import { stopGraceMs } from "./unit.ts";
@@ -17,9 +19,9 @@ import { stopGraceMs } from "./unit.ts";
 export function spawnDaemon(settings: Settings, environment: Environment = process.env): void {
   const log = openSync(paths(settings).logOf("nanoctl"), "a", 0o640);
   const own = Object.entries(environment).filter(([name]) => /^(PATH|HOME|LANG|TMPDIR|NANO_.*)$/.test(name));
-  const child = spawn(process.execPath, [import.meta.path], {
+  const child = spawn(process.execPath, [programOf("infra/nanoctl/src/supervise/daemon.ts")], {
     cwd: checkout,
-    env: Object.fromEntries(own),
+    env: { ...Object.fromEntries(own), ...runtimeEnvironment },
     detached: true,
     stdio: ["ignore", log, log],
   });
@@ -62,6 +64,7 @@ async function main(): Promise<void> {
   const leftovers = await endLeftovers(settings);
   if (leftovers.length > 0) log.warn("ended what an earlier supervisor left", { units: leftovers.join(" ") });
   const supervisor = await supervise(settings, await readLaunch(settings), log);
+  shrinkOnceQuiet();
   for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(name, () => void supervisor.stop());
   await supervisor.stopped;
   process.exit(0);

@@ -1,6 +1,6 @@
 /** A unit's life as a service inside this process, for `up --compact`. */
-import { join } from "node:path";
-import { checkout, type ServiceName } from "../config.ts";
+import type { ServiceName } from "../config.ts";
+import { programOf, sourceOf } from "./programs.ts";
 import type { Life } from "./unit.ts";
 
 interface Running {
@@ -9,8 +9,7 @@ interface Running {
 
 /** @throws whatever the service's `configFromEnv` or `start` throws. */
 export async function beginInside(service: ServiceName, environment: Readonly<Record<string, string>>): Promise<Life> {
-  const path = join(checkout, "services", service, "src/main.ts");
-  const module: unknown = await import(path);
+  const module: unknown = await import(programOf(sourceOf(service)));
   const running = await startModule(module, environment, service);
   const { promise: ended, resolve } = Promise.withResolvers<string>();
   return {
@@ -23,11 +22,15 @@ export async function beginInside(service: ServiceName, environment: Readonly<Re
   };
 }
 
-async function startModule(module: unknown, environment: Record<string, string>, service: string): Promise<Running> {
+async function startModule(
+  module: unknown,
+  environment: Record<string, string>,
+  service: ServiceName,
+): Promise<Running> {
   const configFromEnv = exported(module, "configFromEnv");
   const start = exported(module, "start");
   if (!configFromEnv || !start) {
-    throw new Error(`services/${service}/src/main.ts does not export configFromEnv(env) and start(config)`);
+    throw new Error(`${sourceOf(service)} does not export configFromEnv(env) and start(config)`);
   }
   const running: unknown = await start(configFromEnv(environment));
   const stop = exported(running, "stop");

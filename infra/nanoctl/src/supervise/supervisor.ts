@@ -7,7 +7,6 @@
  * and takes over. libvirtd and the instances are not its children at all.
  */
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import type { Log } from "@nano/contract";
 import { checkout, paths, type ServiceName, type Settings, serviceEnvironment, serviceNames } from "../config.ts";
 import { words } from "../problem.ts";
@@ -19,6 +18,7 @@ import { ensureLibvirt } from "./libvirt-daemon.ts";
 import { rotateLogs } from "./log-file.ts";
 import { identify, type ProcessId } from "./process-id.ts";
 import { beginProgram } from "./program.ts";
+import { programOf, sourceOf } from "./programs.ts";
 import { removeRecord, writeRecord } from "./record.ts";
 import { type Life, Unit } from "./unit.ts";
 
@@ -113,7 +113,7 @@ function beginService(settings: Settings, launch: Launch, name: ServiceName): Pr
   mkdirSync(environment.NANO_DATA ?? settings.data, { recursive: true });
   if (launch.compact) return beginInside(name, environment);
   return beginProgram({
-    argv: [process.execPath, join("services", name, "src/main.ts")],
+    argv: [process.execPath, programOf(sourceOf(name))],
     environment,
     directory: checkout,
     log: paths(settings).logOf(name),
@@ -144,7 +144,7 @@ function keepLibvirt(settings: Settings, log: Log): { stop(): void } {
 
 function beginSimulation(settings: Settings, launch: Launch): Promise<Life> {
   return beginProgram({
-    argv: [process.execPath, "infra/nanoctl/src/simulation.ts"],
+    argv: [process.execPath, programOf("infra/nanoctl/src/simulation.ts")],
     environment: {
       ...serviceEnvironment(settings, "cell"),
       NANO_DATA: paths(settings).dataOf("sim"),

@@ -8,7 +8,7 @@
  */
 
 import { createHash, timingSafeEqual } from "node:crypto";
-import { Client, type ClientChannel, type ConnectConfig } from "ssh2";
+import type { Client, ClientChannel, ConnectConfig } from "ssh2";
 import { LibvirtError } from "../errors.ts";
 import type { Dialer, Transport, TransportListener } from "./transport.ts";
 
@@ -71,8 +71,7 @@ class SshDialer implements Dialer {
     where: string,
     forward: (client: Client, done: (cause: Error | undefined, channel: ClientChannel) => void) => void,
   ): Promise<Transport> {
-    this.#client ??= this.#connect(options.timeout);
-    const client = await this.#client;
+    const client = await this.#shared(options.timeout);
     const { promise, resolve, reject } = Promise.withResolvers<ClientChannel>();
     forward(client, (cause, channel) => {
       if (!cause) return resolve(channel);
@@ -89,15 +88,24 @@ class SshDialer implements Dialer {
     this.#client = undefined;
   }
 
-  #connect(timeout: number): Promise<Client> {
+  #shared(timeout: number): Promise<Client> {
+    if (this.#client) return this.#client;
+    const attempt: Promise<Client> = this.#connect(timeout, () => {
+      if (this.#client === attempt) this.#client = undefined;
+    });
+    this.#client = attempt;
+    return attempt;
+  }
+
+  /** @param forget called when the connection failed or ended, never before this has returned */
+  async #connect(timeout: number, forget: () => void): Promise<Client> {
+    // Loaded here and not above: most cells are on their own host, and it takes megabytes.
+    const { Client } = await import("ssh2");
     const { host, port = 22, username, privateKey, passphrase, password } = this.#options;
     const { promise, resolve, reject } = Promise.withResolvers<Client>();
     const client = new Client();
     const pins = [this.#options.hostKey].flat();
     let refused: LibvirtError | undefined;
-    const forget = (): void => {
-      if (this.#client === promise) this.#client = undefined;
-    };
     client.on("ready", () => resolve(client));
     client.on("error", (cause) => {
       forget();

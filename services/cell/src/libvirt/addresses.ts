@@ -15,7 +15,7 @@ import { domainName } from "./names.ts";
 /** More than an honest instance has. */
 const addressesMax = 16;
 /** Samples between two questions to one agent: about 10 s. */
-const every = 10;
+const every = 5;
 const timeoutMs = 2_000;
 
 /** Which of the host's tables know instances: that of libvirt's network, that of the bridge's neighbours, or none. */
@@ -76,7 +76,7 @@ export class AddressBook {
     }
   }
 
-  /** To be called about every second. */
+  /** To be called about every two seconds. */
   async sample(): Promise<void> {
     if (this.#round++ % every !== 0) return;
     const running = await this.#connection.listAllDomains(ListDomains.active);

@@ -76,7 +76,8 @@ export interface LibvirtConfig extends LibvirtTarget {
   readonly vncListen?: string;
 }
 
-const sampleIntervalMs = 1_000;
+/** As often as the scheduler tells a load on. */
+const sampleIntervalMs = 2_000;
 const openRetryMs = 2_000;
 /** A libvirtd that hangs is given up, and said to be silent, after about 12 s. */
 const keepalive = { interval: 3_000, count: 3 };

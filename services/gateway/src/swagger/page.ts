@@ -2,9 +2,8 @@
  * `/swagger`: Swagger UI, wholly from here. A datacenter has no internet, so nothing of it comes from elsewhere; and the page may run only scripts
  * of its own files (Content-Security-Policy), so what somebody names a pool never becomes a program.
  */
-import { fileURLToPath } from "node:url";
 
-const asset = (name: string) => Bun.file(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`)));
+const asset = (name: string) => Bun.file(Bun.resolveSync(`swagger-ui-dist/${name}`, import.meta.dir));
 
 const page = `<!doctype html>
 <html lang="en">

@@ -14,7 +14,7 @@ import { heartbeatMatter } from "./order.ts";
 import type { CellRegistry, KnownCell } from "./registry.ts";
 import { type CellDescription, insertCell, loadCells, type StoredCell, updateCell } from "./store.ts";
 
-const checkEveryMs = 250;
+const checkEveryMs = 500;
 /** A check this late means that we slept, not that the cells did. */
 const suspendedMs = 2_000;
 /** Load figures of one cell are told at most so often … */

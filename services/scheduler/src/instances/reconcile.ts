@@ -33,7 +33,8 @@ import {
 import { usageOfCell } from "./usage.ts";
 import { factsOf } from "./view.ts";
 
-const stopCheckEveryMs = 1_000;
+/** A stop has a minute, so a few seconds more are not missed. */
+const stopCheckEveryMs = 3_000;
 const missingReason = "libvirt on its cell has no such domain any more.";
 
 export class Reconciler {
