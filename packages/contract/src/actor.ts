@@ -8,6 +8,7 @@ export const permissions = {
   "cell.write": "Add, remove, enable and disable cells",
   "instance.read": "See instances, their screens and why they are where they are",
   "instance.create": "Create instances",
+  "instance.modify": "Change instances and their disks",
   "instance.operate": "Start, stop and reboot instances",
   "instance.snapshot": "Take, restore and delete snapshots of instances",
   "instance.console": "Use an instance's console",

@@ -3,11 +3,13 @@ import type { Static } from "@sinclair/typebox";
 import type { Operation, Owner } from "./operation.ts";
 import { accessOperations } from "./operations/access.ts";
 import { cellOperations } from "./operations/cell.ts";
+import { diskOperations } from "./operations/disk.ts";
 import { imageOperations, mediaOperations } from "./operations/image.ts";
 import { instanceOperations } from "./operations/instance.ts";
 import { mediaDriveOperations } from "./operations/media-drive.ts";
 import { onCellOperations } from "./operations/on-cell.ts";
 import { onCellAccessOperations } from "./operations/on-cell-access.ts";
+import { onCellDiskOperations } from "./operations/on-cell-disks.ts";
 import { onCellMediaOperations } from "./operations/on-cell-media.ts";
 import { onCellSnapshotOperations } from "./operations/on-cell-snapshot.ts";
 import { peopleOperations } from "./operations/people.ts";
@@ -23,6 +25,7 @@ export const operations = {
   ...instanceOperations,
   ...snapshotOperations,
   ...accessOperations,
+  ...diskOperations,
   ...taskOperations,
   ...imageOperations,
   ...mediaOperations,
@@ -32,6 +35,7 @@ export const operations = {
   ...onCellMediaOperations,
   ...onCellSnapshotOperations,
   ...onCellAccessOperations,
+  ...onCellDiskOperations,
 };
 
 export type OperationName = keyof typeof operations;

@@ -14,6 +14,8 @@ import { createJournal } from "./events/journal.ts";
 import { createSaga } from "./instances/create-saga.ts";
 import { deleteSaga } from "./instances/delete-saga.ts";
 import type { InstanceDeps } from "./instances/deps.ts";
+import { diskSagas } from "./instances/disk-sagas.ts";
+import { diskHandlers } from "./instances/disks.ts";
 import { instanceHandlers } from "./instances/handlers.ts";
 import { mediaHandlers } from "./instances/media.ts";
 import { mediaSagas } from "./instances/media-sagas.ts";
@@ -85,6 +87,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
       ...powerSagas(instances),
       ...mediaSagas(instances),
       ...snapshotSagas(instances),
+      ...diskSagas(instances),
     ].map(adaptSaga),
     onEnd: (trx, task, next) => passLock(trx, task.id, next ?? null),
     // Not kept and not in the outbox: the next figure, or the end, is never far.
@@ -118,6 +121,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     ...instanceHandlers(instances, engine),
     ...mediaHandlers(instances, engine),
     ...snapshotHandlers(instances, engine),
+    ...diskHandlers(instances, engine),
     ...decisionHandlers({ db }),
     ...taskHandlers({ db, journal, engine }),
     ...eventHandlers({ bus }),

@@ -10,6 +10,7 @@ import { consolePage } from "./console.tsx";
 import { CreateCommand } from "./create.tsx";
 import { readCreateForm } from "./create-input.ts";
 import { createRoutes } from "./create-routes.ts";
+import { diskRoutes } from "./disk-routes.ts";
 import { filterOf, listInstances } from "./list-routes.ts";
 import { mediaRoutes } from "./media-routes.ts";
 import { instancePage } from "./show.tsx";
@@ -60,5 +61,6 @@ export const instanceRoutes: readonly Route[] = [
   ...mediaRoutes,
   ...snapshotRoutes,
   ...accessRoutes,
+  ...diskRoutes,
   ...actRoutes,
 ];
