@@ -124,6 +124,26 @@ export const errorDefinitions = define({
     title: "It is in use",
     remedy: "See details for who uses it; end that first.",
   },
+  "disk-not-found": {
+    status: 404,
+    title: "The instance has no such disk",
+    remedy: "List its disks with disk.list.",
+  },
+  "disk-missing": {
+    status: 409,
+    title: "The disk's file is gone",
+    remedy: "Put the file named in details back into the cell's storage, or delete the disk or the instance.",
+  },
+  "disk-not-larger": {
+    status: 422,
+    title: "A disk's size only grows",
+    remedy: "Ask for more than details.sizeGiB; to give unused room back, use disk.shrink.",
+  },
+  "too-many-disks": {
+    status: 409,
+    title: "The instance has as many disks as it can have",
+    remedy: "Remove one first, or grow one.",
+  },
   "tray-locked": {
     status: 409,
     title: "The guest has locked the drive's tray",

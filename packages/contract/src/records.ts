@@ -11,7 +11,9 @@ import {
   Count,
   DecisionIdSchema,
   Description,
+  DiskGeneration,
   DiskGiB,
+  DiskName,
   GiBSchema,
   ImageIdSchema,
   InstanceIdSchema,
@@ -113,8 +115,10 @@ export type Cell = Static<typeof Cell>;
 // --- instances -------------------------------------------------------------------------------------------------------
 
 export const Disk = Closed({
-  name: Type.String({ pattern: "^(system|data-[0-9]+)$", description: "'system', 'data-1', …" }),
+  name: DiskName,
   sizeGiB: DiskGiB,
+  /** 0 when absent. */
+  generation: Type.Optional(DiskGeneration),
   image: Type.Optional(Closed({ id: ImageIdSchema, name: Label, sha256: Sha256Schema })),
 });
 export type Disk = Static<typeof Disk>;

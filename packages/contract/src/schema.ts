@@ -130,6 +130,16 @@ export const limits = {
 export const Cores = Type.Integer({ ...limits.cores, description: "Virtual CPU cores" });
 export const MemoryMiB = Type.Unsafe<MiB>(Type.Integer({ ...limits.memoryMiB, description: "Memory in MiB" }));
 export const DiskGiB = Type.Unsafe<GiB>(Type.Integer({ ...limits.diskGiB, description: "Disk size in GiB" }));
+export const DiskName = Type.String({
+  pattern: "^(system|data-[0-9]+)$",
+  maxLength: 16,
+  description: "'system', 'data-1', …",
+});
+export const DiskGeneration = Type.Integer({
+  minimum: 0,
+  maximum: 2 ** 31,
+  description: "Which file holds it: grows each time the disk is written anew",
+});
 
 export const pageInput = {
   limit: Type.Optional(

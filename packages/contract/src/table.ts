@@ -4,11 +4,13 @@ import type { Operation, Owner } from "./operation.ts";
 import { accessOperations } from "./operations/access.ts";
 import { batchOperations } from "./operations/batch.ts";
 import { cellOperations } from "./operations/cell.ts";
+import { diskOperations } from "./operations/disk.ts";
 import { imageOperations, mediaOperations } from "./operations/image.ts";
 import { instanceOperations } from "./operations/instance.ts";
 import { mediaDriveOperations } from "./operations/media-drive.ts";
 import { onCellOperations } from "./operations/on-cell.ts";
 import { onCellAccessOperations } from "./operations/on-cell-access.ts";
+import { onCellDiskOperations } from "./operations/on-cell-disks.ts";
 import { onCellMediaOperations } from "./operations/on-cell-media.ts";
 import { onCellSnapshotOperations } from "./operations/on-cell-snapshot.ts";
 import { peopleOperations } from "./operations/people.ts";
@@ -29,6 +31,7 @@ export const operations = {
   ...batchOperations,
   ...statisticsOperations,
   ...systemOperations,
+  ...diskOperations,
   ...taskOperations,
   ...imageOperations,
   ...mediaOperations,
@@ -38,6 +41,7 @@ export const operations = {
   ...onCellMediaOperations,
   ...onCellSnapshotOperations,
   ...onCellAccessOperations,
+  ...onCellDiskOperations,
 };
 
 export type OperationName = keyof typeof operations;

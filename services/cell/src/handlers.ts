@@ -25,6 +25,13 @@ export const cellHandlers = ({ hypervisor, consoles }: HandlerContext): Handlers
       return work();
     });
 
+  /** A command whose only answer is that it is done. */
+  const done = (input: { id: InstanceId; epoch: number }, work: () => Promise<void>): Promise<Record<string, never>> =>
+    command(input, async () => {
+      await work();
+      return {};
+    });
+
   const observed = async (id: InstanceId): Promise<Observed> => {
     const found = await hypervisor.find(id);
     if (!found)
@@ -45,6 +52,13 @@ export const cellHandlers = ({ hypervisor, consoles }: HandlerContext): Handlers
         await hypervisor.deleteDisk(id, disk);
         return {};
       }),
+    "cell.disk.list": async ({ id }) => ({ items: await hypervisor.measureDisks(id) }),
+    "cell.disk.attach": (input) => done(input, () => hypervisor.attachDisk(input.id, input.disk)),
+    "cell.disk.detach": (input) => done(input, () => hypervisor.detachDisk(input.id, input.disk)),
+    "cell.disk.grow": (input) => done(input, () => hypervisor.growDisk(input.id, input.disk, input.sizeGiB)),
+    "cell.disk.rewrite": (input) =>
+      command(input, () => hypervisor.rewriteDisk(input.id, input.disk, input.generation)),
+    "cell.disk.discard": (input) => done(input, () => hypervisor.discardDisk(input.id, input.disk)),
     "cell.instance.define": (spec) =>
       command(spec, async () => {
         await hypervisor.define(spec);

@@ -75,6 +75,13 @@ export interface PasswordRequest {
   readonly hashed: boolean;
 }
 
+export interface MeasuredDisk {
+  readonly name: Disk["name"];
+  readonly capacityBytes: Bytes;
+  /** What its file takes. */
+  readonly allocatedBytes: Bytes;
+}
+
 /** Bytes both ways. */
 export interface ByteChannel {
   /** Reading slowly makes the other side wait. */
@@ -142,6 +149,18 @@ export interface Hypervisor {
   writeSeed(request: SeedRequest): Promise<void>;
   /** Does nothing when there is none. */
   deleteSeed(id: InstanceId): Promise<void>;
+  /** The disks of its definition; one whose file is gone is left out. */
+  measureDisks(id: InstanceId): Promise<MeasuredDisk[]>;
+  /** Gives a running guest a disk of its definition. Does nothing when it has it, or is off. */
+  attachDisk(id: InstanceId, disk: Disk["name"]): Promise<void>;
+  /** Does nothing when it has not got it, or is off. @throws NanoError `in-use` when the guest does not let go */
+  detachDisk(id: InstanceId, disk: Disk["name"]): Promise<void>;
+  /** Does nothing when it is as large or larger. @throws NanoError `disk-missing` */
+  growDisk(id: InstanceId, disk: Disk["name"], sizeGiB: GiB): Promise<void>;
+  /** Starts the one copy into the file of that generation if there is none, and tells how far it is. A copy's failure is told once. */
+  rewriteDisk(id: InstanceId, disk: Disk["name"], generation: number): Promise<FetchProgress>;
+  /** Removes all files of a disk but the one it is defined with. */
+  discardDisk(id: InstanceId, disk: Disk["name"]): Promise<void>;
   /** Starts the one transfer if there is none, and tells how far it is. A transfer's failure is told once. */
   fetchVolume(request: FetchRequest): Promise<FetchProgress>;
 

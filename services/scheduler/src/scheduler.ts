@@ -14,6 +14,8 @@ import { createJournal } from "./events/journal.ts";
 import { createSaga } from "./instances/create-saga.ts";
 import { deleteSaga } from "./instances/delete-saga.ts";
 import type { InstanceDeps } from "./instances/deps.ts";
+import { diskSagas } from "./instances/disk-sagas.ts";
+import { diskHandlers } from "./instances/disks.ts";
 import { instanceHandlers } from "./instances/handlers.ts";
 import { mediaHandlers } from "./instances/media.ts";
 import { mediaSagas } from "./instances/media-sagas.ts";
@@ -95,6 +97,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
       ...pauseSagas(instances),
       modifySaga(instances),
       systemSaga(instances),
+      ...diskSagas(instances),
     ].map(adaptSaga),
     onEnd: (trx, task, next) => passLock(trx, task.id, next ?? null),
     // Not kept and not in the outbox: the next figure, or the end, is never far.
@@ -135,6 +138,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     ...snapshotHandlers(instances, engine),
     ...statisticsHandlers({ db, registry, keeper, clock }),
     ...systemHandlers(instances, engine),
+    ...diskHandlers(instances, engine),
     ...decisionHandlers({ db }),
     ...taskHandlers({ db, journal, engine }),
     ...eventHandlers({ bus }),

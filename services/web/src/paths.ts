@@ -13,7 +13,16 @@ export const withQuery = (path: string, query: Query): string => {
 const part = (text: string): string => encodeURIComponent(text);
 
 export type FileKind = "image" | "media";
-export type InstanceTab = "overview" | "load" | "snapshots" | "access" | "serial" | "why" | "events" | "tasks";
+export type InstanceTab =
+  | "overview"
+  | "load"
+  | "disks"
+  | "snapshots"
+  | "access"
+  | "serial"
+  | "why"
+  | "events"
+  | "tasks";
 export type ConfirmedAction = "force-stop" | "force-reboot" | "delete";
 
 const files = (kind: FileKind) => (kind === "image" ? "/images" : "/media");
@@ -48,6 +57,9 @@ export const to = {
   instanceDisplayRenew: (id: string) => `/instances/${part(id)}/display/renew`,
   instancePassword: (id: string) => `/instances/${part(id)}/password`,
   instanceStart: (id: string) => `/instances/${part(id)}/start`,
+  instanceDisks: (id: string) => `/instances/${part(id)}/disks`,
+  diskAction: (id: string, disk: string, action: "grow" | "shrink" | "remove") =>
+    `/instances/${part(id)}/disks/${part(disk)}/${action}`,
   instanceMedia: (id: string) => `/instances/${part(id)}/media`,
   instanceEject: (id: string) => `/instances/${part(id)}/media/eject`,
   instanceReset: (id: string) => `/instances/${part(id)}/reset-system`,

@@ -3,9 +3,9 @@ import { type InstanceId, NanoError } from "@nano/contract";
 import { type Connection, LibvirtError, type Volume } from "@nano/libvirt";
 import type { DiskRequest } from "../hypervisor.ts";
 import { readXml } from "../xml/read.ts";
-import { find, textOf } from "../xml/tree.ts";
+import { childrenOf, find, textOf } from "../xml/tree.ts";
 import { orNone, translated } from "./failure.ts";
-import { diskVolume, fetchedVolume, markerOf, pathIn } from "./names.ts";
+import { diskVolume, fetchedVolume, isDiskVolume, markerOf, pathIn } from "./names.ts";
 import type { Storage } from "./storage.ts";
 import { diskXml } from "./volume-xml.ts";
 
@@ -52,11 +52,13 @@ export class Disks {
     const name = diskVolume(id, disk);
     return translated(`deleting disk ${name}`, async () => {
       const domain = await orNone(this.#connection.domainByUuid(id));
-      if (domain && (await domain.isActive()))
+      const inUse = domain && (await domain.isActive()) ? filesOf(await domain.getXMLDesc()) : [];
+      if (inUse.some((file) => isDiskVolume(id, disk, file)))
         throw new NanoError("hypervisor-failed", `Disk ${name} belongs to a running instance`, {
           remedy: "Stop the instance first.",
         });
-      await this.#storage.remove(name);
+      for (const volume of await this.#storage.names())
+        if (isDiskVolume(id, disk, volume)) await this.#storage.remove(volume);
     });
   }
 
@@ -69,6 +71,13 @@ export class Disks {
     return pathIn(this.#storage.path, fetched);
   }
 }
+
+/** Names of the files that the disks of this domain are. */
+export const filesOf = (domainXml: string): string[] => {
+  const devices = find(readXml(domainXml), "devices");
+  const paths = devices ? childrenOf(devices, "disk").map((disk) => find(disk, "source")?.attributes.file ?? "") : [];
+  return paths.map((path) => path.slice(path.lastIndexOf("/") + 1));
+};
 
 const isThat = async (volume: Volume, bytes: number, base: string | undefined): Promise<boolean> => {
   const root = readXml(await volume.getXMLDesc());

@@ -97,20 +97,34 @@ const disks = ({ spec, host, run }: DomainRequest): Element[] => {
   const afterMedia = run?.media ? 1 : 0;
   const hardware = hardwareOf(spec);
   return spec.disks.map((disk, index) =>
-    element(
-      "disk",
-      { type: "file", device: "disk" },
-      element("driver", { name: "qemu", type: "qcow2", error_policy: "enospace", discard: "unmap" }),
-      element("source", { file: pathIn(host.poolPath, diskVolume(spec.id, disk.name)) }),
-      backingStore(host.poolPath, disk.image),
-      element("target", { dev: diskTarget(hardware, index), bus: hardware.diskBus }),
-      // The guest finds it by this, in whatever order it numbers disks.
-      element("serial", {}, diskSerial(disk.name)),
-      iotune(qosOf(spec)),
+    diskElement(
+      { spec, host },
+      disk,
+      diskTarget(hardware, index),
       index === 0 ? element("boot", { order: 1 + afterMedia }) : undefined,
     ),
   );
 };
+
+/** One disk of an instance, in its definition or given to it while it runs. */
+export const diskElement = (
+  { spec, host }: Pick<DomainRequest, "spec" | "host">,
+  disk: InstanceSpec["disks"][number],
+  target: string,
+  boot?: Element,
+): Element =>
+  element(
+    "disk",
+    { type: "file", device: "disk" },
+    element("driver", { name: "qemu", type: "qcow2", error_policy: "enospace", discard: "unmap" }),
+    element("source", { file: pathIn(host.poolPath, diskVolume(spec.id, disk.name, disk.generation)) }),
+    backingStore(host.poolPath, disk.image),
+    element("target", { dev: target, bus: hardwareOf(spec).diskBus }),
+    // The guest finds it by this, in whatever order it numbers disks.
+    element("serial", {}, diskSerial(disk.name)),
+    iotune(qosOf(spec)),
+    boot,
+  );
 
 const drive = ({ spec, host, run }: DomainRequest): Element =>
   element(

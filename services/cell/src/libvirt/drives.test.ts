@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { type Bytes, type InstanceId, type MediaId, type Sha256, silentLog } from "@nano/contract";
 import { type Connection, connect } from "@nano/libvirt";
 import { buildTinyIso } from "@nano/nanoctl/image/tiny";
+import { openGuest } from "../guest.testing.ts";
 import type { BootMedia } from "../hypervisor.ts";
 import { type LabHost, labConfig, openHypervisor, specOf, startLabHost, until } from "../testing.ts";
 import { mib } from "../units.ts";
@@ -51,20 +52,8 @@ test(
     await hypervisor.define(spec);
     await expect(hypervisor.insertMedia(id, other, false)).rejects.toMatchObject({ code: "wrong-state" });
     await hypervisor.boot(id, boot);
-    const text = async () => (await hypervisor.serial(id)).text;
-    await until(async () => (await text()).includes("NANO-TINY ready"));
-    const keyboard = await (await connection.domainByUuid(id)).openConsole();
-    let count = 0;
-    /** Runs a command in the guest. Its echo holds the mark in another form than its output. */
-    const inside = async (command: string): Promise<string> => {
-      const mark = `done-${++count}`;
-      await keyboard.write(new TextEncoder().encode(`\n${command}; echo ${mark.replace("-", "'-'")}\n`));
-      const all = await until(async () => {
-        const now = await text();
-        return now.includes(mark) && now;
-      });
-      return all.slice(all.indexOf(mark.replace("-", "'-'")));
-    };
+    const guest = await openGuest(hypervisor, connection, id);
+    const { inside } = guest;
     // The first reads after a change may fail: the driver asks the drive anew what is in it.
     const firstWord = 'until [ -n "$(dd if=/dev/sr0 bs=2048 count=1)" ]; do sleep 1; done; dd if=/dev/sr0 bs=4 count=1';
 
@@ -98,7 +87,7 @@ test(
     expect(await mediaOf(id)).toBe("Tiny");
 
     // The next run begins with an empty drive.
-    keyboard.close();
+    guest.close();
     await hypervisor.shutdown(id, true);
     expect(await mediaOf(id)).toBeUndefined();
     await hypervisor.ejectMedia(id, false);

@@ -10,6 +10,7 @@ import {
   type Ability,
   type Clock,
   type Disk,
+  type GiB,
   type InstanceId,
   type InstanceSpec,
   type InstanceUsage,
@@ -33,6 +34,7 @@ import type {
   FetchRequest,
   HostFacts,
   Hypervisor,
+  MeasuredDisk,
   PasswordRequest,
   SnapshotRequest,
 } from "../hypervisor.ts";
@@ -41,6 +43,7 @@ import { gib, mib } from "../units.ts";
 import { Fetcher } from "../volumes/fetcher.ts";
 import { probeAbilities, refuseUnsupported } from "./abilities.ts";
 import { AddressBook } from "./addresses.ts";
+import { DiskChanges } from "./disk-changes.ts";
 import { Disks } from "./disks.ts";
 import type { DomainHost } from "./domain-xml.ts";
 import { Drives } from "./drives.ts";
@@ -49,6 +52,7 @@ import { setGuestPassword } from "./guest-password.ts";
 import { type HostAbilities, type HostPreferences, networkName, probeHost } from "./host.ts";
 import { Instances } from "./instances.ts";
 import { LoadMeter } from "./load.ts";
+import { Rewrites } from "./rewrites.ts";
 import { Seeds } from "./seeds.ts";
 import { Snapshots } from "./snapshots.ts";
 import type { DiskTrouble } from "./state.ts";
@@ -98,6 +102,8 @@ export class LibvirtHypervisor implements Hypervisor {
   readonly #snapshots: Snapshots;
   readonly #seeds: Seeds;
   readonly #vncListen: string | undefined;
+  readonly #diskChanges: DiskChanges;
+  readonly #rewrites: Rewrites;
   readonly #fetcher: Fetcher;
   readonly #domains: DomainMeter;
   readonly #load: LoadMeter;
@@ -144,6 +150,8 @@ export class LibvirtHypervisor implements Hypervisor {
     });
     this.#drives = new Drives(this.#instances, this.#storage);
     this.#snapshots = new Snapshots({ instances: this.#instances, storage: this.#storage, clock });
+    this.#diskChanges = new DiskChanges(this.#instances, this.#storage);
+    this.#rewrites = new Rewrites(this.#diskChanges, this.#storage);
   }
 
   async start(): Promise<void> {
@@ -238,6 +246,17 @@ export class LibvirtHypervisor implements Hypervisor {
     this.#whenOpen(() => this.#disks.delete(id, disk));
   writeSeed = (request: SeedRequest): Promise<void> => this.#whenOpen(() => this.#seeds.write(request));
   deleteSeed = (id: InstanceId): Promise<void> => this.#whenOpen(() => this.#seeds.delete(id));
+  measureDisks = (id: InstanceId): Promise<MeasuredDisk[]> => this.#whenOpen(() => this.#diskChanges.list(id));
+  attachDisk = (id: InstanceId, disk: Disk["name"]): Promise<void> =>
+    this.#whenOpen(() => this.#diskChanges.attach(id, disk));
+  detachDisk = (id: InstanceId, disk: Disk["name"]): Promise<void> =>
+    this.#whenOpen(() => this.#diskChanges.detach(id, disk));
+  growDisk = (id: InstanceId, disk: Disk["name"], sizeGiB: GiB): Promise<void> =>
+    this.#whenOpen(() => this.#diskChanges.grow(id, disk, sizeGiB));
+  rewriteDisk = (id: InstanceId, disk: Disk["name"], generation: number): Promise<FetchProgress> =>
+    this.#whenOpen(() => this.#rewrites.rewrite(id, disk, generation));
+  discardDisk = (id: InstanceId, disk: Disk["name"]): Promise<void> =>
+    this.#whenOpen(() => this.#rewrites.discard(id, disk));
   fetchVolume = (request: FetchRequest): Promise<FetchProgress> => this.#whenOpen(() => this.#fetcher.fetch(request));
   snapshots = (id: InstanceId): Promise<Snapshot[]> => this.#snapshots.list(id);
   createSnapshot = (id: InstanceId, request: SnapshotRequest): Promise<void> =>

@@ -23,7 +23,7 @@ import { applyLive, hasMemory } from "./apply.ts";
 import { type DomainHost, domainXml } from "./domain-xml.ts";
 import { orNone, translated } from "./failure.ts";
 import { bareInstanceElement, bareRunElement, instanceKey, type Run, readRun, readSpec, runKey } from "./metadata.ts";
-import { domainName, fetchedVolume, isSerialVolume, markerOf } from "./names.ts";
+import { diskVolume, domainName, fetchedVolume, isSerialVolume, markerOf } from "./names.ts";
 import { countSnapshots } from "./snapshots.ts";
 import { type DiskTrouble, mapState } from "./state.ts";
 import type { Storage } from "./storage.ts";
@@ -106,6 +106,9 @@ export class Instances {
       await this.#options.connection.defineDomain(this.#xml(spec, run));
       try {
         await domain.create();
+      } catch (error) {
+        await requireDisks(this.#options.storage, spec);
+        throw error;
       } finally {
         await this.#options.connection.defineDomain(this.#xml(spec));
       }
@@ -219,6 +222,11 @@ export class Instances {
     return (await this.#known(id)).domain;
   }
 
+  /** The domain with the specification it is defined by. @throws NanoError `instance-not-found` */
+  specified(id: InstanceId): Promise<{ domain: Domain; spec: InstanceSpec; host: DomainHost }> {
+    return this.#known(id).then((known) => ({ ...known, host: this.#options.host() }));
+  }
+
   async #known(id: InstanceId): Promise<{ domain: Domain; spec: InstanceSpec }> {
     const domain = await this.#domain(id);
     const spec = domain && readSpec(await definitionMetadata(domain));
@@ -301,6 +309,24 @@ export class Instances {
     return timestamp(this.#options.clock.now());
   }
 }
+
+/** @throws NanoError `disk-missing` when the file of a disk is not in the storage any more */
+const requireDisks = async (storage: Storage, { id, disks }: InstanceSpec): Promise<void> => {
+  await storage.refresh();
+  for (const { name, generation } of disks) {
+    const file = diskVolume(id, name, generation);
+    if (!(await storage.volume(file))) throw diskMissing(id, name, file);
+  }
+};
+
+export const diskMissing = (id: InstanceId, disk: string, file: string): NanoError =>
+  new NanoError(
+    "disk-missing",
+    `The disk ${disk} of instance ${id} is gone: there is no ${file} in the cell's storage`,
+    {
+      details: { disk, file },
+    },
+  );
 
 /** @throws NanoError `hypervisor-failed` when the media is not in the cell's storage */
 export const requireFetched = async (storage: Storage, { sha256 }: Pick<BootMedia, "sha256">): Promise<void> => {

@@ -4,7 +4,12 @@ import type { InstanceId, Sha256 } from "@nano/contract";
 /** The instance's id, not its name: names change, and belong to people. The name is the domain's title. */
 export const domainName = (id: InstanceId | ""): string => `nano-${id}`;
 
-export const diskVolume = (id: InstanceId, disk: string): string => `${id}-${disk}.qcow2`;
+/** @param generation of its file: the specification says which one is the disk */
+export const diskVolume = (id: InstanceId, disk: string, generation = 0): string =>
+  generation === 0 ? `${id}-${disk}.qcow2` : `${id}-${disk}.${generation}.qcow2`;
+/** Whether this is a file of that disk, of whichever generation, or the marker of one. */
+export const isDiskVolume = (id: InstanceId, disk: string, name: string): boolean =>
+  name.startsWith(`${id}-${disk}.`) && /^(\d+\.)?qcow2(\.ok)?$/.test(name.slice(`${id}-${disk}.`.length));
 export const serialVolume = (id: InstanceId): string => `${id}-serial.log`;
 /** What tells the guest who it is; see seed/. */
 export const seedVolume = (id: InstanceId): string => `${id}-seed.iso`;

@@ -29,6 +29,7 @@ import type {
   FetchRequest,
   HostFacts,
   Hypervisor,
+  MeasuredDisk,
   PasswordRequest,
   SnapshotRequest,
 } from "../hypervisor.ts";
@@ -218,6 +219,40 @@ export class SimulatedHypervisor implements Hypervisor {
 
   async deleteDisk(id: InstanceId, disk: Disk["name"]): Promise<void> {
     this.#disks.delete(`${id} ${disk}`);
+  }
+
+  async measureDisks(id: InstanceId): Promise<MeasuredDisk[]> {
+    return this.#known(id).spec.disks.flatMap(({ name }) => {
+      const disk = this.#disks.get(`${id} ${name}`);
+      if (!disk) return [];
+      const capacityBytes = bytes(disk.sizeGiB * 2 ** 30);
+      // A third of it is written.
+      return [{ name, capacityBytes, allocatedBytes: bytes(Math.floor(capacityBytes / 3)) }];
+    });
+  }
+
+  async attachDisk(id: InstanceId, _disk: Disk["name"]): Promise<void> {
+    this.#known(id);
+  }
+
+  async detachDisk(id: InstanceId, _disk: Disk["name"]): Promise<void> {
+    this.#known(id);
+  }
+
+  async growDisk(id: InstanceId, disk: Disk["name"], sizeGiB: DiskRequest["sizeGiB"]): Promise<void> {
+    const key = `${id} ${disk}`;
+    const existing = this.#disks.get(key);
+    if (!existing) throw new NanoError("disk-missing", `The disk ${disk} of instance ${id} is gone`);
+    if (existing.sizeGiB < sizeGiB) this.#disks.set(key, { ...existing, sizeGiB });
+  }
+
+  async rewriteDisk(id: InstanceId, disk: Disk["name"], _generation: number): Promise<FetchProgress> {
+    if (this.#known(id).state !== "stopped") throw new NanoError("wrong-state", `Disk ${disk} of ${id} is in use`);
+    return { ready: true, bytesDone: bytes(0), bytesTotal: bytes(0) };
+  }
+
+  async discardDisk(id: InstanceId, _disk: Disk["name"]): Promise<void> {
+    this.#known(id);
   }
 
   async fetchVolume({ sha256, bytes: total }: FetchRequest): Promise<FetchProgress> {

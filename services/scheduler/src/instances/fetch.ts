@@ -14,14 +14,17 @@ export async function fetchVolume(
   source: Output<"image.source">,
 ): Promise<void> {
   const { sha256, bytes, format, url, ticket } = source;
+  await pollCopy(run, () => ask(cell, "cell.volume.fetch", { sha256, bytes, format, url, ticket }, run.requestId));
+}
+
+/** Asks how far a cell is with copying something, until it is ready; rejects when the run is aborted, or as the cell answered. */
+export async function pollCopy(
+  run: Pick<StepRun<unknown>, "signal" | "progress">,
+  ask: () => Promise<Output<"cell.volume.fetch">>,
+): Promise<void> {
   for (let pause = firstPauseMs; ; pause = Math.min(longestPauseMs, pause * 1.5)) {
     run.signal.throwIfAborted();
-    const { ready, bytesDone, bytesTotal } = await ask(
-      cell,
-      "cell.volume.fetch",
-      { sha256, bytes, format, url, ticket },
-      run.requestId,
-    );
+    const { ready, bytesDone, bytesTotal } = await ask();
     run.progress(bytesDone, bytesTotal);
     if (ready) return;
     await sleep(pause, run.signal);

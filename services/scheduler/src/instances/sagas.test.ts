@@ -149,6 +149,56 @@ const deleteSnapshot: SagaScenario<Taken> = {
   accomplished: async (world, taken) => expect(await countOf(world, taken)).toBe(0),
   untouched: async () => {},
 };
+const disksOf = async (world: World, { id }: Pick<Instance, "id">) => (await world.call("instance.get", { id })).disks;
+const withData = (world: World) => world.created({ dataDisks: [{ sizeGiB: gib(1) }] });
+
+const addDisk: SagaScenario<Instance> = {
+  operation: "disk.add",
+  undos: ["reserve", "create", "define"],
+  prepare: (world) => world.created(),
+  begin: (world, { id }, idempotencyKey) => world.call("disk.add", { id, sizeGiB: gib(3) }, { idempotencyKey }),
+  accomplished: async (world, instance) =>
+    expect(await disksOf(world, instance)).toEqual([...instance.disks, { name: "data-1", sizeGiB: gib(3) }]),
+  untouched: async (world, instance) => expect(await disksOf(world, instance)).toEqual(instance.disks),
+};
+
+const removeDisk: SagaScenario<Instance> = {
+  operation: "disk.remove",
+  undos: ["detach", "define"],
+  onwardsOnly: ["delete", "release"],
+  prepare: withData,
+  begin: (world, { id }, idempotencyKey) => world.call("disk.remove", { id, disk: "data-1" }, { idempotencyKey }),
+  accomplished: async (world, instance) =>
+    expect((await disksOf(world, instance)).map(({ name }) => name)).toEqual(["system"]),
+  untouched: async (world, instance) => expect(await disksOf(world, instance)).toEqual(instance.disks),
+};
+
+const growDisk: SagaScenario<Instance> = {
+  operation: "disk.grow",
+  undos: ["reserve", "define"],
+  prepare: (world) => world.created(),
+  begin: (world, { id }, idempotencyKey) =>
+    world.call("disk.grow", { id, disk: "system", sizeGiB: gib(5) }, { idempotencyKey }),
+  accomplished: async (world, instance) =>
+    expect(await disksOf(world, instance)).toEqual([{ name: "system", sizeGiB: gib(5) }]),
+  // What has grown stays so; then everyone knows.
+  untouched: async (world, instance) => {
+    const size = world.cell.disks.get(`${instance.id}/system`)?.sizeGiB ?? 0;
+    expect(await disksOf(world, instance)).toEqual([{ name: "system", sizeGiB: gib(size) }]);
+    expect(world.cell.domains.get(instance.id)?.spec.disks).toEqual([{ name: "system", sizeGiB: gib(size) }]);
+  },
+};
+
+const shrinkDisk: SagaScenario<Instance> = {
+  operation: "disk.shrink",
+  undos: ["rewrite", "switch"],
+  onwardsOnly: ["discard"],
+  prepare: (world) => world.created(),
+  begin: (world, { id }, idempotencyKey) => world.call("disk.shrink", { id, disk: "system" }, { idempotencyKey }),
+  accomplished: async (world, instance) =>
+    expect(await disksOf(world, instance)).toEqual([{ name: "system", sizeGiB: gib(2), generation: 1 }]),
+  untouched: async (world, instance) => expect(await disksOf(world, instance)).toEqual(instance.disks),
+};
 
 const pause: SagaScenario<Instance> = {
   operation: "instance.pause",
@@ -226,3 +276,7 @@ suite(pause);
 suite(resume);
 suite(modify);
 suite(reset);
+suite(addDisk);
+suite(removeDisk);
+suite(growDisk);
+suite(shrinkDisk);

@@ -1,6 +1,7 @@
 /** Making a system disk anew, step by step. What may fail comes first; from the erasing on there is no way back, and the rest is tried until it succeeds. */
-import { CellIdSchema, Closed, Disk, InstanceIdSchema, InstanceSpec, type Static } from "@nano/contract";
+import { CellIdSchema, Closed, Disk, InstanceIdSchema, InstanceSpec, type Static, settingsOf } from "@nano/contract";
 import { defineSaga, type Saga } from "../tasks/saga.ts";
+import { writeSeed } from "./cloud-init/seed.ts";
 import { commander } from "./command.ts";
 import type { InstanceDeps } from "./deps.ts";
 import { fetchVolume } from "./fetch.ts";
@@ -58,6 +59,14 @@ export const systemSaga = (deps: InstanceDeps): Saga => {
         undo: gone,
       },
       {
+        name: "write-seed",
+        title: () => "Write its cloud-init drive for another first boot",
+        when: ({ spec }) => spec.cloudInit !== undefined,
+        onwardsOnly: true,
+        do: ({ state: { cell, spec }, requestId }) => writeSeed(deps, cell, spec, requestId),
+        undo: gone,
+      },
+      {
         name: "define",
         title: () => "Define the instance with it",
         onwardsOnly: true,
@@ -66,7 +75,7 @@ export const systemSaga = (deps: InstanceDeps): Saga => {
           await command(
             run,
             () => ask(cell, "cell.instance.define", spec, run.requestId),
-            () => ({ disks: spec.disks }),
+            () => ({ disks: spec.disks, settings: settingsOf(spec) }),
           );
         },
         undo: gone,

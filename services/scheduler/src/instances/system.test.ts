@@ -26,6 +26,19 @@ test("the system disk is made anew: from an image, from the same again, blank; d
   expect(asked().map(({ input }) => Object(input).disk)).toEqual(["system", "system", "system"]);
 });
 
+test("cloud-init sees another first boot", async () => {
+  const { id } = await world.created({
+    systemDisk: { image: readyImage, sizeGiB: gib(3) },
+    cloudInit: { password: "correct horse" },
+  });
+  const generation = async () => (await world.call("instance.get", { id })).cloudInit?.generation;
+  expect(await generation()).toBe(1);
+  expect((await world.ended(await world.call("system.reset", { id }))).state).toBe("done");
+  expect(await generation()).toBe(2);
+  const seeds = world.cell.commands.filter(({ name }) => name === "cell.instance.write-seed");
+  expect(seeds.map(({ input }) => Object(input).generation)).toEqual([1, 2]);
+});
+
 test("what cannot be is refused before anything is erased", async () => {
   const { id } = await world.created();
   const refused = async (call: Promise<unknown>, code: string) => expect(await codeOf(call)).toBe(code);

@@ -40,7 +40,10 @@ export function systemHandlers(deps: InstanceDeps, engine: TaskEngine): Pick<Han
           const made = image ? { image: { id: image.id, name: image.name, sha256: image.sha256 } } : {};
           const disk: Disk = { name, sizeGiB, ...made };
           const disks = instance.disks.map((each) => (each.name === name ? disk : each));
-          return { id: instance.id, cell: instance.cell, disk, spec: { ...toSpec(instance), disks } };
+          const { cloudInit, ...spec } = toSpec(instance);
+          // A new generation is a first boot to cloud-init: it sets the system up again.
+          const again = cloudInit ? { cloudInit: { ...cloudInit, generation: cloudInit.generation + 1 } } : {};
+          return { id: instance.id, cell: instance.cell, disk, spec: { ...spec, ...again, disks } };
         },
       });
     },

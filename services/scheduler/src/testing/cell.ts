@@ -10,6 +10,7 @@ import {
   type CellId,
   CellIdSchema,
   type CellLoad,
+  type Disk,
   decode,
   type InstanceId,
   type InstanceSpec,
@@ -58,7 +59,7 @@ type Command = OperationsOf<"cell">;
 export class TestCell {
   readonly id: CellId;
   readonly domains: Map<InstanceId, Domain>;
-  /** `<instance id>/<disk>` → size in GiB and base. */
+  /** `<instance id>/<disk>`, and `.<generation>` behind it → size in GiB and base. */
   readonly disks: Map<string, { sizeGiB: number; base?: string }>;
   readonly volumes: Set<string>;
   readonly commands: { name: Command; input: unknown }[] = [];
@@ -224,6 +225,21 @@ export class TestCell {
     return { domain, observed: () => this.#find(id) ?? fail(id) };
   }
 
+  /** The file that a disk is, by what the domain says. */
+  #diskOf(id: InstanceId, name: string): { key: string; file: { sizeGiB: number; base?: string } } {
+    const disk = this.#require(id).domain.spec.disks.find((each) => each.name === name);
+    if (!disk) throw new NanoError("disk-not-found", `No disk ${name}`);
+    const key = fileOf(id, disk);
+    const file = this.disks.get(key);
+    if (!file) throw new NanoError("disk-missing", `No file ${key}`);
+    return { key, file };
+  }
+
+  /** All files of a disk, of whichever generation. */
+  #filesOf({ id, disk }: { id: InstanceId; disk: string }): string[] {
+    return [...this.disks.keys()].filter((key) => key === `${id}/${disk}` || key.startsWith(`${id}/${disk}.`));
+  }
+
   async #take(name: Command, input: { id?: InstanceId; epoch?: number }): Promise<void> {
     this.commands.push({ name, input });
     await this.onCommand(name, input);
@@ -284,13 +300,60 @@ export class TestCell {
       },
       "cell.disk.delete": async (input) => {
         await this.#take("cell.disk.delete", input);
-        this.disks.delete(`${input.id}/${input.disk}`);
+        for (const key of this.#filesOf(input)) this.disks.delete(key);
+        return {};
+      },
+      "cell.disk.list": async ({ id }) => {
+        await this.#take("cell.disk.list", {});
+        const { spec } = this.#require(id).domain;
+        const items = spec.disks.flatMap((disk) => {
+          const file = this.disks.get(fileOf(id, disk));
+          if (!file) return [];
+          const capacityBytes = bytes(file.sizeGiB * 2 ** 30);
+          return [{ name: disk.name, capacityBytes, allocatedBytes: bytes(200_704) }];
+        });
+        return { items };
+      },
+      "cell.disk.attach": async (input) => {
+        await this.#take("cell.disk.attach", input);
+        const { domain } = this.#require(input.id);
+        if (!domain.spec.disks.some(({ name }) => name === input.disk))
+          throw new NanoError("disk-not-found", `No disk ${input.disk}`);
+        return {};
+      },
+      "cell.disk.detach": async (input) => {
+        await this.#take("cell.disk.detach", input);
+        this.#require(input.id);
+        return {};
+      },
+      "cell.disk.grow": async (input) => {
+        await this.#take("cell.disk.grow", input);
+        const { key, file } = this.#diskOf(input.id, input.disk);
+        if (file.sizeGiB < input.sizeGiB) this.disks.set(key, { ...file, sizeGiB: input.sizeGiB });
+        return {};
+      },
+      "cell.disk.rewrite": async (input) => {
+        await this.#take("cell.disk.rewrite", input);
+        const { key, file } = this.#diskOf(input.id, input.disk);
+        if (this.#require(input.id).domain.state !== "stopped") throw new NanoError("wrong-state", "It is in use");
+        const copy = fileOf(input.id, { name: input.disk, generation: input.generation });
+        const round = (this.#fetching.get(copy) ?? 0) + 1;
+        this.#fetching.set(copy, round);
+        const ready = copy === key || round > this.fetchRounds;
+        if (ready) this.#fetching.delete(copy);
+        if (ready) this.disks.set(copy, file);
+        return { ready, bytesDone: bytes(ready ? 3_000 : 1_000), bytesTotal: bytes(3_000) };
+      },
+      "cell.disk.discard": async (input) => {
+        await this.#take("cell.disk.discard", input);
+        const { key } = this.#diskOf(input.id, input.disk);
+        for (const other of this.#filesOf(input)) if (other !== key) this.disks.delete(other);
         return {};
       },
       "cell.instance.define": async (spec) => {
         await this.#take("cell.instance.define", spec);
-        for (const { name } of spec.disks)
-          if (!this.disks.has(`${spec.id}/${name}`)) throw new NanoError("hypervisor-failed", `No disk ${name}`);
+        for (const disk of spec.disks)
+          if (!this.disks.has(fileOf(spec.id, disk))) throw new NanoError("hypervisor-failed", `No disk ${disk.name}`);
         const before = this.domains.get(spec.id);
         this.domains.set(spec.id, { ...(before ?? { state: "stopped" }), spec });
         return this.#require(spec.id).observed();
@@ -394,6 +457,10 @@ export class TestCell {
     };
   }
 }
+
+/** Where a disk lies in `disks`. */
+export const fileOf = (id: string, { name, generation = 0 }: Pick<Disk, "name" | "generation">): string =>
+  generation === 0 ? `${id}/${name}` : `${id}/${name}.${generation}`;
 
 const fail = (id: string): never => {
   throw new Error(`The domain ${id} is gone`);

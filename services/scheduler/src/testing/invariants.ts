@@ -1,6 +1,7 @@
 /** What must be true of a zone whenever nothing is under way, whatever happened before. */
 import { expect } from "bun:test";
 import { noUsage, plusUsage } from "../instances/usage.ts";
+import { fileOf } from "./cell.ts";
 import type { World } from "./world.ts";
 
 export async function expectInvariants(world: World): Promise<void> {
@@ -21,7 +22,7 @@ export async function expectInvariants(world: World): Promise<void> {
     const own = instances.filter((instance) => instance.cell === cell.id);
     expect([...cell.domains.keys()].sort(), "domains = instances").toEqual(own.map(({ id }) => id).sort());
     const disks = own.flatMap(({ id, disks, cloudInit }) => [
-      ...disks.map(({ name }) => `${id}/${name}`),
+      ...disks.map((disk) => fileOf(id, disk)),
       ...(cloudInit ? [`${id}/seed`] : []),
     ]);
     expect([...cell.disks.keys()].sort(), "disks = instances' disks").toEqual(disks.sort());

@@ -11,6 +11,7 @@ import { consolePage } from "./console.tsx";
 import { CreateCommand } from "./create.tsx";
 import { readCreateForm } from "./create-input.ts";
 import { createRoutes } from "./create-routes.ts";
+import { diskRoutes } from "./disk-routes.ts";
 import { filterOf, listInstances } from "./list-routes.ts";
 import { mediaRoutes } from "./media-routes.ts";
 import { resetRoutes } from "./reset.tsx";
@@ -76,5 +77,6 @@ export const instanceRoutes: readonly Route[] = [
   get("/instances/:id/serial", showSerial),
   post("/instances/:id/serial", serialTicket),
   ...resetRoutes,
+  ...diskRoutes,
   ...actRoutes,
 ];

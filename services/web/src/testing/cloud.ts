@@ -78,6 +78,8 @@ export class Cloud {
   readonly cloudInits: NonNullable<Input<"instance.create">["cloudInit"]>[] = [];
   readonly passwords: { user: string; password: string | undefined }[] = [];
   displayPassword = "s3cretpw";
+  /** `<instance>/<disk>` of disks whose files are gone. */
+  readonly missingDisks = new Set<string>();
   people = new Map<string, string>();
   serial = "Debian GNU/Linux 12\n";
   imagesUrl = "http://127.0.0.1:5860";
@@ -192,6 +194,17 @@ export class Cloud {
     return task;
   }
 
+  #disks(
+    id: string,
+    action: InstanceAction,
+    operation: string,
+    change: (disks: Instance["disks"]) => Instance["disks"],
+  ): Task {
+    const { state, disks } = this.#one(this.instances, id, "instance-not-found");
+    const task = this.#act(id, action, operation, state);
+    this.#alter(id, { disks: change(disks) });
+    return task;
+  }
   #alter(id: string, change: Partial<Instance>): void {
     this.instances.set(id, { ...this.#one(this.instances, id, "instance-not-found"), ...change });
   }
@@ -329,6 +342,22 @@ export class Cloud {
         this.instances.set(id, rest);
         return task;
       },
+      "disk.list": ({ id }) => ({
+        items: this.#one(this.instances, id, "instance-not-found").disks.map((disk, n) =>
+          this.missingDisks.has(`${id}/${disk.name}`)
+            ? { ...disk, missing: true }
+            : { ...disk, allocatedBytes: ((n + 1) * 700_000_000) as Bytes },
+        ),
+      }),
+      "disk.add": ({ id, sizeGiB }) =>
+        this.#disks(id, "add-disk", "disk.add", (disks) => [...disks, { name: `data-${disks.length}`, sizeGiB }]),
+      "disk.remove": ({ id, disk }) =>
+        this.#disks(id, "remove-disk", "disk.remove", (disks) => disks.filter(({ name }) => name !== disk)),
+      "disk.grow": ({ id, disk, sizeGiB }) =>
+        this.#disks(id, "grow-disk", "disk.grow", (disks) =>
+          disks.map((each) => (each.name === disk ? { ...each, sizeGiB } : each)),
+        ),
+      "disk.shrink": ({ id }) => this.#disks(id, "shrink-disk", "disk.shrink", (disks) => disks),
       "media.users": ({ media }) => ({
         instances: [...this.instances.values()]
           .filter((one) => one.media?.id === media)

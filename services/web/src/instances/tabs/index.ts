@@ -1,5 +1,6 @@
 /** The tabs of an instance's page, in their order. A new one is a file here, a line below and its name in paths.ts. */
 import { accessTab } from "./access.tsx";
+import { disksTab } from "./disks.tsx";
 import { eventsTab } from "./events.tsx";
 import { loadTab } from "./load.tsx";
 import { overviewTab } from "./overview.tsx";
@@ -12,6 +13,7 @@ import { whyTab } from "./why.tsx";
 export const instanceTabs: readonly Tab[] = [
   overviewTab,
   loadTab,
+  disksTab,
   snapshotsTab,
   serialTab,
   accessTab,

@@ -1,0 +1,150 @@
+/** Disks of instances that exist: measured, grown, given to a running guest and taken from it. */
+import { type Disk, type InstanceId, NanoError } from "@nano/contract";
+import { Affect, type Domain, LibvirtError, type Volume } from "@nano/libvirt";
+import type { MeasuredDisk } from "../hypervisor.ts";
+import { bytes } from "../units.ts";
+import { readXml } from "../xml/read.ts";
+import { childrenOf, type Element, find } from "../xml/tree.ts";
+import { write } from "../xml/write.ts";
+import { diskElement } from "./domain-xml.ts";
+import { orNone, translated } from "./failure.ts";
+import { diskMissing, type Instances } from "./instances.ts";
+import { diskVolume, isDiskVolume } from "./names.ts";
+import { requireNoSnapshots } from "./snapshots.ts";
+import type { Storage } from "./storage.ts";
+
+const gibibyte = 2 ** 30;
+/** How long a guest may take to let go of a disk, beside what libvirt itself waits. */
+const letGoMs = 10_000;
+const lookEveryMs = 100;
+
+export class DiskChanges {
+  readonly #instances: Instances;
+  readonly #storage: Storage;
+
+  constructor(instances: Instances, storage: Storage) {
+    this.#instances = instances;
+    this.#storage = storage;
+  }
+
+  list(id: InstanceId): Promise<MeasuredDisk[]> {
+    return translated(`measuring the disks of instance ${id}`, async () => {
+      const { spec } = await this.#instances.specified(id);
+      const measured = await Promise.all(
+        spec.disks.map(async ({ name, generation }) => {
+          const volume = await this.#find(diskVolume(id, name, generation));
+          const info = volume && (await existing(volume.getInfo()));
+          return info && { name, capacityBytes: bytes(info.capacity), allocatedBytes: bytes(info.allocation) };
+        }),
+      );
+      return measured.filter((each) => each !== undefined);
+    });
+  }
+
+  /** Does nothing when it has that size or more: a disk is never made smaller. */
+  grow(id: InstanceId, disk: Disk["name"], sizeGiB: number): Promise<void> {
+    return translated(`growing disk ${disk} of instance ${id}`, async () => {
+      const { domain, volume, file } = await this.disk(id, disk);
+      await requireNoSnapshots(domain, "Growing a disk");
+      const info = await existing(volume.getInfo());
+      if (!info) throw diskMissing(id, disk, file);
+      const wanted = sizeGiB * gibibyte;
+      if (info.capacity >= wanted) return;
+      const live = await this.#live(domain, id, disk);
+      const target = live && find(live, "target")?.attributes.dev;
+      if (target === undefined) await volume.resize(wanted);
+      else await domain.blockResize(target, wanted);
+    });
+  }
+
+  attach(id: InstanceId, disk: Disk["name"]): Promise<void> {
+    return translated(`attaching disk ${disk} to instance ${id}`, async () => {
+      const { spec, host, domain } = await this.#instances.specified(id);
+      await requireNoSnapshots(domain, "Adding a disk");
+      if (!(await domain.isActive())) return;
+      const wanted = spec.disks.find(({ name }) => name === disk);
+      if (!wanted) throw diskNotFound(id, disk);
+      const devices = find(readXml(await domain.getXMLDesc()), "devices");
+      const all = devices ? childrenOf(devices, "disk") : [];
+      if (all.some((each) => isDiskVolume(id, disk, fileOf(each)))) return;
+      const taken = new Set(all.map((each) => find(each, "target")?.attributes.dev));
+      const target = targetsLike(spec.hardware?.diskBus ?? "virtio").find((name) => !taken.has(name));
+      if (target === undefined)
+        throw new NanoError("hypervisor-failed", `Instance ${id} has no name left for another disk`);
+      await domain.attachDevice(write(diskElement({ spec, host }, wanted, target)), Affect.live);
+    });
+  }
+
+  /** @throws NanoError `in-use` when the guest does not let go of it */
+  detach(id: InstanceId, disk: Disk["name"]): Promise<void> {
+    return translated(`detaching disk ${disk} from instance ${id}`, async () => {
+      const { domain } = await this.#instances.specified(id);
+      await requireNoSnapshots(domain, "Removing a disk");
+      const live = await this.#live(domain, id, disk);
+      if (!live) return;
+      try {
+        await domain.detachDevice(write(live), Affect.live);
+      } catch (error) {
+        // Asked for already, and the guest still has not followed.
+        if (!(error instanceof LibvirtError) || !/in the process of unplug/.test(error.message)) throw error;
+      }
+      for (let waited = 0; waited < letGoMs; waited += lookEveryMs) {
+        if (!(await this.#live(domain, id, disk))) return;
+        await Bun.sleep(lookEveryMs);
+      }
+      throw new NanoError("in-use", `The guest of instance ${id} did not let go of its disk ${disk}`, {
+        remedy: "Unmount it inside the guest, or stop the instance first.",
+        details: { disk },
+      });
+    });
+  }
+
+  /** @throws NanoError `disk-not-found`, `disk-missing` */
+  async disk(id: InstanceId, disk: Disk["name"]) {
+    const { domain, spec } = await this.#instances.specified(id);
+    const found = spec.disks.find(({ name }) => name === disk);
+    if (!found) throw diskNotFound(id, disk);
+    const file = diskVolume(id, disk, found.generation);
+    const volume = await this.#find(file);
+    if (!volume) throw diskMissing(id, disk, file);
+    return { domain, spec, found, file, volume };
+  }
+
+  /** Files that came or went without libvirt's doing are seen after it has looked again. */
+  async #find(file: string): Promise<Volume | undefined> {
+    const known = await this.#storage.volume(file);
+    if (known && (await existing(known.getInfo()))) return known;
+    await this.#storage.refresh();
+    return this.#storage.volume(file);
+  }
+
+  /** The disk as the running guest has it. */
+  async #live(domain: Domain, id: InstanceId, disk: string): Promise<Element | undefined> {
+    if (!(await domain.isActive())) return undefined;
+    const devices = find(readXml(await domain.getXMLDesc()), "devices");
+    return devices && childrenOf(devices, "disk").find((each) => isDiskVolume(id, disk, fileOf(each)));
+  }
+}
+
+const fileOf = (disk: Element): string => {
+  const path = find(disk, "source")?.attributes.file ?? "";
+  return path.slice(path.lastIndexOf("/") + 1);
+};
+
+const targetsLike = (bus: string): string[] => {
+  const prefix = bus === "virtio" ? "vd" : bus === "ide" ? "hd" : "sd";
+  return Array.from({ length: 26 }, (_, n) => `${prefix}${String.fromCharCode(97 + n)}`);
+};
+
+/** The result, or undefined when there is no such file. */
+const existing = async <T>(work: Promise<T>): Promise<T | undefined> => {
+  try {
+    return await orNone(work);
+  } catch (error) {
+    if (error instanceof LibvirtError && /No such file/i.test(error.message)) return undefined;
+    throw error;
+  }
+};
+
+const diskNotFound = (id: InstanceId, disk: string): NanoError =>
+  new NanoError("disk-not-found", `Instance ${id} has no disk ${disk}`, { details: { disk } });
