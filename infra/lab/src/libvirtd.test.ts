@@ -96,7 +96,8 @@ test("a host does not outlive the process that started it", async () => {
   await owner.exited;
   while (existsSync(`/proc/${pid}`)) await Bun.sleep(20);
   while (existsSync(dir)) await Bun.sleep(20);
-  expect(await processesWith(dir)).toEqual([]);
+  // Who removed the directory is the last to go.
+  while ((await processesWith(dir)).length > 0) await Bun.sleep(20);
 });
 
 test("blocks of ports are exclusive until they are released", () => {
