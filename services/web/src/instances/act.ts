@@ -28,6 +28,10 @@ export const act = async (visit: Visit, verb: Verb, id: InstanceId, key: string,
       return visit.attempt("instance.reboot", { id }, context);
     case "force-reboot":
       return visit.attempt("instance.reboot", { id, force: true }, context);
+    case "pause":
+      return visit.attempt("instance.pause", { id }, context);
+    case "resume":
+      return visit.attempt("instance.resume", { id }, context);
     case "delete":
       return visit.attempt("instance.delete", { id }, context);
   }

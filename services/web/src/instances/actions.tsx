@@ -24,12 +24,17 @@ export interface ActionText {
   };
 }
 
-export type Verb = Extract<InstanceAction, "start" | "stop" | "reboot" | "force-stop" | "force-reboot" | "delete">;
+export type Verb = Extract<
+  InstanceAction,
+  "start" | "stop" | "reboot" | "pause" | "resume" | "force-stop" | "force-reboot" | "delete"
+>;
 
 export const actionTexts: Record<Verb, ActionText> = {
   start: { operation: "instance.start", label: "Start", icon: "play", done: "{name} is starting" },
   stop: { operation: "instance.stop", label: "Stop", icon: "power", done: "{name} was asked to shut down" },
   reboot: { operation: "instance.reboot", label: "Reboot", icon: "reboot", done: "{name} was asked to reboot" },
+  pause: { operation: "instance.pause", label: "Pause", icon: "pause", done: "{name} is being paused" },
+  resume: { operation: "instance.resume", label: "Resume", icon: "play", done: "{name} goes on" },
   "force-stop": {
     operation: "instance.stop",
     force: true,
@@ -71,7 +76,16 @@ export const actionTexts: Record<Verb, ActionText> = {
     question: { title: "Delete {name}?", button: "Delete it and its disks", losses: [] },
   },
 };
-export const verbs: readonly Verb[] = ["start", "stop", "reboot", "force-stop", "force-reboot", "delete"];
+export const verbs: readonly Verb[] = [
+  "start",
+  "stop",
+  "reboot",
+  "pause",
+  "resume",
+  "force-stop",
+  "force-reboot",
+  "delete",
+];
 export const isVerb = (text: string): text is Verb => Object.hasOwn(actionTexts, text);
 
 export const verbCommand = (verb: Verb, id: string): Command => {
@@ -141,9 +155,11 @@ const ResetSystem = ({ visit, instance }: { visit: Visit; instance: Instance }) 
 /** The buttons of an instance's page: the likely ones in sight, the hard ones one click away. */
 export const InstanceActions = ({ visit, instance }: { visit: Visit; instance: Instance }) => {
   const startable = allows(instance.state, "start") === true;
+  const paused = instance.state === "paused";
   return (
     <>
       <ConsoleButton visit={visit} instance={instance} />
+      {paused ? <Verb visit={visit} instance={instance} verb="resume" primary /> : null}
       {startable ? (
         <Verb visit={visit} instance={instance} verb="start" primary />
       ) : (
@@ -166,6 +182,7 @@ export const InstanceActions = ({ visit, instance }: { visit: Visit; instance: I
           ) : (
             <Verb visit={visit} instance={instance} verb="start" primary={false} />
           )}
+          {paused ? null : <Verb visit={visit} instance={instance} verb="pause" primary={false} />}
           <StartWithMedia visit={visit} instance={instance} />
           <MediaButtons visit={visit} instance={instance} back={to.instance(instance.id)} />
           <hr />

@@ -1,5 +1,5 @@
 /** The same action for many: what loses something is asked once for all of them, naming each. */
-import { allows, batchMax, type Instance, NanoError } from "@nano/contract";
+import { allows, type BatchAction, batchActions, batchMax, type Instance, NanoError } from "@nano/contract";
 import { readForm } from "../http/forms.ts";
 import { readId } from "../http/ids.ts";
 import { failedFlash, seeOther } from "../http/respond.ts";
@@ -7,8 +7,10 @@ import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { post, type Route } from "../route.ts";
 import { confirmPage } from "../view/confirm.tsx";
-import { actionTexts, isVerb, type Verb } from "./actions.tsx";
+import { actionTexts, type Verb } from "./actions.tsx";
 import { outcomesPage } from "./outcomes.tsx";
+
+const isBatchAction = (text: string): text is BatchAction => batchActions.some((action) => action === text);
 
 const askAll = (
   visit: Visit,
@@ -50,7 +52,8 @@ const askAll = (
 const bulk = async (visit: Visit): Promise<Response> => {
   const form = await readForm(visit.facts.request);
   const verb = form.text("action");
-  if (!isVerb(verb)) throw new NanoError("malformed-request", "The form does not say what to do with the instances");
+  if (!isBatchAction(verb))
+    throw new NanoError("malformed-request", "The form does not say what to do with the instances");
   const ids = [...new Set(form.all("id"))].slice(0, batchMax).map(readId.instance);
   if (ids.length === 0) return seeOther(visit, to.instances, { kind: "failed", text: "Select some instances first" });
   const found = await Promise.all(ids.map((id) => visit.attempt("instance.get", { id })));

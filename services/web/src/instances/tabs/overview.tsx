@@ -1,7 +1,8 @@
-import { addressScope, allows, type Cell, type Instance, type Output } from "@nano/contract";
+import { addressScope, allows, type Cell, type Instance, type Output, type PendingSetting } from "@nano/contract";
 import type { Attempt, Visit } from "../../http/visit.ts";
 import { to } from "../../paths.ts";
 import { TaskRows } from "../../tasks/list.tsx";
+import type { ChineseKey } from "../../text/chinese.ts";
 import { formatDuration, formatGiB, formatMiB, share } from "../../text/format.ts";
 import { Meter } from "../../view/charts.tsx";
 import { Icon } from "../../view/icons.tsx";
@@ -107,6 +108,14 @@ const CellPanel = ({ visit, instance, cell }: { visit: Visit; instance: Instance
   );
 };
 
+const pendingTexts: Readonly<Record<PendingSetting, ChineseKey>> = {
+  cores: "Cores",
+  memoryMiB: "Memory",
+  disks: "Disks",
+  hardware: "Hardware",
+  qos: "Limits",
+};
+
 const Overview = ({
   visit,
   instance,
@@ -186,6 +195,19 @@ const Overview = ({
             <FactRow term={t("Autostart")}>
               <span safe>{instance.autostart ? t("with its cell's host") : t("no")}</span>
             </FactRow>
+            <FactRow term={t("If it crashes")}>
+              <span safe>{instance.restart === "on-crash" ? t("is started again") : t("stays off")}</span>
+            </FactRow>
+            {instance.pending.length > 0 ? (
+              <FactRow term={t("Waits for its next start")}>
+                <span safe>{instance.pending.map((setting) => t(pendingTexts[setting])).join(", ")}</span>
+              </FactRow>
+            ) : null}
+            {instance.tags.length > 0 ? (
+              <FactRow term={t("Tags")}>
+                <span safe>{instance.tags.join(", ")}</span>
+              </FactRow>
+            ) : null}
             <FactRow term={t("Owner")}>
               <span safe>{instance.owner}</span>
             </FactRow>
