@@ -19,7 +19,7 @@ const { instance } = operations["console.create"].example.input;
 const record = operations["instance.get"].example.output;
 const { cell } = record;
 if (cell === undefined) throw new Error("The example instance is on a cell");
-const limits = { ...consoleLimits, perInstance: 4, perPerson: 128, ticketMs: 1_500, dialMs: 1_000 };
+const limits = { ...consoleLimits, perInstance: 4, perPerson: 128, ticketMs: 1_500, dialMs: 4_000 };
 const mib = 1024 * 1024;
 
 let world: World;

@@ -10,6 +10,7 @@ const tags = {
   pool: "Compute pools",
   cell: "Hypervisor hosts",
   instance: "Virtual machines",
+  disk: "Disks of instances that exist",
   snapshot: "What virtual machines were, to go back to",
   system: "Their system disks",
   console: "Their screens and keyboards",
