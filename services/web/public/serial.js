@@ -86,9 +86,9 @@ export const mount = async (root) => {
     socket?.close();
     socket = undefined;
   };
-  const again = () => {
+  const again = (force = false) => {
     clearTimeout(timer);
-    timer = setTimeout(() => (root.isConnected ? connect(false) : leave()), retryMs);
+    timer = setTimeout(() => (root.isConnected ? connect(force) : leave()), retryMs);
     retryMs = Math.min(retryMs * 2, lastRetryMs);
   };
   const connect = async (force) => {
@@ -119,13 +119,14 @@ export const mount = async (root) => {
       retryMs = firstRetryMs;
       terminal.write(new Uint8Array(data));
     });
-    made.addEventListener("close", ({ reason }) => {
+    made.addEventListener("close", ({ code, reason }) => {
       if (mine !== generation) return;
       socket = undefined;
       if (!root.isConnected) return;
       if (reason.includes("console-in-use")) say("taken", root.dataset.textTaken);
       else say("lost", root.dataset.textLost);
-      again();
+      // 1013, try again later: the cell did not come. Then the console was not taken over yet, and still is to be.
+      again(force && code === 1013);
     });
   };
   const send = (bytes) => {
