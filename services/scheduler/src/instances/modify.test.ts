@@ -41,6 +41,15 @@ describe("modify", () => {
     await expectInvariants(world);
   });
 
+  test("keeps what was told its guest at creation: a reset system is a first boot to it still", async () => {
+    const { id } = await world.created({ cloudInit: { password: "correct horse" } });
+    const before = (await get(id)).cloudInit;
+    expect(before).toBeDefined();
+    await modify({ id, description: "changed" });
+    expect((await get(id)).cloudInit).toEqual(before);
+    expect(world.cell.domains.get(id)?.spec.cloudInit).toEqual(before);
+  });
+
   test("what a running guest cannot have at once is pending until its next start", async () => {
     const { id } = await world.created({ start: true });
     expect((await modify({ id, cores: 3, hardware: { networkModel: "e1000" } })).state).toBe("done");

@@ -21,6 +21,7 @@ type Modify = Input<"instance.modify">;
 const alive = (instance: StoredInstance): boolean => instance.state === "running" || instance.state === "paused";
 
 const settingsAfter = ({ settings }: StoredInstance, input: Modify): Settings => ({
+  ...settings,
   tags: input.tags ?? settings.tags,
   hardware: { ...settings.hardware, ...input.hardware },
   qos: input.qos ?? settings.qos,
