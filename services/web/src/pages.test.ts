@@ -106,12 +106,20 @@ const pagesOf = (ids: ReturnType<typeof fill>): string[] => [
   "/instances?search=nothing-like-it",
   "/instances/new",
   `/instances/new?image=${ids.image}`,
-  ...["", "?tab=snapshots", "?tab=serial", "?tab=why", "?tab=events", "?tab=tasks"].map(
+  ...["", "?tab=disks", "?tab=snapshots", "?tab=serial", "?tab=why", "?tab=events", "?tab=tasks"].map(
     (tab) => `/instances/${ids.instance}${tab}`,
   ),
-  ...["console", "start", "delete", "force-stop", "force-reboot", "snapshots/new", "reset-system"].map(
-    (part) => `/instances/${ids.instance}/${part}`,
-  ),
+  ...[
+    "console",
+    "modify",
+    "start",
+    "rescue",
+    "delete",
+    "force-stop",
+    "force-reboot",
+    "snapshots/new",
+    "reset-system",
+  ].map((part) => `/instances/${ids.instance}/${part}`),
   ...["restore", "delete"].map((part) => `/instances/${ids.instance}/snapshots/${ids.snapshot}/${part}`),
   "/pools",
   "/pools/new",

@@ -8,6 +8,8 @@ const maxFields = 512;
 export interface Form {
   /** Without the blanks around it. */
   text(name: string): string;
+  /** Several lines, which browsers end with CR and LF, without the blanks around them. */
+  lines(name: string): string;
   /** Exactly as typed: for passwords. */
   raw(name: string): string;
   all(name: string): string[];
@@ -18,6 +20,7 @@ export interface Form {
 
 export const formOf = (values: URLSearchParams): Form => ({
   text: (name) => (values.get(name) ?? "").trim(),
+  lines: (name) => (values.get(name) ?? "").replaceAll("\r\n", "\n").trim(),
   raw: (name) => values.get(name) ?? "",
   all: (name) => values.getAll(name).map((value) => value.trim()),
   has: (name) => values.has(name),
@@ -41,3 +44,7 @@ export const readForm = async (request: Request): Promise<Form> => {
   if (values.size > maxFields) throw new NanoError("malformed-request", `A form has ${maxFields} fields at most`);
   return formOf(values);
 };
+
+/** The texts of these fields; of a missing one it is empty. */
+export const textsOf = <Field extends string>(form: Form, fields: readonly Field[]): Readonly<Record<Field, string>> =>
+  Object.fromEntries(fields.map((field) => [field, form.text(field)])) as Record<Field, string>;

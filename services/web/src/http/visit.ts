@@ -98,6 +98,11 @@ export class Visit {
     return mayDo(this.facts.actor, operationOf(name).requires);
   }
 
+  /** An administrator: whoever may do everything. */
+  get mayAll(): boolean {
+    return this.facts.actor.permissions.includes("*");
+  }
+
   /** For parts of a page that the rest can do without, and for forms that show what the owner said. */
   async attempt<N extends ZoneOperation>(
     name: N,

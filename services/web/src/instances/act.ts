@@ -11,7 +11,6 @@ import { formatGiB } from "../text/format.ts";
 import { confirmPage } from "../view/confirm.tsx";
 import { ErrorNotice } from "../view/parts.tsx";
 import { actionTexts, isVerb, type Verb, verbCommand } from "./actions.tsx";
-import { startPage } from "./start.tsx";
 
 type Acted = Attempt<Output<"instance.start"> | Output<"instance.delete">>;
 
@@ -108,16 +107,7 @@ const ask = async (visit: Visit): Promise<Response> => {
   );
 };
 
-const chooseMedia = async (visit: Visit): Promise<Response> => {
-  const [instance, media] = await Promise.all([
-    visit.call("instance.get", { id: readId.instance(visit.param("id")) }),
-    visit.attempt("media.list", { state: "ready", limit: 200 }),
-  ]);
-  return startPage(visit, instance, media);
-};
-
 export const actRoutes: readonly Route[] = [
-  get("/instances/:id/start", chooseMedia),
   get("/instances/:id/:action", ask),
   post("/instances/:id/:action", perform),
 ];

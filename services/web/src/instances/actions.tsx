@@ -7,7 +7,9 @@ import type { Command } from "../view/command.tsx";
 import { Icon, type IconName } from "../view/icons.tsx";
 import { ActionButton, ConfirmLink, DisabledButton, LinkButton } from "../view/parts.tsx";
 import { MediaButtons } from "./media.tsx";
+import { whyNoModify } from "./modify.tsx";
 import { whyNoReset } from "./reset.tsx";
+import { whyNoStart } from "./start.tsx";
 
 export interface ActionText {
   readonly operation: ZoneOperation;
@@ -132,13 +134,21 @@ const ConsoleButton = ({ visit, instance }: { visit: Visit; instance: Instance }
   );
 };
 
+/** To install a system, or to mend the one that is there. */
 const StartWithMedia = ({ visit, instance }: { visit: Visit; instance: Instance }) => {
-  const allowed = allows(instance.state, "start");
-  const look = { label: visit.t("Start with media…"), icon: "media" as const };
-  return allowed === true ? (
-    <LinkButton href={to.instanceStart(instance.id)} look={look} />
+  const why = whyNoStart(visit, instance);
+  const install = { label: visit.t("Start with media…"), icon: "media" as const };
+  const rescue = { label: visit.t("Rescue…"), icon: "pulse" as const };
+  return why === undefined ? (
+    <>
+      <LinkButton href={to.instanceStart(instance.id)} look={install} />
+      <LinkButton href={to.instanceRescue(instance.id)} look={rescue} />
+    </>
   ) : (
-    <DisabledButton look={look} why={visit.say(allowed)} />
+    <>
+      <DisabledButton look={install} why={why} />
+      <DisabledButton look={rescue} why={why} />
+    </>
   );
 };
 
@@ -147,6 +157,16 @@ const ResetSystem = ({ visit, instance }: { visit: Visit; instance: Instance }) 
   const look = { label: visit.t("Reset the system…"), icon: "disk" as const };
   return why === undefined ? (
     <LinkButton href={to.instanceReset(instance.id)} look={{ ...look, kind: "danger" }} />
+  ) : (
+    <DisabledButton look={look} why={why} />
+  );
+};
+
+const Modify = ({ visit, instance }: { visit: Visit; instance: Instance }) => {
+  const why = whyNoModify(visit, instance);
+  const look = { label: visit.t("Change…"), icon: "settings" as const };
+  return why === undefined ? (
+    <LinkButton href={to.instanceModify(instance.id)} look={look} />
   ) : (
     <DisabledButton look={look} why={why} />
   );
@@ -168,6 +188,7 @@ export const InstanceActions = ({ visit, instance }: { visit: Visit; instance: I
           <Verb visit={visit} instance={instance} verb="reboot" primary={false} />
         </>
       )}
+      <Modify visit={visit} instance={instance} />
       <details class="menu" id="more-actions">
         <summary class="button button-plain" aria-label={visit.t("More actions")}>
           <span safe>{visit.t("More")}</span>

@@ -3,8 +3,8 @@ import { type Output, userDataMax } from "@nano/contract";
 import type { Form } from "../http/forms.ts";
 import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
-import { Check, type Problems, SelectField, TextArea, TextField } from "../view/fields.tsx";
-import { Icon } from "../view/icons.tsx";
+import { Check, fieldsOf, hasProblem, type Problems, SelectField, TextArea, TextField } from "../view/fields.tsx";
+import { Folded } from "../view/form.tsx";
 import { page } from "../view/layout.tsx";
 import { Copy, LinkButton, Notice, PageHead, Panel } from "../view/parts.tsx";
 
@@ -58,7 +58,7 @@ export const readCloudInitForm = (form: Form): CloudInitForm => ({
   address: form.text("address"),
   gateway: form.text("gateway"),
   dns: form.text("dns"),
-  userData: form.raw("userData").replaceAll("\r\n", "\n").trim(),
+  userData: form.lines("userData"),
 });
 
 const unlessEmpty = (name: string, text: string): object => (text === "" ? {} : { [name]: text });
@@ -108,40 +108,27 @@ interface FieldsProps {
 
 const Login = ({ visit, form, problems }: FieldsProps) => {
   const { t } = visit;
+  const field = fieldsOf(visit, problems, "/cloudInit");
   return (
     <>
+      <TextField {...field("user")} label={t("Administrator")} value={form.user} maxlength={32} />
       <TextField
-        visit={visit}
-        name="user"
-        label={t("Administrator")}
-        pointer="/cloudInit/user"
-        value={form.user}
-        maxlength={32}
-        problems={problems}
-      />
-      <TextField
-        visit={visit}
-        name="guestPassword"
+        {...field("guestPassword", "password")}
         type="password"
         label={t("Password")}
         hint={t("Left empty, one is generated and shown once.")}
-        pointer="/cloudInit/password"
         value=""
         maxlength={128}
         autocomplete="new-password"
-        problems={problems}
       />
       <Check name="passwordLogin" label={t("Log in with a password")} checked={form.passwordLogin} />
       <Check name="rootLogin" label={t("Let root log in over SSH")} checked={form.rootLogin} />
       <TextArea
-        visit={visit}
-        name="sshKeys"
+        {...field("sshKeys")}
         label={t("SSH keys")}
         hint={t("Public keys, one a line.")}
-        pointer="/cloudInit/sshKeys"
         value={form.sshKeys}
         rows={3}
-        problems={problems}
       />
     </>
   );
@@ -149,66 +136,54 @@ const Login = ({ visit, form, problems }: FieldsProps) => {
 
 const Network = ({ visit, form, problems }: FieldsProps) => {
   const { t } = visit;
+  const field = fieldsOf(visit, problems, "/cloudInit");
   return (
     <>
       <SelectField
-        visit={visit}
-        name="network"
+        {...field("network", "network/mode")}
         label={t("Address of its network card")}
-        pointer="/cloudInit/network/mode"
         value={form.network}
         options={[
           { value: "dhcp", text: t("By DHCP") },
           { value: "static", text: t("Fixed, as below") },
         ]}
-        problems={problems}
       />
       <TextField
-        visit={visit}
-        name="address"
+        {...field("address", "network/address")}
         label={t("Fixed address")}
         placeholder="192.0.2.10/24"
-        pointer="/cloudInit/network/address"
         value={form.address}
         maxlength={49}
-        problems={problems}
       />
       <TextField
-        visit={visit}
-        name="gateway"
+        {...field("gateway", "network/gateway")}
         label={t("Gateway")}
         placeholder="192.0.2.1"
-        pointer="/cloudInit/network/gateway"
         value={form.gateway}
         maxlength={45}
-        problems={problems}
       />
       <TextField
-        visit={visit}
-        name="dns"
+        {...field("dns", "network/dns")}
         label={t("Name servers")}
         hint={t("Up to four, with blanks between them.")}
-        pointer="/cloudInit/network/dns"
         value={form.dns}
         maxlength={200}
-        problems={problems}
       />
     </>
   );
 };
 
-const hasProblem = (problems: Problems): boolean =>
-  [...problems.keys()].some((pointer) => pointer.startsWith("/cloudInit"));
-
 /** Folded until it is wanted, or until something in it does not fit. */
 export const CloudInitFields = ({ visit, form, problems }: FieldsProps) => {
   const { t } = visit;
+  const field = fieldsOf(visit, problems, "/cloudInit");
   return (
-    <details class="disclosure" id="cloud-init" open={form.on || hasProblem(problems)}>
-      <summary>
-        <Icon name="instance" />
-        <span safe>{t("Set up the guest (cloud-init)")}</span>
-      </summary>
+    <Folded
+      id="cloud-init"
+      icon="user"
+      title={t("Set up the guest (cloud-init)")}
+      open={form.on || hasProblem(problems, "/cloudInit")}
+    >
       <div class="form">
         <Check
           name="cloudInit"
@@ -218,14 +193,11 @@ export const CloudInitFields = ({ visit, form, problems }: FieldsProps) => {
         />
         <Login visit={visit} form={form} problems={problems} />
         <TextField
-          visit={visit}
-          name="hostname"
+          {...field("hostname")}
           label={t("Host name")}
           hint={t("Its own name unless told.")}
-          pointer="/cloudInit/hostname"
           value={form.hostname}
           maxlength={253}
-          problems={problems}
         />
         <Check
           name="growSystemDisk"
@@ -233,29 +205,23 @@ export const CloudInitFields = ({ visit, form, problems }: FieldsProps) => {
           checked={form.growSystemDisk}
         />
         <TextField
-          visit={visit}
-          name="dataPath"
+          {...field("dataPath")}
           label={t("Where data disks are mounted")}
           hint={t("The first here, the second at the same with -2 behind it, and so on. Blank disks are formatted.")}
-          pointer="/cloudInit/dataPath"
           value={form.dataPath}
           maxlength={256}
-          problems={problems}
         />
         <Network visit={visit} form={form} problems={problems} />
         <TextArea
-          visit={visit}
-          name="userData"
+          {...field("userData")}
           label={t("User data of your own")}
           hint={t("A #cloud-config, or a script that begins with #!. What it says counts before the above.")}
-          pointer="/cloudInit/userData"
           value={form.userData}
           rows={4}
           maxlength={userDataMax}
-          problems={problems}
         />
       </div>
-    </details>
+    </Folded>
   );
 };
 

@@ -2,6 +2,15 @@
 import { limits } from "@nano/contract";
 import type { Form } from "../http/forms.ts";
 import { type CloudInitForm, cloudInitInput, emptyCloudInitForm, readCloudInitForm } from "./cloud-init.tsx";
+import {
+  emptySettings,
+  hardwareInput,
+  numberOr,
+  qosInput,
+  readSettings,
+  type SettingsForm,
+  tagsInput,
+} from "./settings-input.ts";
 
 /** What was typed, as text: shown again as it was when something does not fit. */
 export interface CreateForm {
@@ -9,6 +18,8 @@ export interface CreateForm {
   /** More than one are named `<name>-1`, `<name>-2`, … */
   readonly count: string;
   readonly description: string;
+  /** Empty for whoever creates it. */
+  readonly owner: string;
   readonly pool: string;
   readonly cores: string;
   readonly memoryMiB: string;
@@ -16,6 +27,8 @@ export interface CreateForm {
   readonly image: string;
   readonly systemGiB: string;
   readonly dataGiB: readonly string[];
+  readonly template: string;
+  readonly settings: SettingsForm;
   readonly cloudInit: CloudInitForm;
   readonly autostart: boolean;
   readonly start: boolean;
@@ -27,12 +40,15 @@ export const emptyCreateForm = (start: Partial<CreateForm> = {}): CreateForm => 
   name: "",
   count: "1",
   description: "",
+  owner: "",
   pool: "default",
   cores: "1",
   memoryMiB: "1024",
   image: "",
   systemGiB: "10",
   dataGiB: [],
+  template: "linux",
+  settings: emptySettings,
   cloudInit: emptyCloudInitForm,
   autostart: false,
   start: true,
@@ -43,21 +59,32 @@ export const emptyCreateForm = (start: Partial<CreateForm> = {}): CreateForm => 
 export const readCreateForm = (form: Form): CreateForm => ({
   name: form.text("name"),
   count: form.text("count") || "1",
-  description: form.text("description"),
+  description: form.lines("description"),
+  owner: form.text("owner"),
   pool: form.text("pool"),
   cores: form.text("cores"),
   memoryMiB: form.text("memoryMiB"),
   image: form.text("image"),
   systemGiB: form.text("systemGiB"),
   dataGiB: form.all("dataGiB").slice(0, limits.dataDisks + 1),
+  template: form.text("template"),
+  settings: readSettings(form),
   cloudInit: readCloudInitForm(form),
   autostart: form.has("autostart"),
   start: form.has("start"),
   key: form.text("key"),
 });
 
-/** A number if it is one, else what was typed: the contract's check says what is wrong with it. */
-const numberOr = (text: string): number | string => (/^-?\d{1,15}$/.test(text) ? Number(text) : text);
+/** What was chosen beside the template: nothing of it is said unless it was. */
+const settingsInput = (form: SettingsForm): Record<string, unknown> => {
+  const [tags, hardware, qos] = [tagsInput(form), hardwareInput(form), qosInput(form)];
+  return {
+    ...(tags.length > 0 ? { tags } : {}),
+    ...(Object.keys(hardware).length > 0 ? { hardware } : {}),
+    ...(Object.keys(qos).length > 0 ? { qos } : {}),
+    ...(form.restart === "" || form.restart === "never" ? {} : { restart: form.restart }),
+  };
+};
 
 /** @param shown for people to read: without the password */
 export const createInput = (form: CreateForm, shown = false): Record<string, unknown> => ({
@@ -67,9 +94,12 @@ export const createInput = (form: CreateForm, shown = false): Record<string, unk
   memoryMiB: numberOr(form.memoryMiB),
   systemDisk: { sizeGiB: numberOr(form.systemGiB), ...(form.image === "" ? {} : { image: form.image }) },
   ...(form.dataGiB.length > 0 ? { dataDisks: form.dataGiB.map((size) => ({ sizeGiB: numberOr(size) })) } : {}),
+  ...(form.template === "" ? {} : { template: form.template }),
+  ...settingsInput(form.settings),
   ...cloudInitInput(form.cloudInit, shown),
   ...(form.autostart ? { autostart: true } : {}),
   ...(form.description === "" ? {} : { description: form.description }),
+  ...(form.owner === "" ? {} : { owner: form.owner }),
   ...(form.start ? { start: true } : {}),
 });
 

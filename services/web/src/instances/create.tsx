@@ -4,13 +4,35 @@ import type { Attempt, Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { formatBytes } from "../text/format.ts";
 import { CommandBody } from "../view/command.tsx";
-import { Check, NumberField, noProblems, type Option, type Problems, SelectField, TextField } from "../view/fields.tsx";
+import {
+  Check,
+  fieldsOf,
+  hasProblem,
+  NumberField,
+  noProblems,
+  type Option,
+  type Problems,
+  SelectField,
+  TextArea,
+  TextField,
+} from "../view/fields.tsx";
+import { EnterPresses, Folded, Key } from "../view/form.tsx";
 import { Icon } from "../view/icons.tsx";
 import { page } from "../view/layout.tsx";
 import { ErrorNotice, LinkButton, Notice, PageHead, Panel, SubmitButton } from "../view/parts.tsx";
 import { CloudInitFields } from "./cloud-init.tsx";
 import { batchInput, type CreateForm, createInput, isBatch } from "./create-input.ts";
 import { DecisionView } from "./decision.tsx";
+import {
+  corePresets,
+  HardwareFields,
+  LimitFields,
+  memoryPresets,
+  RestartField,
+  TagsField,
+  TemplateField,
+} from "./settings-fields.tsx";
+import { hardwareFields, qosInput } from "./settings-input.ts";
 
 export interface CreateChoices {
   readonly pools: Attempt<Output<"pool.list">>;
@@ -25,11 +47,6 @@ export interface CreateOutcome {
   readonly status?: number;
 }
 
-const memoryPresets = [512, 1024, 2048, 4096, 8192, 16_384].map((mib) => ({
-  value: mib,
-  label: mib < 1024 ? `${mib} M` : `${mib / 1024} G`,
-}));
-const corePresets = [1, 2, 4, 8].map((cores) => ({ value: cores, label: String(cores) }));
 const diskPresets = [10, 20, 50, 100].map((gib) => ({ value: gib, label: `${gib} G` }));
 
 const minimumGiB = (image: Image): number => Math.max(1, Math.ceil((image.virtualBytes ?? 0) / 2 ** 30));
@@ -151,6 +168,11 @@ const DataDisks = ({ visit, form, problems }: { visit: Visit; form: CreateForm; 
           </div>
         );
       })}
+      {problems.has("/dataDisks") ? (
+        <p class="field-problem" safe>
+          {problems.get("/dataDisks") ?? ""}
+        </p>
+      ) : null}
       {form.dataGiB.length < limits.dataDisks ? (
         <SubmitButton
           look={{ label: t("Add a data disk"), icon: "plus", small: true }}
@@ -200,6 +222,8 @@ export const createPage = (
 ): Promise<Response> => {
   const { t } = visit;
   const { error, plan, decision, problems = noProblems } = outcome;
+  const { settings } = form;
+  const field = fieldsOf(visit, problems);
   return page(
     visit,
     {
@@ -221,111 +245,115 @@ export const createPage = (
         </Notice>
       ) : null}
       <form method="post" action={to.instanceNew} class="create">
-        <input type="hidden" name="key" value={escapeHtml(form.key)} />
-        {/* The first submit button is what Enter presses: it must be the one that creates. */}
-        <button type="submit" class="sr" tabindex={-1} safe>
-          {t("Create the instance")}
-        </button>
+        <Key value={form.key} />
+        <EnterPresses label={t("Create the instance")} />
         <div class="create-main">
           <Panel title={t("Identity")}>
             <div class="form">
               <TextField
-                visit={visit}
-                name="name"
+                {...field("name")}
                 label={t("Name")}
                 hint={t("Letters, digits and '-'. Its name in the network, too.")}
                 value={form.name}
                 required
                 maxlength={63}
                 autofocus={form.name === ""}
-                problems={problems}
               />
               <NumberField
-                visit={visit}
-                name="count"
+                {...field("count")}
                 label={t("How many")}
                 hint={t("More than one are named after it with a number: web-1, web-2, …")}
                 value={form.count}
                 unit=""
                 minimum={1}
                 maximum={batchMax}
-                problems={problems}
               />
-              <TextField
-                visit={visit}
-                name="description"
-                label={t("Description")}
-                value={form.description}
-                maxlength={1024}
-                problems={problems}
-              />
+              <TextArea {...field("description")} label={t("Description")} value={form.description} maxlength={1024} />
+              <TagsField visit={visit} form={settings} problems={problems} />
               <SelectField
-                visit={visit}
-                name="pool"
+                {...field("pool")}
                 label={t("Pool")}
                 value={form.pool}
                 options={poolOptions(choices, form.pool)}
-                problems={problems}
               />
+              {visit.mayAll ? (
+                <TextField
+                  {...field("owner")}
+                  label={t("Owner")}
+                  value={form.owner}
+                  placeholder={visit.facts.actor.name}
+                  maxlength={128}
+                />
+              ) : null}
             </div>
           </Panel>
           <Panel title={t("Size")}>
             <div class="form">
               <NumberField
-                visit={visit}
-                name="cores"
+                {...field("cores")}
                 label={t("Cores")}
                 unit={t("cores")}
                 value={form.cores}
                 {...limits.cores}
                 presets={corePresets}
-                problems={problems}
               />
               <NumberField
-                visit={visit}
-                name="memoryMiB"
+                {...field("memoryMiB")}
                 label={t("Memory")}
                 unit="MiB"
                 value={form.memoryMiB}
                 {...limits.memoryMiB}
                 presets={memoryPresets}
-                problems={problems}
               />
             </div>
           </Panel>
           <Panel title={t("Disks")}>
             <div class="form">
               <SelectField
-                visit={visit}
-                name="image"
+                {...field("image", "systemDisk/image")}
                 label={t("System disk")}
                 hint={t("A clone of an image takes milliseconds and only the room of what changes.")}
-                pointer="/systemDisk/image"
                 value={form.image}
                 options={imageOptions(visit, choices)}
-                problems={problems}
               />
               <NumberField
-                visit={visit}
-                name="systemGiB"
+                {...field("systemGiB", "systemDisk/sizeGiB")}
                 label={t("Its size")}
-                pointer="/systemDisk/sizeGiB"
                 unit="GiB"
                 value={form.systemGiB}
                 {...limits.diskGiB}
                 presets={diskPresets}
-                problems={problems}
               />
               <DataDisks visit={visit} form={form} problems={problems} />
             </div>
           </Panel>
-          <Panel>
+          <Panel title={t("Hardware")}>
+            <TemplateField visit={visit} value={form.template} problems={problems} />
+            <Folded
+              id="hardware"
+              icon="instance"
+              title={t("Other hardware than the template's")}
+              open={hardwareFields.some((field) => settings[field] !== "") || hasProblem(problems, "/hardware")}
+            >
+              <HardwareFields visit={visit} form={settings} problems={problems} free="as the template says" />
+            </Folded>
+          </Panel>
+          <Panel title={t("Guest and limits")}>
             <CloudInitFields visit={visit} form={form.cloudInit} problems={problems} />
+            <Folded
+              id="limits"
+              icon="pulse"
+              title={t("Limit what it uses of its host")}
+              open={Object.keys(qosInput(settings)).length > 0 || hasProblem(problems, "/qos")}
+            >
+              <LimitFields visit={visit} form={settings} problems={problems} />
+            </Folded>
           </Panel>
           <Panel title={t("Starting")}>
             <div class="form">
               <Check name="start" label={t("Start it once it is created")} checked={form.start} />
               <Check name="autostart" label={t("Start it whenever its cell's host starts")} checked={form.autostart} />
+              <RestartField visit={visit} form={settings} problems={problems} />
             </div>
           </Panel>
         </div>
@@ -344,13 +372,9 @@ export const createPage = (
               <DecisionView visit={visit} decision={decision} compact />
             </Panel>
           ) : null}
-          <details class="disclosure">
-            <summary>
-              <Icon name="code" />
-              <span safe>{t("Show as command")}</span>
-            </summary>
+          <Folded icon="code" title={t("Show as command")}>
             <CreateCommand visit={visit} form={form} />
-          </details>
+          </Folded>
         </aside>
       </form>
     </>,

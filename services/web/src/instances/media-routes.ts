@@ -6,6 +6,7 @@ import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { get, post, type Route } from "../route.ts";
 import { confirmPage } from "../view/confirm.tsx";
+import { readyMedia } from "./choose-medium.tsx";
 import { insertPage } from "./media.tsx";
 
 const backOf = (text: string, id: string): string => (text === "" ? to.instance(id) : safeNext(text));
@@ -13,7 +14,7 @@ const backOf = (text: string, id: string): string => (text === "" ? to.instance(
 const choose = async (visit: Visit): Promise<Response> => {
   const [instance, media] = await Promise.all([
     visit.call("instance.get", { id: readId.instance(visit.param("id")) }),
-    visit.attempt("media.list", { state: "ready", limit: 200 }),
+    readyMedia(visit),
   ]);
   return insertPage(visit, instance, media, backOf(visit.query("back"), instance.id));
 };

@@ -14,10 +14,12 @@ import { createRoutes } from "./create-routes.ts";
 import { diskRoutes } from "./disk-routes.ts";
 import { filterOf, listInstances } from "./list-routes.ts";
 import { mediaRoutes } from "./media-routes.ts";
+import { modifyRoutes } from "./modify-routes.ts";
 import { resetRoutes } from "./reset.tsx";
 import { serialConsolePage } from "./serial.tsx";
 import { instancePage } from "./show.tsx";
 import { snapshotRoutes } from "./snapshot-routes.ts";
+import { startRoutes } from "./start.tsx";
 
 const showInstance = async (visit: Visit): Promise<Response> => {
   const instance = await visit.call("instance.get", { id: readId.instance(visit.param("id")) });
@@ -71,6 +73,7 @@ export const instanceRoutes: readonly Route[] = [
   get("/instances/:id/screen.png", showScreen),
   get("/instances/:id/console", showConsole),
   post("/instances/:id/console", consoleTicket),
+  ...modifyRoutes,
   ...mediaRoutes,
   ...snapshotRoutes,
   ...accessRoutes,
@@ -78,5 +81,6 @@ export const instanceRoutes: readonly Route[] = [
   post("/instances/:id/serial", serialTicket),
   ...resetRoutes,
   ...diskRoutes,
+  ...startRoutes,
   ...actRoutes,
 ];

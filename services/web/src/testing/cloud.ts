@@ -32,6 +32,7 @@ import {
   type Task,
   type TaskId,
   type Token,
+  templates,
   timestamp,
   type UserId,
 } from "@nano/contract";
@@ -75,7 +76,10 @@ export class Cloud {
   readonly decisions = new Map<string, Decision>();
   readonly sessions = new Map<string, string>();
   readonly keys = new Map<string, Task>();
-  readonly cloudInits: NonNullable<Input<"instance.create">["cloudInit"]>[] = [];
+  /** What was asked of `instance.create`, `instance.modify` and `instance.start`. */
+  readonly creations: Input<"instance.create">[] = [];
+  readonly changes: Input<"instance.modify">[] = [];
+  readonly starts: Input<"instance.start">[] = [];
   readonly passwords: { user: string; password: string | undefined }[] = [];
   displayPassword = "s3cretpw";
   /** `<instance>/<disk>` of disks whose files are gone. */
@@ -291,10 +295,13 @@ export class Cloud {
           cores: input.cores,
           memoryMiB: input.memoryMiB,
           disks: [{ name: "system", sizeGiB: input.systemDisk.sizeGiB }],
+          tags: input.tags ?? [],
+          qos: input.qos ?? {},
+          hardware: { ...templates[input.template ?? "linux"], ...input.hardware },
         });
         const task = this.addTask("instance.create", instance, { state: "running", progress: 25 });
         if (context.idempotencyKey) this.keys.set(context.idempotencyKey, task);
-        if (input.cloudInit) this.cloudInits.push(input.cloudInit);
+        this.creations.push(input);
         void this.emit("instance.created", instance.id, { name: instance.name });
         return input.cloudInit && input.cloudInit.password === undefined
           ? { ...task, generatedPassword: "gW7pQ2mXkT4bRz" }
@@ -324,7 +331,10 @@ export class Cloud {
         return this.#many(ids, (id) => this.#act(id, action, `instance.${action}`, after[action]));
       },
       "instance.delete": ({ id }) => this.#act(id, "delete", "instance.delete", "deleting"),
-      "instance.start": ({ id }) => this.#act(id, "start", "instance.start", "running"),
+      "instance.start": (input) => {
+        this.starts.push(input);
+        return this.#act(input.id, "start", "instance.start", "running");
+      },
       "instance.stop": ({ id, force }) =>
         this.#act(id, force ? "force-stop" : "stop", "instance.stop", force ? "stopped" : "stopping"),
       "instance.reboot": ({ id, force }) =>
@@ -365,12 +375,17 @@ export class Cloud {
       }),
       "instance.pause": ({ id }) => this.#act(id, "pause", "instance.pause", "paused"),
       "instance.resume": ({ id }) => this.#act(id, "resume", "instance.resume", "running"),
-      "instance.modify": ({ id, revision: _, hardware, ...changes }) => {
+      "instance.modify": (input) => {
+        const { id, revision, hardware, ...changes } = input;
         const instance = this.#one(this.instances, id, "instance-not-found");
+        if (revision !== undefined && revision !== instance.revision)
+          throw new NanoError("revision-mismatch", `${instance.name} was changed meanwhile`);
         if ([...this.instances.values()].some((other) => other.id !== id && other.name === changes.name))
           throw new NanoError("name-taken", `There is an instance '${changes.name}' already`);
         const task = this.#act(id, "modify", "instance.modify", instance.state);
-        this.instances.set(id, { ...instance, ...changes, hardware: { ...instance.hardware, ...hardware } });
+        this.changes.push(input);
+        const after = { ...instance, ...changes, hardware: { ...instance.hardware, ...hardware } };
+        this.instances.set(id, { ...after, revision: instance.revision + 1 });
         return task;
       },
       "instance.screen": ({ id }) => {

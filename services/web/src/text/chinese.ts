@@ -4,7 +4,9 @@ import { contractTexts } from "./chinese/contract.ts";
 import { diskTexts, diskWords } from "./chinese/disks.ts";
 import { modifyTexts, modifyWords } from "./chinese/modify.ts";
 import { portalTexts } from "./chinese/portal.ts";
+import { reasonPatterns, reasonTexts } from "./chinese/reasons.ts";
 import { addressTexts, serialContractTexts, serialTexts } from "./chinese/serial.ts";
+import { settingsTexts, settingsWords } from "./chinese/settings.ts";
 import { snapshotTexts, snapshotWords } from "./chinese/snapshots.ts";
 import { statisticsTexts } from "./chinese/statistics.ts";
 
@@ -16,6 +18,7 @@ const ownTexts = {
   ...diskTexts,
   ...modifyTexts,
   ...serialTexts,
+  ...settingsTexts,
   ...snapshotTexts,
   ...statisticsTexts,
 };
@@ -25,8 +28,13 @@ export const chinese: Readonly<Record<string, string>> = {
   ...contractTexts,
   ...diskWords,
   ...modifyWords,
+  ...reasonTexts,
+  ...settingsWords,
   ...snapshotWords,
   ...serialContractTexts,
   ...ownTexts,
 };
 export const isPortalText = (text: string): text is ChineseKey => Object.hasOwn(ownTexts, text);
+
+/** Sentences of other services that name something: `{name}` stands for whatever it is. */
+export const chinesePatterns: Readonly<Record<string, string>> = reasonPatterns;

@@ -2,7 +2,7 @@
  * Every text a person reads goes through `t("…")`. English is the key, so the code reads as the page does, and a missing Chinese text is
  * a type error. Texts may hold `{name}` and `{count|cell|cells}`: the latter chooses by the number (the first for 1).
  */
-import { type ChineseKey, chinese } from "./chinese.ts";
+import { type ChineseKey, chinese, chinesePatterns } from "./chinese.ts";
 
 export { type ChineseKey as TextKey, isPortalText } from "./chinese.ts";
 
@@ -25,9 +25,24 @@ export const translator =
   (text, values = {}) =>
     fill(translateKnown(language, text), values);
 
+/** One sentence with places in it, as an expression that finds what stands there. */
+const patterns = Object.entries(chinesePatterns).map(([english, text]) => {
+  const parts = english
+    .split(/\{(\w+)\}/)
+    .map((part, i) => (i % 2 === 0 ? part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&") : `(?<${part}>.+?)`));
+  return { pattern: new RegExp(`^${parts.join("")}$`, "s"), text };
+});
+const fromPattern = (text: string): string | undefined => {
+  for (const { pattern, text: translated } of patterns) {
+    const found = pattern.exec(text);
+    if (found) return fill(translated, found.groups ?? {});
+  }
+  return undefined;
+};
+
 /** For texts of the contract and of other services (error titles, reasons): their Chinese where the catalogue has it, else as they are. */
 export const translateKnown = (language: Language, text: string): string =>
-  language === "zh" && Object.hasOwn(chinese, text) ? (chinese[text] ?? text) : text;
+  language !== "zh" ? text : Object.hasOwn(chinese, text) ? (chinese[text] ?? text) : (fromPattern(text) ?? text);
 
 export const isLanguage = (text: string | undefined | null): text is Language => text === "en" || text === "zh";
 

@@ -16,8 +16,18 @@ interface Common {
   readonly problems: Problems;
 }
 
+/** Whether something at this JSON Pointer, or inside it, does not fit. */
+export const hasProblem = (problems: Problems, at: string): boolean =>
+  [...problems.keys()].some((path) => path === at || path.startsWith(`${at}/`));
+
+/** Of the field itself or, where it holds a list or several settings, of something inside. */
+const problemOf = ({ problems, pointer, name }: Common): string | undefined => {
+  const at = pointer ?? `/${name}`;
+  return problems.get(at) ?? [...problems].find(([path]) => path.startsWith(`${at}/`))?.[1];
+};
+
 const Wrap = ({ common, id, children }: { common: Common; id: string; children?: Children }) => {
-  const problem = common.problems.get(common.pointer ?? `/${common.name}`);
+  const problem = problemOf(common);
   return (
     <div class={problem ? "field field-bad" : "field"}>
       <label for={id} safe>
@@ -39,11 +49,10 @@ const Wrap = ({ common, id, children }: { common: Common; id: string; children?:
 };
 
 const described = (common: Common, id: string): string | undefined =>
-  [common.problems.has(common.pointer ?? `/${common.name}`) ? `${id}-problem` : "", common.hint ? `${id}-hint` : ""]
+  [problemOf(common) === undefined ? "" : `${id}-problem`, common.hint ? `${id}-hint` : ""]
     .filter((part) => part !== "")
     .join(" ") || undefined;
-const invalid = (common: Common): "true" | undefined =>
-  common.problems.has(common.pointer ?? `/${common.name}`) ? "true" : undefined;
+const invalid = (common: Common): "true" | undefined => (problemOf(common) === undefined ? undefined : "true");
 
 export interface TextFieldProps extends Common {
   readonly value: string;
@@ -105,6 +114,10 @@ export interface NumberFieldProps extends Common {
   readonly maximum: number;
   readonly unit: string;
   readonly step?: number;
+  /** May be left empty; then it means this. */
+  readonly whenEmpty?: string;
+  /** Units to choose from in the place of the one: the form has `<name>Unit`, too. */
+  readonly units?: { readonly chosen: string; readonly all: readonly string[] };
   /** Values one click away. */
   readonly presets?: readonly { value: number; label: string }[];
 }
@@ -113,25 +126,41 @@ export const NumberField = (props: NumberFieldProps) => {
   return (
     <Wrap common={props} id={id}>
       <div class="number">
-        <span class="input-unit">
+        <span class={props.units ? "input-unit has-units" : "input-unit"}>
           <input
             id={id}
             name={props.name}
             type="number"
-            inputmode="numeric"
+            inputmode={props.units ? "decimal" : "numeric"}
             value={escapeHtml(props.value)}
             min={String(props.minimum)}
             max={String(props.maximum)}
-            step={String(props.step ?? 1)}
-            required
+            step={props.units ? "any" : String(props.step ?? 1)}
+            placeholder={props.whenEmpty === undefined ? undefined : escapeHtml(props.whenEmpty)}
+            required={props.whenEmpty === undefined}
             class="input"
             aria-describedby={described(props, id)}
             aria-invalid={invalid(props)}
           />
-          <span class="unit" aria-hidden="true" safe>
-            {props.unit}
-          </span>
+          {props.units ? null : (
+            <span class="unit" aria-hidden="true" safe>
+              {props.unit}
+            </span>
+          )}
         </span>
+        {props.units ? (
+          <select
+            name={`${props.name}Unit`}
+            class="input unit-choice"
+            aria-label={escapeHtml(`${props.label}: ${props.visit.t("unit")}`)}
+          >
+            {props.units.all.map((unit) => (
+              <option value={unit} selected={unit === props.units?.chosen} safe>
+                {unit}
+              </option>
+            ))}
+          </select>
+        ) : null}
         {props.presets ? (
           <fieldset class="presets js-only" aria-label={escapeHtml(props.label)}>
             {props.presets.map(({ value, label }) => (
@@ -184,6 +213,45 @@ export const SelectField = (props: Common & { value: string; options: readonly O
     </Wrap>
   );
 };
+
+/** One of a few, each with a line on what it means. */
+export const ChoiceField = (props: Common & { value: string; options: readonly (Option & { hint: string })[] }) => {
+  const problem = problemOf(props);
+  return (
+    <fieldset class={problem ? "options field-bad" : "options"}>
+      <legend safe>{props.label}</legend>
+      {props.options.map(({ value, text, hint }) => (
+        <label class="option">
+          <input type="radio" name={props.name} value={escapeHtml(value)} checked={value === props.value} />
+          <span>
+            <b safe>{text}</b>
+            <span class="field-hint" safe>
+              {hint}
+            </span>
+          </span>
+        </label>
+      ))}
+      {problem ? (
+        <p class="field-problem" safe>
+          {props.visit.say(problem)}
+        </p>
+      ) : null}
+    </fieldset>
+  );
+};
+
+/** What a field has in common with the others of its form, to be spread into it. */
+export type FieldOf = (
+  name: string,
+  inside?: string,
+) => Pick<Common, "visit" | "problems" | "name"> & { pointer: string };
+/**
+ * @param at where the form's fields are in the operation's input, as a JSON Pointer
+ * @example const field = fieldsOf(visit, problems, "/cloudInit"); <TextField {...field("user")} label={t("Administrator")} value={form.user} />
+ */
+export const fieldsOf =
+  (visit: Visit, problems: Problems, at = ""): FieldOf =>
+  (name, inside = name) => ({ visit, problems, name, pointer: `${at}/${inside}` });
 
 export const Check = ({
   name,

@@ -42,10 +42,13 @@ const Button = ({
   const look: ButtonLook = shrinks
     ? { label: t("Give unused room back"), icon: "disk", small: true }
     : { label: t("Remove"), icon: "trash", small: true };
+  const never = shrinks
+    ? disk.image &&
+      t("It is a clone of {image}: written anew, the whole image would be copied into it.", { image: disk.image.name })
+    : disk.name === "system" && t("The system disk stays as long as the instance.");
   const why =
-    !shrinks && disk.name === "system"
-      ? t("The system disk stays as long as the instance.")
-      : obstacle(visit, instance, shrinks ? "shrink-disk" : "remove-disk", shrinks ? "disk.shrink" : "disk.remove");
+    never ||
+    obstacle(visit, instance, shrinks ? "shrink-disk" : "remove-disk", shrinks ? "disk.shrink" : "disk.remove");
   if (why !== undefined) return <DisabledButton look={look} why={why} />;
   const href = to.diskAction(instance.id, disk.name, action);
   return shrinks ? (
@@ -224,10 +227,14 @@ export const disksTab: Tab = {
     return [
       { operation: "disk.list", input: { id } },
       { operation: "disk.add", input: { id, sizeGiB: 10 } },
-      ...disks.slice(0, 1).flatMap(({ name, sizeGiB }) => [
-        { operation: "disk.grow" as const, input: { id, disk: name, sizeGiB: sizeGiB * 2 } },
-        { operation: "disk.shrink" as const, input: { id, disk: name } },
-      ]),
+      ...disks.slice(0, 1).map(({ name, sizeGiB }) => ({
+        operation: "disk.grow" as const,
+        input: { id, disk: name, sizeGiB: sizeGiB * 2 },
+      })),
+      ...disks
+        .filter(({ image }) => !image)
+        .slice(0, 1)
+        .map(({ name }) => ({ operation: "disk.shrink" as const, input: { id, disk: name } })),
       ...(last && last.name !== "system"
         ? [{ operation: "disk.remove" as const, input: { id, disk: last.name } }]
         : []),

@@ -1,13 +1,13 @@
-import { addressScope, allows, type Cell, type Instance, type Output, type PendingSetting } from "@nano/contract";
+import { addressScope, allows, type Cell, type Instance, type Output } from "@nano/contract";
 import type { Attempt, Visit } from "../../http/visit.ts";
 import { to } from "../../paths.ts";
 import { TaskRows } from "../../tasks/list.tsx";
-import type { ChineseKey } from "../../text/chinese.ts";
 import { formatDuration, formatGiB, formatMiB, share } from "../../text/format.ts";
 import { Meter } from "../../view/charts.tsx";
 import { Icon } from "../../view/icons.tsx";
 import { FactRow, Facts, Mono, Panel, Time } from "../../view/parts.tsx";
 import { verbCommand, verbs } from "../actions.tsx";
+import { hardwareText, limitsText, pendingTexts } from "../hardware-text.ts";
 import type { Tab } from "./tab.ts";
 
 const Screen = ({ visit, instance }: { visit: Visit; instance: Instance }) => {
@@ -108,14 +108,6 @@ const CellPanel = ({ visit, instance, cell }: { visit: Visit; instance: Instance
   );
 };
 
-const pendingTexts: Readonly<Record<PendingSetting, ChineseKey>> = {
-  cores: "Cores",
-  memoryMiB: "Memory",
-  disks: "Disks",
-  hardware: "Hardware",
-  qos: "Limits",
-};
-
 const Overview = ({
   visit,
   instance,
@@ -201,6 +193,14 @@ const Overview = ({
             {instance.pending.length > 0 ? (
               <FactRow term={t("Waits for its next start")}>
                 <span safe>{instance.pending.map((setting) => t(pendingTexts[setting])).join(", ")}</span>
+              </FactRow>
+            ) : null}
+            <FactRow term={t("Hardware")}>
+              <span safe>{hardwareText(visit, instance.hardware)}</span>
+            </FactRow>
+            {Object.keys(instance.qos).length > 0 ? (
+              <FactRow term={t("Limits")}>
+                <span safe>{limitsText(visit, instance.qos)}</span>
               </FactRow>
             ) : null}
             {instance.tags.length > 0 ? (

@@ -10,6 +10,8 @@ export const diskTexts = {
   "Give unused room back": "回收空闲空间",
   Grow: "扩容",
   "Grow to": "扩容至",
+  "It is a clone of {image}: written anew, the whole image would be copied into it.":
+    "它是 {image} 的克隆：重写会把整个镜像复制进来。",
   "Its file is gone from the cell's storage.": "其文件已不在节点的存储中。",
   "Remove the disk {disk} of {name}?": "移除 {name} 的磁盘 {disk}？",
   "Remove it": "移除",
