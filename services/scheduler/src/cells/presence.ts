@@ -14,9 +14,9 @@ import { heartbeatMatter } from "./order.ts";
 import type { CellRegistry, KnownCell } from "./registry.ts";
 import { type CellDescription, insertCell, loadCells, type StoredCell, updateCell } from "./store.ts";
 
-const checkEveryMs = 500;
 /** A check this late means that we slept, not that the cells did. */
 const suspendedMs = 2_000;
+const soonestCheckMs = 50;
 /** Load figures of one cell are told at most so often … */
 const loadEveryMs = 2_000;
 /** … and when they changed by so many percent of something … */
@@ -42,22 +42,23 @@ export class Presence {
   /** Changes of one cell happen one after the other. */
   readonly #changes = new Map<CellId, Promise<void>>();
   #budget = { second: 0, told: 0 };
-  #checkedAt: number;
+  /** When the next check is due. */
+  #checkAt: number;
   #timer: Timer | undefined;
   #stopListening: (() => void) | undefined;
 
   constructor(deps: PresenceDeps) {
     this.#deps = deps;
-    this.#checkedAt = deps.clock.monotonic();
+    this.#checkAt = deps.clock.monotonic();
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.check(), checkEveryMs);
+    this.#waitForSilence();
     this.#stopListening = this.#deps.bus.onConnection(() => this.#forgiveSilence());
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     this.#stopListening?.();
     await Promise.all(this.#changes.values());
   }
@@ -90,8 +91,7 @@ export class Presence {
   check(): void {
     const { registry, clock, bus } = this.#deps;
     const now = clock.monotonic();
-    if (now - this.#checkedAt > suspendedMs) this.#forgiveSilence();
-    this.#checkedAt = now;
+    if (now - this.#checkAt > suspendedMs) this.#forgiveSilence();
     if (!bus.connected) return;
     for (const cell of registry.all()) {
       if (!(cell.online || cell.awaited) || now - cell.heardAt < offlineAfterMs) continue;
@@ -106,7 +106,22 @@ export class Presence {
   #forgiveSilence(): void {
     const now = this.#deps.clock.monotonic();
     for (const cell of this.#deps.registry.all()) if (cell.online || cell.awaited) cell.heardAt = now;
-    this.#checkedAt = now;
+  }
+
+  /** Wakes when the next cell would have been silent too long. Heartbeats only put that off, so nothing has to wake before. */
+  #waitForSilence(): void {
+    const { registry, clock, bus } = this.#deps;
+    const now = clock.monotonic();
+    let due = now + offlineAfterMs;
+    // Without a bus, silence says nothing; all time is given back when it is there again.
+    for (const cell of registry.all())
+      if (bus.connected && (cell.online || cell.awaited)) due = Math.min(due, cell.heardAt + offlineAfterMs);
+    const wait = Math.max(soonestCheckMs, due - now);
+    this.#checkAt = now + wait;
+    this.#timer = setTimeout(() => {
+      this.check();
+      this.#waitForSilence();
+    }, wait);
   }
 
   async #discover(report: Report<"heartbeat">): Promise<KnownCell> {

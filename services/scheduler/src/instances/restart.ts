@@ -17,7 +17,8 @@ import { findInstance, instancesIn } from "./store.ts";
 export const restartPausesMs = [1_000, 10_000, 60_000, 300_000] as const;
 /** Who ran that long has recovered. */
 export const recoveredAfterMs = 10 * 60_000;
-const lookEveryMs = 1_000;
+/** While something waits for its start, and otherwise. */
+const lookEveryMs = { waiting: 1_000, idle: 3_000 } as const;
 
 export interface RestartTable {
   instance: InstanceId;
@@ -57,6 +58,7 @@ export class Restarter {
   readonly #begin: ReturnType<typeof beginner>["begin"];
   #timer: Timer | undefined;
   #looking: Promise<void> | undefined;
+  #stopped = false;
 
   constructor(deps: InstanceDeps, engine: TaskEngine) {
     this.#deps = deps;
@@ -64,24 +66,35 @@ export class Restarter {
   }
 
   start(): void {
-    this.#timer = setInterval(() => {
-      this.#looking ??= this.#look()
-        .catch((error) => this.#deps.log.error("Could not look after crashed instances", { error }))
-        .finally(() => {
-          this.#looking = undefined;
-        });
-    }, lookEveryMs);
+    this.#lookIn(lookEveryMs.waiting);
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#stopped = true;
+    clearTimeout(this.#timer);
     await this.#looking;
   }
 
-  async #look(): Promise<void> {
+  #lookIn(milliseconds: number): void {
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => {
+      this.#looking = this.#look()
+        .catch((error) => {
+          this.#deps.log.error("Could not look after crashed instances", { error });
+          return false;
+        })
+        .then((waits) => this.#lookIn(waits ? lookEveryMs.waiting : lookEveryMs.idle));
+    }, milliseconds);
+  }
+
+  /** Whether something waits for its start. */
+  async #look(): Promise<boolean> {
     const { db, registry } = this.#deps;
-    for (const { id, settings, task, cell } of await instancesIn(db, "crashed"))
-      if (settings.restart === "on-crash" && task === null && registry.isOnline(cell)) await this.#attend(id);
+    const due = (await instancesIn(db, "crashed")).filter(
+      ({ settings, task, cell }) => settings.restart === "on-crash" && task === null && registry.isOnline(cell),
+    );
+    for (const { id } of due) await this.#attend(id);
+    return due.length > 0;
   }
 
   async #attend(id: InstanceId): Promise<void> {
