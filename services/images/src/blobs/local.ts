@@ -97,7 +97,7 @@ export const openLocalBlobs = async ({ directory, reserveBytes }: LocalBlobOptio
 };
 
 /** Written but not yet on the disk, at most about so much: the sync at the end of 50 GiB is short, and so is the one before it. */
-const syncEveryBytes = 256 * 2 ** 20;
+const syncEveryBytes = 64 * 2 ** 20;
 
 const localPart = (path: string, handle: FileHandle, pathOf: (sha256: Sha256) => string): Part => {
   let length = 0;
