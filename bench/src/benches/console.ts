@@ -1,5 +1,5 @@
 /**
- * Bytes between a screen and a browser, through cell and gateway, against one process that joins two sockets; and what a hundred open
+ * Bytes between a screen and a browser, through cell and gateway, against two processes that each join two sockets; and what a hundred open
  * consoles that nobody uses cost. Where websockify (noVNC's own relay, one hop) is installed, it is measured too.
  */
 import { join } from "node:path";
@@ -24,6 +24,7 @@ export const consoles: Bench = {
     await using bus = await startTestBus();
     await using screen = await startPart("screen");
     await using direct = await startPeer("pipe", screen.said);
+    await using second = await startPeer("pipe", direct.said);
     await using cellPart = await startPart("cell-console", screen.said);
     await using gateway = await startPart(
       "gateway",
@@ -94,7 +95,7 @@ export const consoles: Bench = {
       }
       return 0;
     };
-    const bare = () => socketPipe(Number(direct.said));
+    const bare = () => socketPipe(Number(second.said));
     const samples = await interleave(quick ? 3 : 7, {
       down: rate(open, "down"),
       bareDown: rate(bare, "down"),
@@ -109,8 +110,10 @@ export const consoles: Bench = {
       const pairs = await interleave(quick ? 3 : 7, {
         down: rate(open, "down"),
         theirDown: rate(through, "down"),
+        bareDown: rate(bare, "down"),
         up: rate(open, "up"),
         theirUp: rate(through, "up"),
+        bareUp: rate(bare, "up"),
       });
       const peer = (samples: number[]) => ({ name: "websockify", figure: { unit: "B/s", samples } }) as const;
       websockify.push(
@@ -126,13 +129,24 @@ export const consoles: Bench = {
           peer: peer(pairs.theirUp),
           target: ratioAtLeast(2),
         },
+        // What two processes of this runtime in a row can reach at all.
+        {
+          what: "two socket pipes in a row, screen → browser",
+          measured: { unit: "B/s", samples: pairs.bareDown },
+          peer: peer(pairs.theirDown),
+        },
+        {
+          what: "two socket pipes in a row, browser → screen",
+          measured: { unit: "B/s", samples: pairs.bareUp },
+          peer: peer(pairs.theirUp),
+        },
       );
     } else say("websockify is not installed: that peer is left out");
 
     const row = (what: string, mine: number[], floor: number[]): Row => ({
       what,
       measured: { unit: "B/s", samples: mine },
-      peer: { name: "one socket pipe", figure: { unit: "B/s", samples: floor } },
+      peer: { name: "two socket pipes in a row", figure: { unit: "B/s", samples: floor } },
     });
     return [
       row("console, screen → browser", samples.down, samples.bareDown),
