@@ -64,7 +64,10 @@ export class Unit {
     if (!this.loop) return;
     this.enter("stopping");
     this.wake?.();
+    const began = performance.now();
     await this.life?.stop(stopGraceMs);
+    if (performance.now() - began >= stopGraceMs)
+      this.log.warn("a unit had not stopped in time and was ended", { unit: this.name, afterMs: stopGraceMs });
     await this.loop;
     this.loop = undefined;
     this.enter("stopped");
