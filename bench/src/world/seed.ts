@@ -79,6 +79,7 @@ export async function seedInstances(
         autostart: false,
         settings: defaultSettings,
         pending: [],
+        running: {},
         snapshots: 0,
         agent: false,
         owner: "bench",

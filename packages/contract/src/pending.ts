@@ -1,6 +1,7 @@
 /** What a running guest does not have yet: the difference between the record it was started with and the record it will be started with. */
 import { type PendingSetting, pendingSettings, settingsOf } from "./hardware.ts";
 import type { InstanceSpec } from "./operations/on-cell.ts";
+import type { Running } from "./records.ts";
 
 const settingIn = (spec: InstanceSpec, setting: PendingSetting): string => {
   const { hardware, qos } = settingsOf(spec);
@@ -17,13 +18,22 @@ const settingIn = (spec: InstanceSpec, setting: PendingSetting): string => {
 export const pendingBetween = (live: InstanceSpec, defined: InstanceSpec): PendingSetting[] =>
   pendingSettings.filter((setting) => settingIn(live, setting) !== settingIn(defined, setting));
 
+/** What a running guest has, of the settings that are pending. */
+export const runningOf = (live: InstanceSpec, pending: readonly PendingSetting[]): Running => {
+  const { hardware, qos } = settingsOf(live);
+  const waits = new Set(pending);
+  return {
+    ...(waits.has("cores") ? { cores: live.cores } : {}),
+    ...(waits.has("memoryMiB") ? { memoryMiB: live.memoryMiB } : {}),
+    ...(waits.has("disks") ? { disks: live.disks } : {}),
+    ...(waits.has("hardware") ? { hardware } : {}),
+    ...(waits.has("qos") ? { qos } : {}),
+  };
+};
+
 /** The record of a running guest that has what is defined, except where that is still pending. */
 export const liveRecord = (
   live: InstanceSpec,
   defined: InstanceSpec,
   pending: readonly PendingSetting[],
-): InstanceSpec => {
-  const kept: Record<string, unknown> = {};
-  for (const setting of pending) kept[setting] = { ...live, ...settingsOf(live) }[setting];
-  return { ...defined, ...kept };
-};
+): InstanceSpec => ({ ...defined, ...runningOf(live, pending) });

@@ -123,6 +123,19 @@ export const Disk = Closed({
 });
 export type Disk = Static<typeof Disk>;
 
+/** Of the settings that wait for the next start: what the guest has until then. */
+export const Running = Closed(
+  {
+    cores: Type.Optional(Cores),
+    memoryMiB: Type.Optional(MemoryMiB),
+    disks: Type.Optional(Type.Array(Disk)),
+    hardware: Type.Optional(Hardware),
+    qos: Type.Optional(Qos),
+  },
+  { description: "What the running guest has until its next start, of what is `pending`" },
+);
+export type Running = Static<typeof Running>;
+
 export const Instance = Closed({
   id: InstanceIdSchema,
   name: Name,
@@ -152,6 +165,7 @@ export const Instance = Closed({
   pending: Type.Array(OneOf(pendingSettings), {
     description: "What was changed and becomes true at its next start; empty when nothing waits",
   }),
+  running: Type.Optional(Running),
   snapshots: Type.Integer({
     minimum: 0,
     description: "How many it has; its disks keep their number and size meanwhile",

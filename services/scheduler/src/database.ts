@@ -7,6 +7,7 @@ import { type RestartTable, restartMigration } from "./instances/restart.ts";
 import {
   type InstanceTable,
   instanceMigration,
+  runningMigration,
   settingsMigration,
   snapshotsMigration,
   type TombstoneTable,
@@ -39,4 +40,5 @@ export const migrations = {
   "2026-11-24-06-instance-snapshots": snapshotsMigration,
   "2026-11-24-07-cloud-init": cloudInitMigration,
   "2026-11-24-08-instance-restarts": restartMigration,
+  "2026-11-24-09-instance-running": runningMigration,
 };

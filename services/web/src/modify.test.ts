@@ -127,8 +127,19 @@ describe("changing an instance", () => {
   });
 
   test("says what waits for the next start; where it cannot be changed, why", async () => {
-    const waiting = world.cloud.addInstance("web-7", { state: "running", pending: ["cores", "hardware"] });
-    expect((await open(waiting)).text).toContain("Cores: as shown from its next start on.");
+    const waiting = world.cloud.addInstance("web-7", {
+      state: "running",
+      pending: ["cores", "hardware", "qos"],
+      running: { cores: 1, hardware: templates.windows, qos: { cpuPriority: "low" } },
+    });
+    const shown = (await open(waiting)).text;
+    const until = (what: string, value: string) =>
+      `${what}: as shown from its next start on. Until then it runs with ${value}`;
+    expect(shown).toContain(until("Cores", "1 core."));
+    expect(shown).toContain(until("Hardware", "BIOS, disks on SATA, network card e1000"));
+    expect(shown).toContain(until("Limits", "CPU priority: low."));
+    const overview = await world.person().get(`/instances/${waiting.id}`);
+    expect(overview.text).toContain("Cores (until then 1 core)");
     const making = world.cloud.addInstance("web-8", { state: "creating" });
     expect((await open(making)).text).toContain("It is still being created.");
     const reader = await world.person("reader").get(`/instances/${waiting.id}/modify`);

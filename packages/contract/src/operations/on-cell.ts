@@ -5,7 +5,7 @@
 import { CloudInitFacts } from "../cloud-init.ts";
 import { Hardware, pendingSettings, Qos, RestartPolicy, Tags } from "../hardware.ts";
 import { operation } from "../operation.ts";
-import { Disk } from "../records.ts";
+import { Disk, Running } from "../records.ts";
 import {
   BytesSchema,
   Closed,
@@ -67,6 +67,7 @@ export const Observed = Closed({
   agent: Type.Optional(Type.Boolean()),
   /** What the definition says and the running guest does not have yet. */
   pending: Type.Optional(Type.Array(OneOf(pendingSettings))),
+  running: Type.Optional(Running),
   /** How many snapshots it has; absent without any. */
   snapshots: Type.Optional(Type.Integer({ minimum: 0 })),
   spec: InstanceSpec,

@@ -14,6 +14,7 @@ import {
   type Observed,
   type PendingSetting,
   pendingBetween,
+  runningOf,
   timestamp,
 } from "@nano/contract";
 import { Affect, type Connection, type Domain, DomainShutdown, DomainUndefine, LibvirtError } from "@nano/libvirt";
@@ -264,7 +265,8 @@ export class Instances {
     // Of an instance that is off, the record is of a run that never came about.
     const off = state === "stopped" || state === "crashed";
     const run: Run = off ? {} : recorded;
-    const pending = off ? [] : await this.#pending(domain, readSpec(liveText) ?? spec, spec);
+    const live = readSpec(liveText) ?? spec;
+    const pending = off ? [] : await this.#pending(domain, live, spec);
     return {
       id,
       epoch,
@@ -274,7 +276,7 @@ export class Instances {
       ...(run.startedAt === undefined ? {} : { startedAt: run.startedAt }),
       ...(!off && this.#options.hasAgent(id) ? { agent: true } : {}),
       addresses: off ? [] : [...this.#options.addresses(id)],
-      ...(pending.length > 0 ? { pending } : {}),
+      ...(pending.length > 0 ? { pending, running: runningOf(live, pending) } : {}),
       ...(snapshots > 0 ? { snapshots } : {}),
       spec,
     };

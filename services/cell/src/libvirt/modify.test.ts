@@ -66,8 +66,10 @@ test("limits and cores come at once; the rest is pending until the next start", 
   expect(await pendingOf(spec.id)).toEqual(["memoryMiB", "hardware"]);
   expect((await hypervisor.list()).find(({ id }) => id === spec.id)?.pending).toEqual(["memoryMiB", "hardware"]);
 
-  // A cell that starts anew knows it, too: it is in the domain.
-  expect((await (await host.open()).find(spec.id))?.pending).toEqual(["memoryMiB", "hardware"]);
+  // A cell that starts anew knows it, too, and what the guest has until then: both are in the domain.
+  const again = await (await host.open()).find(spec.id);
+  expect(again?.pending).toEqual(["memoryMiB", "hardware"]);
+  expect(again?.running).toEqual({ memoryMiB: spec.memoryMiB, hardware: templates.linux });
 
   await hypervisor.shutdown(spec.id, true);
   expect(await pendingOf(spec.id)).toBeUndefined();

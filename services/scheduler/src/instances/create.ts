@@ -174,6 +174,7 @@ async function prepare(
     autostart: input.autostart ?? false,
     settings,
     pending: [],
+    running: {},
     snapshots: 0,
     agent: false,
     owner: input.owner ?? context.actor.name,

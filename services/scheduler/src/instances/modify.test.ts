@@ -53,10 +53,11 @@ describe("modify", () => {
   test("what a running guest cannot have at once is pending until its next start", async () => {
     const { id } = await world.created({ start: true });
     expect((await modify({ id, cores: 3, hardware: { networkModel: "e1000" } })).state).toBe("done");
-    expect(await get(id)).toMatchObject({ cores: 3, pending: ["hardware"] });
+    expect(await get(id)).toMatchObject({ cores: 3, pending: ["hardware"], running: { hardware: templates.linux } });
     await world.ended(await world.call("instance.stop", { id, force: true }));
     await world.ended(await world.call("instance.start", { id }));
-    expect((await get(id)).pending).toEqual([]);
+    expect(await get(id)).toMatchObject({ pending: [], hardware: { networkModel: "e1000" } });
+    expect((await get(id)).running).toBeUndefined();
   });
 
   test("what it grows by must fit on its cell, and is reserved at once; what it shrinks by is free", async () => {

@@ -20,6 +20,7 @@ export function observe(instance: StoredInstance, observed: Observed, now: numbe
     addresses: observed.addresses,
     media: observed.media ?? null,
     pending: observed.pending ?? [],
+    running: observed.running ?? {},
     snapshots: observed.snapshots ?? 0,
     agent: observed.agent ?? false,
     // For display: a cell's word that is no time is none.

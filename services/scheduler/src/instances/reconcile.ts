@@ -223,6 +223,7 @@ export class Reconciler {
           autostart: spec.autostart,
           settings: settingsOf(spec),
           pending: [],
+          running: {},
           snapshots: 0,
           agent: false,
           owner: spec.owner,

@@ -10,6 +10,7 @@ import {
   type MediaId,
   type PendingSetting,
   type PoolName,
+  Running,
   Settings,
   type TaskId,
   type Timestamp,
@@ -48,6 +49,7 @@ export interface InstanceTable {
   settings: string;
   /** JSON: PendingSetting[]. */
   pending: string;
+  running: string;
   /** How many, as its cell last said. */
   snapshots: number;
   /** Whether a guest agent is connected. */
@@ -145,6 +147,15 @@ export const snapshotsMigration: Migration = {
   },
 };
 
+export const runningMigration: Migration = {
+  async up(db) {
+    await db.schema
+      .alterTable("instances")
+      .addColumn("running", "text", (c) => c.notNull().defaultTo("{}"))
+      .execute();
+  },
+};
+
 export interface StoredInstance {
   readonly id: InstanceId;
   readonly name: string;
@@ -162,6 +173,7 @@ export interface StoredInstance {
   readonly autostart: boolean;
   readonly settings: Settings;
   readonly pending: readonly PendingSetting[];
+  readonly running: Running;
   readonly snapshots: number;
   readonly agent: boolean;
   readonly owner: string;
@@ -196,6 +208,7 @@ export const fromRow = (row: InstanceTable): StoredInstance => ({
   media: row.media === null ? null : fromColumn(Media, row.media, `the media of instance ${row.id}`),
   autostart: row.autostart === 1,
   settings: fromColumn(Settings, row.settings, `the settings of instance ${row.id}`),
+  running: fromColumn(Running, row.running, `what instance ${row.id} runs with`),
   pending: fromColumn(Pending, row.pending, `what waits for a start of instance ${row.id}`),
   snapshots: row.snapshots,
   agent: row.agent === 1,
@@ -231,6 +244,7 @@ const toRow = (instance: StoredInstance): InstanceTable => ({
   autostart: toFlag(instance.autostart),
   settings: toColumn(instance.settings),
   pending: toColumn(instance.pending),
+  running: toColumn(instance.running),
   snapshots: instance.snapshots,
   agent: toFlag(instance.agent),
   owner: instance.owner,

@@ -19,6 +19,7 @@ export const toInstance = (stored: StoredInstance, cellName: string): Instance =
   ...(stored.media === null ? {} : { media: stored.media }),
   ...stored.settings,
   pending: [...stored.pending],
+  ...(stored.pending.length === 0 ? {} : { running: stored.running }),
   snapshots: stored.snapshots,
   agent: stored.agent,
   autostart: stored.autostart,

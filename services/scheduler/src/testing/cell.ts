@@ -22,6 +22,7 @@ import {
   type OperationsOf,
   pendingBetween,
   type Resources,
+  runningOf,
   type Snapshot,
   timestamp,
 } from "@nano/contract";
@@ -214,7 +215,7 @@ export class TestCell {
       addresses: [],
       ...(startedAt ? { startedAt } : {}),
       ...(snapshots.length > 0 ? { snapshots: snapshots.length } : {}),
-      ...(pending.length > 0 ? { pending } : {}),
+      ...(pending.length > 0 ? { pending, running: runningOf(live, pending) } : {}),
       spec,
     };
   }

@@ -1,8 +1,8 @@
 /** Hardware and limits as people read them. */
-import type { Hardware, PendingSetting, Qos } from "@nano/contract";
+import type { Hardware, Instance, PendingSetting, Qos } from "@nano/contract";
 import type { Visit } from "../http/visit.ts";
 import type { ChineseKey } from "../text/chinese.ts";
-import { formatCount, formatRate } from "../text/format.ts";
+import { formatCount, formatGiB, formatMiB, formatRate } from "../text/format.ts";
 
 const names: Readonly<Record<string, string>> = {
   bios: "BIOS",
@@ -57,4 +57,18 @@ export const pendingTexts: Readonly<Record<PendingSetting, ChineseKey>> = {
   disks: "Disks",
   hardware: "Hardware",
   qos: "Limits",
+};
+
+/** What the running guest has in the place of what waits for its next start. */
+export const runningText = (visit: Visit, { running = {} }: Instance, setting: PendingSetting): string => {
+  const { t } = visit;
+  const { cores, memoryMiB, disks, hardware, qos } = running;
+  const texts: Record<PendingSetting, string | undefined> = {
+    cores: cores === undefined ? undefined : t("{count} {count|core|cores}", { count: cores }),
+    memoryMiB: memoryMiB === undefined ? undefined : formatMiB(memoryMiB),
+    disks: disks?.map(({ name, sizeGiB }) => `${visit.word(name)} ${formatGiB(sizeGiB)}`).join(", "),
+    hardware: hardware && hardwareText(visit, hardware),
+    qos: qos && (limitsText(visit, qos) || t("no limits")),
+  };
+  return texts[setting] ?? t("something else");
 };

@@ -9,7 +9,7 @@ import { Check, fieldsOf, NumberField, noProblems, type Problems, TextArea, Text
 import { EnterPresses, Folded, Key } from "../view/form.tsx";
 import { page } from "../view/layout.tsx";
 import { DisabledButton, ErrorNotice, LinkButton, Notice, PageHead, Panel, SubmitButton } from "../view/parts.tsx";
-import { pendingTexts } from "./hardware-text.ts";
+import { pendingTexts, runningText } from "./hardware-text.ts";
 import {
   changedMeanwhile,
   changesBetween,
@@ -106,7 +106,12 @@ const Waiting = ({ visit, instance, of }: { visit: Visit; instance: Instance; of
   return (
     <Notice tone="info">
       {waits.map((setting) => (
-        <p safe>{t("{setting}: as shown from its next start on.", { setting: t(pendingTexts[setting]) })}</p>
+        <p safe>
+          {t("{setting}: as shown from its next start on. Until then it runs with {value}.", {
+            setting: t(pendingTexts[setting]),
+            value: runningText(visit, instance, setting),
+          })}
+        </p>
       ))}
     </Notice>
   );

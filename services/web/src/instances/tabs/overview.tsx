@@ -7,7 +7,7 @@ import { Meter } from "../../view/charts.tsx";
 import { Icon } from "../../view/icons.tsx";
 import { FactRow, Facts, Mono, Panel, Time } from "../../view/parts.tsx";
 import { verbCommand, verbs } from "../actions.tsx";
-import { hardwareText, limitsText, pendingTexts } from "../hardware-text.ts";
+import { hardwareText, limitsText, pendingTexts, runningText } from "../hardware-text.ts";
 import type { Tab } from "./tab.ts";
 
 const Screen = ({ visit, instance }: { visit: Visit; instance: Instance }) => {
@@ -192,7 +192,16 @@ const Overview = ({
             </FactRow>
             {instance.pending.length > 0 ? (
               <FactRow term={t("Waits for its next start")}>
-                <span safe>{instance.pending.map((setting) => t(pendingTexts[setting])).join(", ")}</span>
+                <span safe>
+                  {instance.pending
+                    .map((setting) =>
+                      t("{setting} (until then {value})", {
+                        setting: t(pendingTexts[setting]),
+                        value: runningText(visit, instance, setting),
+                      }),
+                    )
+                    .join("; ")}
+                </span>
               </FactRow>
             ) : null}
             <FactRow term={t("Hardware")}>

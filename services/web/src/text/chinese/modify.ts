@@ -33,7 +33,11 @@ export const modifyTexts = {
   Yours: "您的更改",
   unchanged: "未更改",
   "{name} is being changed": "正在更改 {name}",
-  "{setting}: as shown from its next start on.": "{setting}：下次启动后如下所示。",
+  "{setting}: as shown from its next start on. Until then it runs with {value}.":
+    "{setting}：下次启动后如下所示，此前仍为 {value}。",
+  "no limits": "不限",
+  "something else": "其他值",
+  "{setting} (until then {value})": "{setting}（此前为 {value}）",
   Rescue: "救援",
   "Rescue {name}": "救援 {name}",
   "Rescue…": "救援…",
