@@ -1,17 +1,27 @@
 import { accessTexts } from "./chinese/access.ts";
 import { batchTexts } from "./chinese/batch.ts";
+import { cellTexts } from "./chinese/cells.ts";
 import { contractTexts } from "./chinese/contract.ts";
 import { diskTexts, diskWords } from "./chinese/disks.ts";
+import { fileTexts } from "./chinese/files.ts";
+import { instanceTexts } from "./chinese/instances.ts";
 import { modifyTexts, modifyWords } from "./chinese/modify.ts";
+import { peopleTexts } from "./chinese/people.ts";
 import { portalTexts } from "./chinese/portal.ts";
 import { reasonPatterns, reasonTexts } from "./chinese/reasons.ts";
 import { addressTexts, serialContractTexts, serialTexts } from "./chinese/serial.ts";
 import { settingsTexts, settingsWords } from "./chinese/settings.ts";
 import { snapshotTexts, snapshotWords } from "./chinese/snapshots.ts";
 import { statisticsTexts } from "./chinese/statistics.ts";
+import { taskTexts } from "./chinese/tasks.ts";
 
 const ownTexts = {
   ...portalTexts,
+  ...instanceTexts,
+  ...taskTexts,
+  ...fileTexts,
+  ...peopleTexts,
+  ...cellTexts,
   ...accessTexts,
   ...addressTexts,
   ...batchTexts,

@@ -140,7 +140,7 @@ const Add = ({ visit, instance }: { visit: Visit; instance: Instance }) => {
         <NumberField
           visit={visit}
           name="sizeGiB"
-          label={t("Size")}
+          label={t("Its size")}
           hint={t("Blank, and given to the guest at once where its disk bus allows that.")}
           value="10"
           minimum={limits.diskGiB.minimum}

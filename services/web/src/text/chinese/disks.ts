@@ -16,7 +16,6 @@ export const diskTexts = {
   "Remove the disk {disk} of {name}?": "移除 {name} 的磁盘 {disk}？",
   "Remove it": "移除",
   Remove: "移除",
-  Size: "大小",
   Takes: "占用",
   "The system disk stays as long as the instance.": "系统盘与云主机共存。",
   "{name} gets a disk": "正在为 {name} 添加磁盘",

@@ -55,7 +55,6 @@ export const settingsWords = {
   medium: "中",
   low: "低",
   yes: "是",
-  no: "否",
+
   other: "其他",
-  none: "无",
 } as const;

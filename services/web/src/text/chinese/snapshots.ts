@@ -1,7 +1,6 @@
 /** Snapshots: the portal's own texts, and those of the contract. */
 export const snapshotTexts = {
   "Also keep its memory": "同时保存内存",
-  "Back to {name}": "恢复到 {name}",
   "Delete anyway…": "仍要删除…",
   "Delete the snapshot": "删除快照",
   "Delete the snapshot {name}?": "删除快照 {name}？",

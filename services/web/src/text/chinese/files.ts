@@ -1,0 +1,41 @@
+/** Disk images and media. English is the key. */
+export const fileTexts = {
+  "Choose a qcow2 file, or drop it here": "选择 qcow2 文件，或拖放到此处",
+  "Choose an ISO file, or drop it here": "选择 ISO 文件，或拖放到此处",
+  "Create an instance from it": "用它创建云主机",
+  "Delete it": "删除",
+  "Disk images (qcow2) that instances are cloned from.": "用于克隆云主机的磁盘镜像（qcow2）。",
+  "Disk size": "磁盘大小",
+  File: "文件",
+  Format: "格式",
+  "Instances made from it keep running: their cells hold their own verified copy.":
+    "由它创建的云主机继续运行：所在节点保存有经过校验的副本。",
+  "ISO images that instances boot from: to install a system or to rescue one.":
+    "用于启动云主机的 ISO 镜像：安装或修复系统。",
+  "Name or tag": "名称或标签",
+  "No disk images yet": "还没有磁盘镜像",
+  "No file fits this filter.": "没有符合条件的文件。",
+  "No media yet": "还没有光盘镜像",
+  "once it is uploaded": "上传后显示",
+  "Received; its checksum is being verified…": "已接收，正在校验…",
+  Sending: "正在发送",
+  "Separated by blanks": "以空格分隔",
+  "SHA-256, if you know it": "SHA-256（如果知道）",
+  "The file ({size}) and its record.": "文件（{size}）及其记录。",
+  "The file goes straight to the image service. Keep this page open until it answers.":
+    "文件将直接发送到镜像服务。请保持此页面打开直至完成。",
+  "The image {name} awaits its file": "镜像 {name} 等待上传文件",
+  "The image {name} was deleted": "镜像 {name} 已删除",
+  "The last upload did not succeed": "上次上传未成功",
+  "The medium {name} awaits its file": "光盘镜像 {name} 等待上传文件",
+  "The medium {name} was deleted": "光盘镜像 {name} 已删除",
+  "The upload broke off.": "上传中断。",
+  "The upload is refused when its bytes do not have it.": "内容不符时将拒绝上传。",
+  Upload: "上传",
+  "Upload a qcow2 image, and instances made from it are ready in milliseconds.":
+    "上传 qcow2 镜像，由它创建的云主机几毫秒即可就绪。",
+  "Upload an ISO image, and start an instance with it.": "上传 ISO 镜像，并用它启动云主机。",
+  "Upload its file": "上传文件",
+  "Upload {name}": "上传 {name}",
+  "Volume label": "卷标",
+} as const;
