@@ -8,7 +8,8 @@ import { assetPath } from "../http/assets.ts";
 import type { Attempt, Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { ShowAsCommand } from "../view/command.tsx";
-import { noProblems, type Problems, TextArea, TextField } from "../view/fields.tsx";
+import { fieldsOf, noProblems, type Problems, TextArea, TextField } from "../view/fields.tsx";
+import { FormActions, Key } from "../view/form.tsx";
 import { Icon } from "../view/icons.tsx";
 import { page } from "../view/layout.tsx";
 import { ErrorNotice, LinkButton, PageHead, Panel, SubmitButton } from "../view/parts.tsx";
@@ -68,6 +69,7 @@ export const uploadFormPage = (
 ): Promise<Response> => {
   const { t } = visit;
   const { error, problems = noProblems } = outcome;
+  const field = fieldsOf(visit, problems);
   return page(
     visit,
     {
@@ -82,7 +84,7 @@ export const uploadFormPage = (
         {error && problems.size === 0 ? <ErrorNotice visit={visit} error={error} /> : null}
       </div>
       <form method="post" action={to.fileNew(kind.kind)} class="form panel" data-upload="form" hx-boost="false">
-        <input type="hidden" name="key" value={escapeHtml(fields.key)} />
+        <Key value={fields.key} />
         <div class="field js-only">
           <label for="field-file" safe>
             {t("File")}
@@ -97,40 +99,16 @@ export const uploadFormPage = (
           </label>
           <input id="field-file" class="file-input" type="file" accept={kind.accept} data-upload="file" />
         </div>
+        <TextField {...field("name")} label={t("Name")} value={fields.name} required maxlength={128} />
+        <TextArea {...field("description")} label={t("Description")} value={fields.description} maxlength={1024} />
+        <TextField {...field("tags")} label={t("Tags")} hint={t("Separated by blanks")} value={fields.tags} />
         <TextField
-          visit={visit}
-          name="name"
-          label={t("Name")}
-          value={fields.name}
-          required
-          maxlength={128}
-          problems={problems}
-        />
-        <TextArea
-          visit={visit}
-          name="description"
-          label={t("Description")}
-          value={fields.description}
-          maxlength={1024}
-          problems={problems}
-        />
-        <TextField
-          visit={visit}
-          name="tags"
-          label={t("Tags")}
-          hint={t("Separated by blanks")}
-          value={fields.tags}
-          problems={problems}
-        />
-        <TextField
-          visit={visit}
-          name="sha256"
+          {...field("sha256")}
           label={t("SHA-256, if you know it")}
           hint={t("The upload is refused when its bytes do not have it.")}
           value={fields.sha256}
           maxlength={64}
           mono
-          problems={problems}
         />
         <Progress visit={visit} />
         <div class="form-actions" data-upload="actions">
@@ -188,10 +166,10 @@ export const uploadSecondPage = (
             </label>
             <input id="field-file" class="input" type="file" name="file" accept={kind.accept} required />
           </div>
-          <div class="form-actions">
+          <FormActions>
             <LinkButton href={to.file(kind.kind, file.id)} look={{ label: t("Cancel") }} />
             <SubmitButton look={{ label: t("Upload"), icon: "upload", kind: "primary" }} />
-          </div>
+          </FormActions>
         </form>
       ) : (
         <Panel>
