@@ -16,6 +16,7 @@ import {
   DiskName,
   GiBSchema,
   ImageIdSchema,
+  ImageTags,
   InstanceIdSchema,
   Label,
   MediaIdSchema,
@@ -198,6 +199,10 @@ export const TaskStep = Closed({
 });
 export type TaskStep = Static<typeof TaskStep>;
 
+/** What a task that is done has made, beside changing its resource. */
+export const TaskResult = Closed({ type: OneOf(["image"]), id: Type.String(), name: Type.String() });
+export type TaskResult = Static<typeof TaskResult>;
+
 export const Task = Closed({
   kind: OneOf(["task"]),
   id: TaskIdSchema,
@@ -208,6 +213,7 @@ export const Task = Closed({
   steps: Type.Array(TaskStep),
   cancellable: Type.Boolean(),
   error: Type.Optional(ErrorRecord),
+  result: Type.Optional(TaskResult),
   obstacle: Type.Optional(
     Type.String({ description: "What keeps it from getting on just now, in words; it is tried again until it does" }),
   ),
@@ -274,7 +280,7 @@ export const imageStates = ["uploading", "checking", "ready", "failed"] as const
 const stored = {
   name: Label,
   description: Description,
-  tags: Type.Array(Type.String({ pattern: "^[A-Za-z0-9._-]{1,32}$" }), { maxItems: 16 }),
+  tags: ImageTags,
   state: OneOf(imageStates),
   error: Type.Optional(ErrorRecord),
   /** Size of the file. While it is uploading: how much has arrived. */
@@ -286,11 +292,15 @@ const stored = {
   modifiedAt: TimestampSchema,
   revision: Revision,
 };
+/** The disk that an image was made of, as it was called then. */
+export const ExportedFrom = Closed({ instance: InstanceIdSchema, name: Name, disk: DiskName });
+export type ExportedFrom = Static<typeof ExportedFrom>;
 export const Image = Closed({
   id: ImageIdSchema,
   ...stored,
   format: OneOf(["qcow2"]),
   virtualBytes: Type.Optional(BytesSchema),
+  exportedFrom: Type.Optional(ExportedFrom),
 });
 export type Image = Static<typeof Image>;
 export const Media = Closed({

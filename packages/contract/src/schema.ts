@@ -105,6 +105,9 @@ export const TimestampSchema = text<Timestamp>({
   description: "RFC 3339, UTC",
 });
 
+/** Of a disk image or a media image. */
+export const ImageTags = Type.Array(Type.String({ pattern: "^[A-Za-z0-9._-]{1,32}$" }), { maxItems: 16 });
+
 /** The largest integer that JSON carries exactly. */
 const exact = Number.MAX_SAFE_INTEGER;
 export const BytesSchema = count<Bytes>(0, exact, "Bytes");

@@ -5,12 +5,14 @@ import { accessOperations } from "./operations/access.ts";
 import { batchOperations } from "./operations/batch.ts";
 import { cellOperations } from "./operations/cell.ts";
 import { diskOperations } from "./operations/disk.ts";
+import { exportOperations } from "./operations/export.ts";
 import { imageOperations, mediaOperations } from "./operations/image.ts";
 import { instanceOperations } from "./operations/instance.ts";
 import { mediaDriveOperations } from "./operations/media-drive.ts";
 import { onCellOperations } from "./operations/on-cell.ts";
 import { onCellAccessOperations } from "./operations/on-cell-access.ts";
 import { onCellDiskOperations } from "./operations/on-cell-disks.ts";
+import { onCellExportOperations } from "./operations/on-cell-export.ts";
 import { onCellMediaOperations } from "./operations/on-cell-media.ts";
 import { onCellSnapshotOperations } from "./operations/on-cell-snapshot.ts";
 import { peopleOperations } from "./operations/people.ts";
@@ -32,6 +34,7 @@ export const operations = {
   ...statisticsOperations,
   ...systemOperations,
   ...diskOperations,
+  ...exportOperations,
   ...taskOperations,
   ...imageOperations,
   ...mediaOperations,
@@ -42,6 +45,7 @@ export const operations = {
   ...onCellSnapshotOperations,
   ...onCellAccessOperations,
   ...onCellDiskOperations,
+  ...onCellExportOperations,
 };
 
 export type OperationName = keyof typeof operations;

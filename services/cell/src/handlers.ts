@@ -58,6 +58,9 @@ export const cellHandlers = ({ hypervisor, consoles }: HandlerContext): Handlers
     "cell.disk.grow": (input) => done(input, () => hypervisor.growDisk(input.id, input.disk, input.sizeGiB)),
     "cell.disk.rewrite": (input) =>
       command(input, () => hypervisor.rewriteDisk(input.id, input.disk, input.generation)),
+    "cell.disk.copy-export": (input) => command(input, () => hypervisor.copyExport(input.id, input.disk, input.image)),
+    "cell.disk.send-export": (input) => command(input, () => hypervisor.sendExport(input.image, input.upload)),
+    "cell.disk.end-export": (input) => done(input, () => hypervisor.endExport(input.image)),
     "cell.disk.discard": (input) => done(input, () => hypervisor.discardDisk(input.id, input.disk)),
     "cell.instance.define": (spec) =>
       command(spec, async () => {

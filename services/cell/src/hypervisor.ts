@@ -9,6 +9,7 @@ import type {
   Disk,
   GiB,
   Heartbeat,
+  ImageId,
   InstanceId,
   InstanceSpec,
   InstanceUsage,
@@ -66,6 +67,13 @@ export interface FetchProgress {
   readonly ready: boolean;
   readonly bytesDone: Bytes;
   readonly bytesTotal: Bytes;
+}
+
+/** Where a file is sent to. */
+export interface UploadTarget {
+  readonly url: string;
+  /** Bearer token for the URL; works once. */
+  readonly ticket: string;
 }
 
 export interface PasswordRequest {
@@ -161,6 +169,15 @@ export interface Hypervisor {
   rewriteDisk(id: InstanceId, disk: Disk["name"], generation: number): Promise<FetchProgress>;
   /** Removes all files of a disk but the one it is defined with. */
   discardDisk(id: InstanceId, disk: Disk["name"]): Promise<void>;
+  /**
+   * Starts the one copy of the disk that becomes this image if there is none, and tells how far it is. A copy's failure is told once.
+   * @throws NanoError `wrong-state` when the instance runs, `disk-full` with numbers
+   */
+  copyExport(id: InstanceId, disk: Disk["name"], image: ImageId): Promise<FetchProgress>;
+  /** Starts to send the copy, with the target, if nobody does; tells how far that is. A failure is told once. */
+  sendExport(image: ImageId, target: UploadTarget | undefined): Promise<FetchProgress>;
+  /** Ends what is sent, and removes the copy. Does nothing when there is none. */
+  endExport(image: ImageId): Promise<void>;
   /** Starts the one transfer if there is none, and tells how far it is. A transfer's failure is told once. */
   fetchVolume(request: FetchRequest): Promise<FetchProgress>;
 

@@ -34,8 +34,11 @@ const BlobClaims = Closed({ purpose: OneOf(["blob"]), ...common, sha256: Sha256S
 export type UploadClaims = Static<typeof UploadClaims>;
 export type BlobClaims = Static<typeof BlobClaims>;
 
-/** How long a ticket opens the door, in milliseconds. What has begun may take longer. */
-export const ticketMs = { upload: 3_600_000, blob: 3_600_000 } as const;
+/**
+ * How long a ticket opens the door, in milliseconds. What has begun may take longer. `export`: how long a record waits for the first one, while a cell
+ * still copies the disk.
+ */
+export const ticketMs = { upload: 3_600_000, blob: 3_600_000, export: 48 * 3_600_000 } as const;
 /** Longer ones are nobody's. */
 const maxLength = 1024;
 

@@ -16,6 +16,8 @@ import { deleteSaga } from "./instances/delete-saga.ts";
 import type { InstanceDeps } from "./instances/deps.ts";
 import { diskSagas } from "./instances/disk-sagas.ts";
 import { diskHandlers } from "./instances/disks.ts";
+import { exportHandlers } from "./instances/export.ts";
+import { exportSaga } from "./instances/export-saga.ts";
 import { instanceHandlers } from "./instances/handlers.ts";
 import { mediaHandlers } from "./instances/media.ts";
 import { mediaSagas } from "./instances/media-sagas.ts";
@@ -98,6 +100,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
       modifySaga(instances),
       systemSaga(instances),
       ...diskSagas(instances),
+      exportSaga(instances),
     ].map(adaptSaga),
     onEnd: (trx, task, next) => passLock(trx, task.id, next ?? null),
     // Not kept and not in the outbox: the next figure, or the end, is never far.
@@ -139,6 +142,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     ...statisticsHandlers({ db, registry, keeper, clock }),
     ...systemHandlers(instances, engine),
     ...diskHandlers(instances, engine),
+    ...exportHandlers(instances, engine),
     ...decisionHandlers({ db }),
     ...taskHandlers({ db, journal, engine }),
     ...eventHandlers({ bus }),

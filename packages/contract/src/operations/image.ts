@@ -1,12 +1,13 @@
 /** Disk images and media are two kinds of the same thing: a verified file with a record. */
 import type { Bytes } from "../brand.ts";
 import { operation } from "../operation.ts";
-import { Image, imageStates, Media, UploadTicket } from "../records.ts";
+import { ExportedFrom, Image, imageStates, Media, UploadTicket } from "../records.ts";
 import {
   BytesSchema,
   Closed,
   Description,
   ImageIdSchema,
+  ImageTags,
   Label,
   MediaIdSchema,
   Nothing,
@@ -26,7 +27,7 @@ const listInput = Closed({
 const createInput = Closed({
   name: Label,
   description: Type.Optional(Description),
-  tags: Type.Optional(Type.Array(Type.String({ pattern: "^[A-Za-z0-9._-]{1,32}$" }), { maxItems: 16 })),
+  tags: Type.Optional(ImageTags),
   bytes: Type.Optional(
     Type.Unsafe<Bytes>(
       Type.Integer({
@@ -125,6 +126,38 @@ export const imageOperations = {
     changes: true,
     events: ["image.deleted"],
     example: { input: { id: ids.image }, output: {} },
+  }),
+  "image.begin": operation({
+    owner: "images",
+    summary: "Register a disk image that a cell will send; succeeds when that one is registered already",
+    description: "It waits for its file for two days; `image.upload` gives the ticket. Dry, it only says whether it could.",
+    input: Closed({
+      id: ImageIdSchema,
+      name: Label,
+      description: Description,
+      tags: ImageTags,
+      /** Who asked for it. */
+      owner: Type.String({ maxLength: 128 }),
+      exportedFrom: ExportedFrom,
+      bytes: Type.Optional(BytesSchema),
+      dryRun: Type.Optional(Type.Boolean()),
+    }),
+    output: Nothing,
+    errors: ["name-taken", "disk-full", "image-too-large"],
+    requires: "internal",
+    changes: true,
+    events: ["image.changed"],
+    example: {
+      input: {
+        id: ids.image,
+        name: "web-1-golden",
+        description: "",
+        tags: [],
+        owner: "admin",
+        exportedFrom: { instance: ids.instance, name: "web-1", disk: "system" },
+      },
+      output: {},
+    },
   }),
   "image.source": operation({
     owner: "images",

@@ -11,6 +11,7 @@ import {
   type Clock,
   type Disk,
   type GiB,
+  type ImageId,
   type InstanceId,
   type InstanceSpec,
   type InstanceUsage,
@@ -37,6 +38,7 @@ import type {
   MeasuredDisk,
   PasswordRequest,
   SnapshotRequest,
+  UploadTarget,
 } from "../hypervisor.ts";
 import type { SeedRequest } from "../seed/seed.ts";
 import { gib, mib } from "../units.ts";
@@ -47,6 +49,7 @@ import { DiskChanges } from "./disk-changes.ts";
 import { Disks } from "./disks.ts";
 import type { DomainHost } from "./domain-xml.ts";
 import { Drives } from "./drives.ts";
+import { Exports } from "./exports.ts";
 import { libvirtSilent, stillLooking } from "./failure.ts";
 import { setGuestPassword } from "./guest-password.ts";
 import { type HostAbilities, type HostPreferences, networkName, probeHost } from "./host.ts";
@@ -104,6 +107,7 @@ export class LibvirtHypervisor implements Hypervisor {
   readonly #vncListen: string | undefined;
   readonly #diskChanges: DiskChanges;
   readonly #rewrites: Rewrites;
+  readonly #exports: Exports;
   readonly #fetcher: Fetcher;
   readonly #domains: DomainMeter;
   readonly #load: LoadMeter;
@@ -152,6 +156,7 @@ export class LibvirtHypervisor implements Hypervisor {
     this.#snapshots = new Snapshots({ instances: this.#instances, storage: this.#storage, clock });
     this.#diskChanges = new DiskChanges(this.#instances, this.#storage);
     this.#rewrites = new Rewrites(this.#diskChanges, this.#storage);
+    this.#exports = new Exports({ disks: this.#diskChanges, storage: this.#storage, clock, log });
   }
 
   async start(): Promise<void> {
@@ -179,7 +184,7 @@ export class LibvirtHypervisor implements Hypervisor {
   async stop(): Promise<void> {
     clearInterval(this.#sampler);
     clearTimeout(this.#retry);
-    await this.#fetcher.stop();
+    await Promise.all([this.#fetcher.stop(), this.#exports.stop()]);
     this.#connection.close();
     await this.#opening;
     await this.#probing;
@@ -257,6 +262,11 @@ export class LibvirtHypervisor implements Hypervisor {
     this.#whenOpen(() => this.#rewrites.rewrite(id, disk, generation));
   discardDisk = (id: InstanceId, disk: Disk["name"]): Promise<void> =>
     this.#whenOpen(() => this.#rewrites.discard(id, disk));
+  copyExport = (id: InstanceId, disk: Disk["name"], image: ImageId): Promise<FetchProgress> =>
+    this.#whenOpen(() => this.#exports.copy(id, disk, image));
+  sendExport = (image: ImageId, target: UploadTarget | undefined): Promise<FetchProgress> =>
+    this.#whenOpen(() => this.#exports.send(image, target));
+  endExport = (image: ImageId): Promise<void> => this.#whenOpen(() => this.#exports.end(image));
   fetchVolume = (request: FetchRequest): Promise<FetchProgress> => this.#whenOpen(() => this.#fetcher.fetch(request));
   snapshots = (id: InstanceId): Promise<Snapshot[]> => this.#snapshots.list(id);
   createSnapshot = (id: InstanceId, request: SnapshotRequest): Promise<void> =>
@@ -318,6 +328,7 @@ export class LibvirtHypervisor implements Hypervisor {
     await this.#storage.ensure();
     this.#abilities = await probeHost(this.#connection, this.#preferences);
     await this.#fetcher.tidy();
+    await this.#exports.tidy();
     await this.#addresses.lookAgain(await this.#instances.recover());
     await this.#load.sample();
     this.#problem = undefined;

@@ -1,5 +1,5 @@
 /** What things are called in libvirt. All names are ours: nothing a person typed becomes a path. */
-import type { InstanceId, Sha256 } from "@nano/contract";
+import type { ImageId, InstanceId, Sha256 } from "@nano/contract";
 
 /** The instance's id, not its name: names change, and belong to people. The name is the domain's title. */
 export const domainName = (id: InstanceId | ""): string => `nano-${id}`;
@@ -25,6 +25,11 @@ export const markerOf = (fetched: string): string => `${fetched}.ok`;
 export const isFetchedVolume = (name: string): boolean =>
   /^(base-[0-9a-f]{64}\.qcow2|media-[0-9a-f]{64}\.iso)$/.test(name);
 export const isMarker = (name: string): boolean => name.endsWith(".ok") && isFetchedVolume(name.slice(0, -3));
+
+/** The copy of a disk that is sent to the image service as this image. */
+export const exportVolume = (image: ImageId): string => `export-${image}.qcow2`;
+/** Whether this is such a copy, or its marker. */
+export const isExportVolume = (name: string): boolean => /^export-[0-9a-f-]{36}\.qcow2(\.ok)?$/.test(name);
 
 /** Where a volume of a directory pool lies. */
 export const pathIn = (poolPath: string, volume: string): string => `${poolPath}/${volume}`;

@@ -7,19 +7,15 @@
  * the definition does not name is rubbish that `discard` removes.
  */
 import { type Disk, type InstanceId, NanoError } from "@nano/contract";
-import { LibvirtError } from "@nano/libvirt";
 import type { FetchProgress } from "../hypervisor.ts";
 import { bytes } from "../units.ts";
+import { allocatedOf, copyTimeoutMs, markerBytes, removeCopy } from "./copies.ts";
 import type { DiskChanges } from "./disk-changes.ts";
-import { orNone, translated } from "./failure.ts";
+import { translated } from "./failure.ts";
 import { diskVolume, isDiskVolume, markerOf } from "./names.ts";
 import { requireNoSnapshots } from "./snapshots.ts";
 import type { Storage } from "./storage.ts";
 import { diskXml, fileXml } from "./volume-xml.ts";
-
-/** A disk of many tebibytes on slow storage takes its time; who waits is the task, not a caller. */
-const copyTimeoutMs = 48 * 3_600_000;
-const markerBytes = 512;
 
 export class Rewrites {
   readonly #disks: DiskChanges;
@@ -56,11 +52,11 @@ export class Rewrites {
         this.#running.delete(file);
         throw running.failure;
       }
-      if (running) return progress(false, await this.#allocated(file));
+      if (running) return progress(false, await allocatedOf(this.#storage, file));
       if ((await this.#storage.volume(file)) && (await this.#storage.volume(markerOf(file))))
         return progress(true, total);
       // Left by a cell that was killed: half of a copy, or one that libvirt is still writing.
-      if (!(await this.#gone(file))) return progress(false, await this.#allocated(file));
+      if (!(await removeCopy(this.#storage, file))) return progress(false, await allocatedOf(this.#storage, file));
       const { capacity } = await volume.getInfo();
       const job: { failure?: NanoError } = {};
       this.#running.set(file, job);
@@ -93,31 +89,5 @@ export class Rewrites {
         await this.#storage.remove(name);
       }
     });
-  }
-
-  async #allocated(file: string): Promise<number> {
-    try {
-      const volume = await this.#storage.volume(file);
-      return volume ? (await volume.getInfo()).allocation : 0;
-    } catch (error) {
-      // While it is being written libvirt may not be able to read its header: the next question may find it.
-      if (error instanceof LibvirtError && !error.retryable) return 0;
-      throw error;
-    }
-  }
-
-  /** Removes a file and its marker. @returns false when libvirt is still writing it */
-  async #gone(file: string): Promise<boolean> {
-    await this.#storage.remove(markerOf(file));
-    await this.#storage.refresh();
-    const volume = await this.#storage.volume(file);
-    if (!volume) return true;
-    try {
-      await orNone(volume.delete());
-      return true;
-    } catch (error) {
-      if (LibvirtError.is(error, "OPERATION_INVALID") && /still being allocated/.test(String(error))) return false;
-      throw error;
-    }
   }
 }

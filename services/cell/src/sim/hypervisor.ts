@@ -6,6 +6,7 @@ import {
   abilities,
   allowedActions,
   type Disk,
+  type ImageId,
   type InstanceId,
   type InstanceSpec,
   type InstanceUsage,
@@ -33,9 +34,11 @@ import type {
   MeasuredDisk,
   PasswordRequest,
   SnapshotRequest,
+  UploadTarget,
 } from "../hypervisor.ts";
 import { encodePng } from "../image/png.ts";
 import { bytes, gib, mib } from "../units.ts";
+import { SimulatedExports } from "./exports.ts";
 import { SnapshotTree } from "./snapshots.ts";
 import { realTimeline, type Timeline } from "./timeline.ts";
 
@@ -74,6 +77,7 @@ export class SimulatedHypervisor implements Hypervisor {
   readonly #instances = new Map<InstanceId, Simulated>();
   readonly #disks = new Map<string, DiskRequest>();
   readonly #fetches = new Map<string, { readonly startedAt: number; readonly total: number }>();
+  readonly #exports = new SimulatedExports();
   readonly #listeners = new Set<(id: InstanceId | undefined) => void>();
 
   constructor(host: SimulatedHost) {
@@ -87,7 +91,7 @@ export class SimulatedHypervisor implements Hypervisor {
   }
 
   async start(): Promise<void> {}
-  async stop(): Promise<void> {}
+  stop = (): Promise<void> => this.#exports.stop();
 
   facts(): HostFacts {
     const { capacity, rng } = this.#host;
@@ -255,6 +259,17 @@ export class SimulatedHypervisor implements Hypervisor {
   async discardDisk(id: InstanceId, _disk: Disk["name"]): Promise<void> {
     this.#known(id);
   }
+
+  async copyExport(id: InstanceId, disk: Disk["name"], image: ImageId): Promise<FetchProgress> {
+    if (this.#known(id).state !== "stopped") throw new NanoError("wrong-state", `Disk ${disk} of ${id} is in use`);
+    const found = this.#disks.get(`${id} ${disk}`);
+    if (!found) throw new NanoError("disk-missing", `The disk ${disk} of instance ${id} is gone`);
+    return this.#exports.copy(image, found.sizeGiB * 2 ** 30);
+  }
+
+  sendExport = async (image: ImageId, target: UploadTarget | undefined): Promise<FetchProgress> =>
+    this.#exports.send(image, target);
+  endExport = (image: ImageId): Promise<void> => this.#exports.end(image);
 
   async fetchVolume({ sha256, bytes: total }: FetchRequest): Promise<FetchProgress> {
     const fetch = this.#fetches.get(sha256) ?? { startedAt: this.#host.timeline.now(), total };

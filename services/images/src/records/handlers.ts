@@ -19,6 +19,10 @@ export const createHandlers = (records: Records, uploads: Uploads): Handlers<"im
     await records.remove("image", id, context);
     return {};
   },
+  "image.begin": async (input, context) => {
+    await records.begin(input, context);
+    return {};
+  },
   "image.source": async ({ id }, context) => {
     const { row, ...source } = await records.source("image", id, context);
     const { name, bytes, virtualBytes } = viewImage(row);

@@ -34,4 +34,9 @@ export const migrations: Migrations = {
       await db.schema.createIndex("file_state").on("file").column("state").execute();
     },
   },
+  "004-exported-from": {
+    async up(db) {
+      await db.schema.alterTable("file").addColumn("exported_from", "text").execute();
+    },
+  },
 };

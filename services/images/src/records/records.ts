@@ -8,6 +8,7 @@ import {
   type Clock,
   limits as contractLimits,
   decode,
+  type Input,
   type MediaId,
   NanoError,
   Type,
@@ -28,6 +29,7 @@ import {
   type FileRow,
   findFile,
   type ImagesDatabase,
+  isNameTaken,
   type Kind,
   listFiles,
   markFailed,
@@ -93,6 +95,16 @@ export const createRecords = (options: RecordsOptions) => {
     expiresAt: timestamp(Number(row.ticket_until)),
   });
 
+  /** @param bytes of the file, as far as that is known */
+  const requireRoom = async (bytes: number | undefined): Promise<void> => {
+    if (bytes === undefined) return;
+    if (bytes > limits.maxBytes)
+      throw new NanoError("image-too-large", `The file has ${bytes} bytes; ${limits.maxBytes} are allowed`, {
+        details: { bytes, maxBytes: limits.maxBytes },
+      });
+    await space.check(bytes);
+  };
+
   return {
     get,
 
@@ -105,11 +117,7 @@ export const createRecords = (options: RecordsOptions) => {
 
     async create(kind: Kind, input: CreateInput, context: RequestContext) {
       const { bytes } = input;
-      if (bytes !== undefined && bytes > limits.maxBytes)
-        throw new NanoError("image-too-large", `The file has ${bytes} bytes; ${limits.maxBytes} are allowed`, {
-          details: { bytes, maxBytes: limits.maxBytes },
-        });
-      if (bytes !== undefined) await space.check(bytes);
+      await requireRoom(bytes);
       const cause = causeOf(context);
       const request = {
         key: context.idempotencyKey,
@@ -137,14 +145,29 @@ export const createRecords = (options: RecordsOptions) => {
         // Only the id is kept for a repetition: a ticket is a secret, and made again from the record.
         return { id: row.id };
       }).catch((error) => {
-        if (!isUniqueViolation(error)) throw error;
-        throw new NanoError("name-taken", `There is a ${kind} with the name '${input.name}' already`, {
-          details: { name: input.name },
-        });
+        throw isUniqueViolation(error) ? nameTaken(kind, input.name) : error;
       });
       onCommit();
       const row = await get(kind, decode(Created, answer, "Reading what an earlier request created").id);
       return { row, upload: ticketFor(row) };
+    },
+
+    /** Registers an image that a cell will send, under an id that was chosen before. */
+    async begin(input: Input<"image.begin">, context: RequestContext): Promise<void> {
+      const { id, name, bytes, dryRun = false } = input;
+      if (await findFile(db, "image", id)) return;
+      if (await isNameTaken(db, "image", name)) throw nameTaken("image", name);
+      await requireRoom(bytes);
+      if (dryRun) return;
+      const cause = { ...causeOf(context), actor: input.owner };
+      const file = { ...input, kind: "image", ticketUntil: cause.now + ticketMs.export } as const;
+      const made = db.transaction().execute((trx) => createFile(trx, file, cause));
+      await made.catch(async (error) => {
+        if (!isUniqueViolation(error)) throw error;
+        // The same request, sent again while the first one was under way.
+        if (!(await findFile(db, "image", id))) throw nameTaken("image", name);
+      });
+      onCommit();
     },
 
     async renew(kind: Kind, id: string, context: RequestContext): Promise<UploadTicket> {
@@ -202,6 +225,9 @@ export const createRecords = (options: RecordsOptions) => {
     },
   };
 };
+
+const nameTaken = (kind: Kind, name: string) =>
+  new NanoError("name-taken", `There is a ${kind} with the name '${name}' already`, { details: { name } });
 
 /** Why a record that was ready is not any more. */
 export const damagedFile = (name: string, bytes: number | undefined) =>

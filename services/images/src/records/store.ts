@@ -9,7 +9,7 @@
  * `attempt` counts upload tickets: only the newest is valid, and `begun` says that it was used. Every change is committed together
  * with the event that tells of it.
  */
-import { type ErrorBody, type EventName, type Sha256, timestamp } from "@nano/contract";
+import { type ErrorBody, type EventName, type ExportedFrom, type Sha256, timestamp } from "@nano/contract";
 import { enqueue, type IdempotencyTable, type OutboxTable, type Queryable } from "@nano/store";
 import { type Kysely, type Selectable, sql } from "kysely";
 import type { Facts } from "../formats/format.ts";
@@ -36,6 +36,8 @@ interface FileTable {
   sha256: string | null;
   virtual_bytes: number | null;
   volume_label: string | null;
+  /** JSON {@link ExportedFrom}: the disk of an instance that it is made of. */
+  exported_from: string | null;
   owner: string;
   attempt: number;
   begun: number;
@@ -55,6 +57,7 @@ export interface NewFile {
   readonly tags: readonly string[];
   readonly expectedBytes?: number | undefined;
   readonly expectedSha256?: string | undefined;
+  readonly exportedFrom?: ExportedFrom | undefined;
   readonly owner: string;
   readonly ticketUntil: number;
 }
@@ -93,6 +96,7 @@ export const createFile = async (db: Queryable<ImagesDatabase>, file: NewFile, c
     sha256: null,
     virtual_bytes: null,
     volume_label: null,
+    exported_from: file.exportedFrom === undefined ? null : JSON.stringify(file.exportedFrom),
     owner: file.owner,
     attempt: 1,
     begun: 0,
@@ -108,6 +112,14 @@ export const createFile = async (db: Queryable<ImagesDatabase>, file: NewFile, c
 
 export const findFile = (db: Queryable<ImagesDatabase>, kind: Kind, id: string): Promise<FileRow | undefined> =>
   db.selectFrom("file").selectAll().where("kind", "=", kind).where("id", "=", id).executeTakeFirst();
+
+export const isNameTaken = async (db: Queryable<ImagesDatabase>, kind: Kind, name: string): Promise<boolean> =>
+  (await db
+    .selectFrom("file")
+    .select("id")
+    .where("kind", "=", kind)
+    .where("name", "=", name)
+    .executeTakeFirst()) !== undefined;
 
 export interface ListQuery {
   readonly state?: State | undefined;

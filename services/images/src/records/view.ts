@@ -2,6 +2,7 @@
 import {
   type Bytes,
   ErrorRecord,
+  ExportedFrom,
   fits,
   type Image,
   ImageIdSchema,
@@ -18,6 +19,10 @@ const bytes = (value: number) => value as Bytes;
 const readError = (text: string | null) => {
   const error: unknown = text === null ? undefined : JSON.parse(text);
   return fits(ErrorRecord, error) ? { error } : {};
+};
+const readExportedFrom = (text: string | null) => {
+  const exportedFrom: unknown = text === null ? undefined : JSON.parse(text);
+  return fits(ExportedFrom, exportedFrom) ? { exportedFrom } : {};
 };
 const readTags = (text: string): string[] => {
   const tags: unknown = JSON.parse(text);
@@ -52,6 +57,7 @@ export const viewImage = (row: FileRow, arrived?: number): Image => {
     ...stored(row, arrived),
     format: "qcow2",
     ...(row.virtual_bytes === null ? {} : { virtualBytes: bytes(Number(row.virtual_bytes)) }),
+    ...readExportedFrom(row.exported_from),
   };
 };
 

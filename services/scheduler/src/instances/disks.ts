@@ -159,7 +159,7 @@ const replaced = ({ disks }: StoredInstance, disk: Disk): Change => ({
 });
 
 /** @throws NanoError `disk-not-found` */
-const diskOf = ({ name, disks }: StoredInstance, wanted: string): Disk => {
+export const diskOf = ({ name, disks }: StoredInstance, wanted: string): Disk => {
   const found = disks.find((disk) => disk.name === wanted);
   if (found) return found;
   throw new NanoError("disk-not-found", `${name} has no disk ${wanted}`, {

@@ -200,6 +200,19 @@ const shrinkDisk: SagaScenario<Instance> = {
   untouched: async (world, instance) => expect(await disksOf(world, instance)).toEqual(instance.disks),
 };
 
+const imageNames = (world: World) => [...world.images.values()].map(({ image }) => image.name);
+
+const exportDisk: SagaScenario<Instance> = {
+  operation: "disk.export",
+  undos: ["register", "copy"],
+  onwardsOnly: ["discard"],
+  prepare: (world) => world.created(),
+  begin: (world, { id, name }, idempotencyKey) =>
+    world.call("disk.export", { id, disk: "system", name: `${name} golden` }, { idempotencyKey }),
+  accomplished: async (world, { name }) => expect(imageNames(world)).toContain(`${name} golden`),
+  untouched: async (world, { name }) => expect(imageNames(world)).not.toContain(`${name} golden`),
+};
+
 const pause: SagaScenario<Instance> = {
   operation: "instance.pause",
   undos: [],
@@ -280,3 +293,4 @@ suite(addDisk);
 suite(removeDisk);
 suite(growDisk);
 suite(shrinkDisk);
+suite(exportDisk);

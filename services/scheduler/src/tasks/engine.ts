@@ -161,7 +161,9 @@ export class TaskEngine {
   }
 
   view(task: StoredTask): Task {
-    return toTask(task, this.#isCancellable(task), this.#drivers.get(task.id)?.driver.live);
+    const result = task.state === "done" ? this.#sagas.get(task.operation)?.result?.(task.data) : undefined;
+    const view = toTask(task, this.#isCancellable(task), this.#drivers.get(task.id)?.driver.live);
+    return result ? { ...view, result } : view;
   }
 
   /**

@@ -5,7 +5,7 @@
  * when the step never ran or ran half-way. So both are idempotent, keyed by ids that are fixed before the first step, and neither
  * keeps anything in memory: all it knows is the saga's state, which is stored with the task.
  */
-import { type Actor, decode, type OperationName, type Static, type TaskId, type TSchema } from "@nano/contract";
+import { type Actor, decode, type OperationName, type Static, type TaskId, type TaskResult, type TSchema } from "@nano/contract";
 
 /** What a step gets to work with. */
 export interface StepRun<State> {
@@ -45,12 +45,15 @@ export interface SagaDefinition<S extends TSchema> {
   /** Decodes what was stored, perhaps by an older version. */
   readonly state: S;
   readonly steps: readonly StepDefinition<Static<S>>[];
+  /** What a task that is done has made, beside changing its resource. */
+  result?(state: Static<S>): TaskResult;
 }
 
 /** A saga as the engine sees it: the state is opaque JSON. */
 export interface Saga {
   readonly operation: OperationName;
   readonly steps: readonly (StepDefinition<unknown> & { when(state: unknown): boolean })[];
+  readonly result?: (state: unknown) => TaskResult;
 }
 
 /**
@@ -70,8 +73,10 @@ export function defineSaga<S extends TSchema>(definition: SagaDefinition<S>): Sa
   const pivot = steps.findIndex((step) => step.onwardsOnly);
   if (pivot >= 0 && steps.slice(pivot).some((step) => !step.onwardsOnly))
     throw new TypeError(`${operation} has a way back after a step without one`);
+  const { result } = definition;
   return {
     operation,
+    ...(result ? { result: (stored: unknown) => result(state(stored)) } : {}),
     steps: steps.map((step) => {
       const { undo } = step;
       return {

@@ -12,6 +12,7 @@ import {
   type CellLoad,
   type Disk,
   decode,
+  type ImageId,
   type InstanceId,
   type InstanceSpec,
   type InstanceState,
@@ -27,6 +28,7 @@ import {
   timestamp,
 } from "@nano/contract";
 import { bytes, gib, mib } from "../units.ts";
+import { exportHandlers } from "./cell-exports.ts";
 import { snapshotHandlers } from "./cell-snapshots.ts";
 
 /** `testCellId(0)` → `cell-aaaaaaaaaaaaaaaa` */
@@ -63,6 +65,10 @@ export class TestCell {
   /** `<instance id>/<disk>`, and `.<generation>` behind it → size in GiB and base. */
   readonly disks: Map<string, { sizeGiB: number; base?: string }>;
   readonly volumes: Set<string>;
+  /** Copies of disks that become images. */
+  readonly exports = new Map<ImageId, "copying" | "whole" | "sending" | "sent">();
+  /** The image service has all of such a copy. */
+  onSent: (image: ImageId) => void = () => {};
   readonly commands: { name: Command; input: unknown }[] = [];
   /** Asked before every command; may throw or wait. */
   onCommand: (name: Command, input: unknown) => Promise<void> | void = () => {};
@@ -279,6 +285,15 @@ export class TestCell {
           this.domains.set(id, { ...domain, ...started, spec, state: running ? "running" : "stopped" });
         },
         observed: (id) => this.#require(id).observed(),
+      }),
+      ...exportHandlers({
+        take: (name, input) => this.#take(name, input),
+        requireIdle: (id, disk) => {
+          this.#diskOf(id, disk);
+          if (domainOf(id).state !== "stopped") throw new NanoError("wrong-state", "It is in use");
+        },
+        copies: this.exports,
+        sent: (image) => this.onSent(image),
       }),
       "cell.volume.fetch": async (input) => {
         await this.#take("cell.volume.fetch", {});

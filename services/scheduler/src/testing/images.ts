@@ -1,6 +1,6 @@
 /** The part of the image service that the scheduler asks, on the real bus, for tests. */
 import type { Bus, Handlers } from "@nano/bus";
-import { decode, type ImageId, ImageIdSchema, MediaIdSchema, NanoError, Sha256Schema } from "@nano/contract";
+import { decode, type Image, type ImageId, ImageIdSchema, MediaIdSchema, NanoError, operations, Sha256Schema } from "@nano/contract";
 import { bytes } from "../units.ts";
 
 export const readyImage: ImageId = decode(ImageIdSchema, "00000000-0000-7000-8000-00000000aaaa", "Naming an image");
@@ -9,8 +9,27 @@ export const unknownImage: ImageId = decode(ImageIdSchema, "00000000-0000-7000-8
 export const readyMedia = decode(MediaIdSchema, "00000000-0000-7000-8000-00000000dddd", "Naming a media image");
 const sha256 = decode(Sha256Schema, "ab".repeat(32), "Naming a file");
 const gibibyte = 2 ** 30;
+const uploading: Image = {
+  ...operations["image.get"].example.output,
+  state: "uploading",
+  bytes: bytes(0),
+};
 
-export function serveImages(bus: Bus): void {
+/** An image that is being exported, as the record says. */
+export interface Registered {
+  image: Image;
+  /** Somebody has a ticket and sends. */
+  sending: boolean;
+}
+
+/** @returns the images that were registered: none but those that exports make */
+export function serveImages(bus: Bus): Map<ImageId, Registered> {
+  const registered = new Map<ImageId, Registered>();
+  const found = (id: ImageId): Registered => {
+    const known = registered.get(id);
+    if (!known) throw new NanoError("image-not-found", `There is no image ${id}`);
+    return known;
+  };
   const notHere = (): never => {
     throw new NanoError("internal", "This is not the real image service");
   };
@@ -25,11 +44,26 @@ export function serveImages(bus: Bus): void {
       if (id !== readyMedia) throw new NanoError("media-not-found", `There is no media image ${id}`);
       return { ...source, name: "rescue", format: "iso" };
     },
+    "image.begin": ({ id, dryRun = false, bytes: _, ...record }) => {
+      if (registered.has(id)) return {};
+      if ([...registered.values()].some(({ image }) => image.name === record.name))
+        throw new NanoError("name-taken", `There is an image ${record.name}`);
+      const image: Image = { ...uploading, id, ...record };
+      if (!dryRun) registered.set(id, { image, sending: false });
+      return {};
+    },
+    "image.get": ({ id }) => found(id).image,
+    "image.upload": ({ id }) => {
+      if (found(id).sending) throw new NanoError("upload-in-progress", "Another request is uploading this file");
+      return { url: "http://127.0.0.1:1/upload", ticket: "test", expiresAt: uploading.createdAt };
+    },
+    "image.delete": ({ id }) => {
+      found(id);
+      registered.delete(id);
+      return {};
+    },
     "image.list": notHere,
-    "image.get": notHere,
     "image.create": notHere,
-    "image.upload": notHere,
-    "image.delete": notHere,
     "media.list": notHere,
     "media.get": notHere,
     "media.create": notHere,
@@ -37,4 +71,5 @@ export function serveImages(bus: Bus): void {
     "media.delete": notHere,
   };
   bus.serve("images", handlers);
+  return registered;
 }

@@ -18,7 +18,11 @@ export async function expectInvariants(world: World): Promise<void> {
     "nothing is half made",
   ).toEqual([]);
 
+  const exported = [...world.images.values()].filter(({ image }) => image.state !== "ready");
+  expect(exported, "every exported image is whole").toEqual([]);
+
   for (const cell of world.cells) {
+    expect([...cell.exports], "no copy is left").toEqual([]);
     const own = instances.filter((instance) => instance.cell === cell.id);
     expect([...cell.domains.keys()].sort(), "domains = instances").toEqual(own.map(({ id }) => id).sort());
     const disks = own.flatMap(({ id, disks, cloudInit }) => [

@@ -53,6 +53,8 @@ export class World implements AsyncDisposable {
     readonly directory: string,
     /** A door's connection: asks as the gateway does. */
     readonly bus: Bus,
+    /** What exports have registered. */
+    readonly images: ReturnType<typeof serveImages>,
   ) {}
 
   get db(): Kysely<Database> {
@@ -72,8 +74,9 @@ export class World implements AsyncDisposable {
   ): Promise<World> {
     const testBus = await startTestBus();
     const images = testBus.bus("images");
-    serveImages(images);
-    const world = new World(testBus, await mkdtemp(join(tmpdir(), "nano-scheduler-")), testBus.bus("gateway"));
+    const registered = serveImages(images);
+    const directory = await mkdtemp(join(tmpdir(), "nano-scheduler-"));
+    const world = new World(testBus, directory, testBus.bus("gateway"), registered);
     await Promise.all([images.ready(), world.bus.ready()]);
     await (options.process === true ? world.spawnScheduler() : world.startScheduler(options.overrides));
     for (const [n, capacity] of (options.cells ?? [{}]).entries()) await world.addCell(n, capacity);
@@ -148,6 +151,10 @@ export class World implements AsyncDisposable {
       name: `node-${n}`,
       capacity: { cores: 16, memoryMiB: mib(65_536), storageGiB: gib(1_000), ...capacity },
     });
+    cell.onSent = (image) => {
+      const known = this.images.get(image);
+      if (known) known.image = { ...known.image, state: "ready" };
+    };
     this.cells.push(cell);
     await until("the cell is discovered", () => this.call("cell.get", { id: cell.id }).then(({ online }) => online));
     await this.call("cell.add", { id: cell.id, pool });

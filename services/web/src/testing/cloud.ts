@@ -47,6 +47,11 @@ const page = <T>(items: readonly T[], input: { limit?: number; cursor?: string }
     ...(from + limit < items.length ? { next: String(from + limit) } : {}),
   };
 };
+/** @throws NanoError `name-taken` */
+const taken = (map: ReadonlyMap<string, { name: string }>, name: string): void => {
+  if ([...map.values()].some((one) => one.name === name))
+    throw new NanoError("name-taken", `'${name}' exists already`);
+};
 /** The contract's own example of an operation's answer. */
 const example = {
   pool: operations["pool.get"].example.output,
@@ -368,6 +373,16 @@ export class Cloud {
           disks.map((each) => (each.name === disk ? { ...each, sizeGiB } : each)),
         ),
       "disk.shrink": ({ id }) => this.#disks(id, "shrink-disk", "disk.shrink", (disks) => disks),
+      "disk.export": ({ id, disk, name, description = "", tags = [] }) => {
+        const instance = this.#one(this.instances, id, "instance-not-found");
+        taken(this.images, name);
+        const task = this.#act(id, "export", "disk.export", instance.state);
+        const exportedFrom = { instance: id, name: instance.name, disk };
+        const image = this.addImage(name, { description, tags, exportedFrom, state: "uploading", bytes: 0 as Bytes });
+        const done: Task = { ...task, result: { type: "image", id: image.id, name } };
+        this.tasks.set(task.id, done);
+        return done;
+      },
       "media.users": ({ media }) => ({
         instances: [...this.instances.values()]
           .filter((one) => one.media?.id === media)
@@ -568,10 +583,6 @@ export class Cloud {
       ticket: `${kind}-ticket`,
       expiresAt: now(),
     });
-    const taken = (map: ReadonlyMap<string, { name: string }>, name: string) => {
-      if ([...map.values()].some((one) => one.name === name))
-        throw new NanoError("name-taken", `'${name}' exists already`);
-    };
     const { example: source } = operations["image.source"];
     return {
       "image.list": (input) =>
@@ -593,6 +604,7 @@ export class Cloud {
         this.images.delete(id);
         return {};
       },
+      "image.begin": () => ({}),
       "image.source": () => source.output,
       "media.list": (input) =>
         page(

@@ -1,0 +1,45 @@
+/** A disk of an instance as a new disk image. */
+import { operation } from "../operation.ts";
+import { Task } from "../records.ts";
+import { Closed, Description, DiskName, ImageTags, InstanceIdSchema, Label, Type } from "../schema.ts";
+import { ids, verbTask } from "./examples.ts";
+
+export const exportOperations = {
+  "disk.export": operation({
+    owner: "scheduler",
+    summary: "Make a disk image of an instance's disk",
+    description:
+      "The disk as it is now, flattened: without its snapshots, and with what a clone has from its image. The image is listed at once and `ready` when the task is done, whose `result` names it; it keeps nothing of the instance but a note where it comes from. Needs `image.write`, too. " +
+      "What identifies the guest (host keys, machine id, passwords) is in the image: clean it inside the guest first.",
+    input: Closed({
+      id: InstanceIdSchema,
+      disk: DiskName,
+      name: Label,
+      description: Type.Optional(Description),
+      tags: Type.Optional(ImageTags),
+    }),
+    output: Task,
+    errors: [
+      "instance-not-found",
+      "disk-not-found",
+      "disk-missing",
+      "wrong-state",
+      "busy",
+      "cell-offline",
+      "name-taken",
+      "disk-full",
+      "image-too-large",
+      "hypervisor-failed",
+      "idempotency-key-reused",
+    ],
+    requires: "instance.modify",
+    rest: { method: "POST", path: "/api/v2/instances/{id}/disks/{disk}/export", status: 202 },
+    changes: true,
+    task: true,
+    events: ["image.changed", "instance.changed", "task.changed"],
+    example: {
+      input: { id: ids.instance, disk: "system", name: "web-1-golden", tags: ["linux"] },
+      output: verbTask("disk.export", "Copy the disk"),
+    },
+  }),
+};

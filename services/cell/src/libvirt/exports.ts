@@ -1,0 +1,171 @@
+/**
+ * Disks on their way to become images.
+ *
+ * Theory. libvirt copies the disk (qemu-img convert) into a file of its own, named by the image: flattened, as the copy is to have no backing file; without
+ * snapshots, as those are not of the active layer; without what is empty. A second, tiny volume, the marker, says that the copy is whole, as it does for
+ * other files. Then the copy is streamed out of libvirt into the image service, and removed. Whoever is killed in between finds by file and marker how far
+ * it was; a copy nobody asks for any more is collected when it is old.
+ */
+import { type Clock, type Disk, type ImageId, type InstanceId, type Log, NanoError } from "@nano/contract";
+import type { Volume } from "@nano/libvirt";
+import type { FetchProgress, UploadTarget } from "../hypervisor.ts";
+import { bytes } from "../units.ts";
+import { type Outgoing, Sender } from "../volumes/sender.ts";
+import { readXml } from "../xml/read.ts";
+import { find, textOf } from "../xml/tree.ts";
+import { allocatedOf, copyTimeoutMs, markerBytes, removeCopy } from "./copies.ts";
+import type { DiskChanges } from "./disk-changes.ts";
+import { orNone, translated } from "./failure.ts";
+import { exportVolume, isExportVolume, markerOf } from "./names.ts";
+import type { Storage } from "./storage.ts";
+import { diskXml, fileXml } from "./volume-xml.ts";
+
+export interface ExportsOptions {
+  readonly disks: Pick<DiskChanges, "disk">;
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A copy that was not written to for longer is nobody's: tasks end before that. */
+const forgottenMs = 72 * 3_600_000;
+
+interface Copy {
+  readonly total: number;
+  failure?: NanoError;
+}
+
+export class Exports {
+  readonly #options: ExportsOptions;
+  readonly #sender = new Sender();
+  /** Those that go on, and those that failed and were not asked after yet. */
+  readonly #copies = new Map<ImageId, Copy>();
+
+  constructor(options: ExportsOptions) {
+    this.#options = options;
+  }
+
+  /** See `Hypervisor.copyExport`. */
+  copy(id: InstanceId, disk: Disk["name"], image: ImageId): Promise<FetchProgress> {
+    const doing = `copying disk ${disk} of instance ${id}`;
+    return translated(doing, async () => {
+      const { storage, disks } = this.#options;
+      const file = exportVolume(image);
+      const running = this.#copies.get(image);
+      if (running?.failure) {
+        this.#copies.delete(image);
+        throw running.failure;
+      }
+      if (running) return progressOf(await allocatedOf(storage, file), running.total);
+      const done = await this.#whole(image);
+      if (done) return progressOf(done.bytes, done.bytes, true);
+      const { domain, volume } = await disks.disk(id, disk);
+      if (await domain.isActive())
+        throw new NanoError("wrong-state", `Disk ${disk} of instance ${id} is in use`, { remedy: "Stop it first." });
+      const source = await this.#measure(volume);
+      // Left by a cell that was killed: half of a copy, or one that libvirt is still writing.
+      if (!(await removeCopy(storage, file))) return progressOf(await allocatedOf(storage, file), source.bytes);
+      await this.#requireRoom(source.bytes);
+      const copy: Copy = { total: source.bytes };
+      this.#copies.set(image, copy);
+      const work = async (): Promise<void> => {
+        const xml = diskXml(file, source.capacity, undefined);
+        await storage.pool.createVolumeFrom(xml, volume, 0, { timeout: copyTimeoutMs });
+        await storage.pool.createVolume(fileXml(markerOf(file), markerBytes));
+      };
+      translated(doing, work).then(
+        () => this.#copies.delete(image),
+        async (error) => {
+          await storage.remove(file).catch(() => {});
+          copy.failure = NanoError.from(error, doing);
+        },
+      );
+      return progressOf(0, source.bytes);
+    });
+  }
+
+  /** See `Hypervisor.sendExport`. */
+  send(image: ImageId, target: UploadTarget | undefined): Promise<FetchProgress> {
+    return translated(`sending the copy of a disk as image ${image}`, async () => {
+      const file = await this.#whole(image);
+      if (!file)
+        throw new NanoError("disk-missing", `There is no copy for image ${image}`, {
+          remedy: "Export the disk again.",
+          details: { file: exportVolume(image) },
+        });
+      return this.#sender.send(image, file, target);
+    });
+  }
+
+  /** See `Hypervisor.endExport`. */
+  end(image: ImageId): Promise<void> {
+    return translated(`removing the copy for image ${image}`, async () => {
+      await this.#sender.end(image);
+      const running = this.#copies.get(image);
+      if ((running && !running.failure) || !(await removeCopy(this.#options.storage, exportVolume(image))))
+        throw new NanoError("hypervisor-failed", `The copy for image ${image} is still being written`, {
+          remedy: "Wait until libvirt has ended the copy; it cannot be interrupted.",
+        });
+      this.#copies.delete(image);
+    });
+  }
+
+  /** Removes copies nobody has asked for in a long time: whoever wanted them is gone. */
+  async tidy(): Promise<void> {
+    const { storage, clock, log } = this.#options;
+    for (const name of await storage.names()) {
+      if (!isExportVolume(name)) continue;
+      const xml = await orNone((await storage.volume(name))?.getXMLDesc() ?? Promise.resolve(undefined));
+      const writtenAt = Number(textOf(xml === undefined ? undefined : find(readXml(xml), "target", "timestamps", "mtime")));
+      if (!(clock.now() - writtenAt * 1_000 > forgottenMs)) continue;
+      log.info("Removing a copy of a disk that nobody fetched", { volume: name });
+      await storage.remove(name);
+    }
+  }
+
+  stop(): Promise<void> {
+    return this.#sender.stop();
+  }
+
+  /** The copy, once it is whole. */
+  async #whole(image: ImageId): Promise<Outgoing | undefined> {
+    const { storage } = this.#options;
+    const file = exportVolume(image);
+    const [volume, marker] = await Promise.all([storage.volume(file), storage.volume(markerOf(file))]);
+    if (!volume || !marker) return undefined;
+    return {
+      bytes: await lengthOf(volume),
+      open: (signal) => translated(`reading ${file}`, () => volume.download({ signal })),
+    };
+  }
+
+  /** How large the disk is, and what its copy takes at most: what was written to it and to the image it lies over. */
+  async #measure(volume: Volume): Promise<{ capacity: number; bytes: number }> {
+    const { capacity, allocation } = await volume.getInfo();
+    const path = textOf(find(readXml(await volume.getXMLDesc()), "backingStore", "path"));
+    const base = path === "" ? undefined : await this.#options.storage.volume(path.slice(path.lastIndexOf("/") + 1));
+    const below = base ? (await base.getInfo()).allocation : 0;
+    return { capacity, bytes: Math.min(capacity, allocation + below) };
+  }
+
+  /** @throws NanoError `disk-full` */
+  async #requireRoom(needed: number): Promise<void> {
+    const promised = [...this.#copies.values()].reduce((sum, { total, failure }) => sum + (failure ? 0 : total), 0);
+    const { available } = await this.#options.storage.figures();
+    const free = Math.max(0, available - promised);
+    if (free >= needed) return;
+    throw new NanoError("disk-full", `The cell's storage has ${free} bytes left, the copy needs up to ${needed}`, {
+      details: { availableBytes: free, neededBytes: needed },
+    });
+  }
+}
+
+const progressOf = (done: number, total: number, ready = false): FetchProgress => ({
+  ready,
+  bytesDone: bytes(Math.min(done, total)),
+  bytesTotal: bytes(total),
+});
+
+/** The length of its file, which is neither its capacity nor what it allocates. */
+const lengthOf = async (volume: Volume): Promise<number> =>
+  Number(textOf(find(readXml(await volume.getXMLDesc()), "physical")));
