@@ -119,6 +119,7 @@ const pagesOf = (ids: ReturnType<typeof fill>): string[] => [
     "force-reboot",
     "snapshots/new",
     "reset-system",
+    "disks/system/export",
   ].map((part) => `/instances/${ids.instance}/${part}`),
   ...["restore", "delete"].map((part) => `/instances/${ids.instance}/snapshots/${ids.snapshot}/${part}`),
   "/pools",

@@ -61,7 +61,7 @@ export const to = {
   instanceRescue: (id: string) => `/instances/${part(id)}/rescue`,
   instanceStart: (id: string) => `/instances/${part(id)}/start`,
   instanceDisks: (id: string) => `/instances/${part(id)}/disks`,
-  diskAction: (id: string, disk: string, action: "grow" | "shrink" | "remove") =>
+  diskAction: (id: string, disk: string, action: "grow" | "shrink" | "remove" | "export") =>
     `/instances/${part(id)}/disks/${part(disk)}/${action}`,
   instanceMedia: (id: string) => `/instances/${part(id)}/media`,
   instanceEject: (id: string) => `/instances/${part(id)}/media/eject`,

@@ -130,7 +130,8 @@ export const imageOperations = {
   "image.begin": operation({
     owner: "images",
     summary: "Register a disk image that a cell will send; succeeds when that one is registered already",
-    description: "It waits for its file for two days; `image.upload` gives the ticket. Dry, it only says whether it could.",
+    description:
+      "It waits for its file for two days; `image.upload` gives the ticket. Dry, it only says whether it could.",
     input: Closed({
       id: ImageIdSchema,
       name: Label,

@@ -52,11 +52,13 @@ const leftovers = async () => (await readdir(pool())).filter((name) => name.star
 const write = (file: string, byte: string, from: string, length: string) =>
   Bun.$`qemu-io -f qcow2 -c ${`write -P ${byte} ${from} ${length}`} ${file}`.quiet();
 const holds = async (file: string, byte: string, from: string, length: string) =>
-  (await Bun.$`qemu-io -U -f qcow2 -r -c ${`read -P ${byte} ${from} ${length}`} ${file}`.nothrow().quiet()).exitCode === 0;
+  (await Bun.$`qemu-io -U -f qcow2 -r -c ${`read -P ${byte} ${from} ${length}`} ${file}`.nothrow().quiet()).exitCode ===
+  0;
 
 /** A defined instance with one disk, and the disk's file. */
 const defined = async (base?: Sha256): Promise<InstanceSpec & { file: string }> => {
-  const origin = base === undefined ? {} : { image: { id: crypto.randomUUID() as ImageId, name: "tiny", sha256: base } };
+  const origin =
+    base === undefined ? {} : { image: { id: crypto.randomUUID() as ImageId, name: "tiny", sha256: base } };
   const spec = specOf({ disks: [{ name: "system", sizeGiB: oneGiB, ...origin }] });
   await hypervisor.createDisk({ id: spec.id, disk: "system", sizeGiB: oneGiB, ...(base ? { base } : {}) });
   await hypervisor.define(spec);
@@ -238,7 +240,11 @@ test(
     const problem = (code: string, status: number) => () =>
       Response.json({ code, detail: "Because", remedy: "Do this.", details: { freeBytes: 5 } }, { status });
     using full = serve(problem("disk-full", 507));
-    await (await refusedBy(full.target)).toMatchObject({ code: "disk-full", message: "Because", details: { freeBytes: 5 } });
+    await (await refusedBy(full.target)).toMatchObject({
+      code: "disk-full",
+      message: "Because",
+      details: { freeBytes: 5 },
+    });
     using proxy = serve(() => new Response("<h1>Bad gateway</h1>", { status: 502 }));
     await (await refusedBy(proxy.target)).toMatchObject({ code: "unavailable" });
     using mangling = serve(async (request) => {

@@ -116,7 +116,9 @@ export class Exports {
     for (const name of await storage.names()) {
       if (!isExportVolume(name)) continue;
       const xml = await orNone((await storage.volume(name))?.getXMLDesc() ?? Promise.resolve(undefined));
-      const writtenAt = Number(textOf(xml === undefined ? undefined : find(readXml(xml), "target", "timestamps", "mtime")));
+      const writtenAt = Number(
+        textOf(xml === undefined ? undefined : find(readXml(xml), "target", "timestamps", "mtime")),
+      );
       if (!(clock.now() - writtenAt * 1_000 > forgottenMs)) continue;
       log.info("Removing a copy of a disk that nobody fetched", { volume: name });
       await storage.remove(name);

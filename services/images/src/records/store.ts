@@ -114,12 +114,8 @@ export const findFile = (db: Queryable<ImagesDatabase>, kind: Kind, id: string):
   db.selectFrom("file").selectAll().where("kind", "=", kind).where("id", "=", id).executeTakeFirst();
 
 export const isNameTaken = async (db: Queryable<ImagesDatabase>, kind: Kind, name: string): Promise<boolean> =>
-  (await db
-    .selectFrom("file")
-    .select("id")
-    .where("kind", "=", kind)
-    .where("name", "=", name)
-    .executeTakeFirst()) !== undefined;
+  (await db.selectFrom("file").select("id").where("kind", "=", kind).where("name", "=", name).executeTakeFirst()) !==
+  undefined;
 
 export interface ListQuery {
   readonly state?: State | undefined;

@@ -98,23 +98,26 @@ test.each(["cell.disk.copy-export", "cell.disk.send-export"] as const)(
   },
 );
 
-test.each(["cell.disk.copy-export", "cell.disk.send-export"] as const)("cancelled at %s, nothing is left", async (step) => {
-  const { id } = await world.created();
-  const reached = Promise.withResolvers<void>();
-  const go = Promise.withResolvers<void>();
-  world.cell.onCommand = (name) => {
-    if (name !== step) return undefined;
-    reached.resolve();
-    return go.promise;
-  };
-  const task = await world.call("disk.export", asked(id));
-  await reached.promise;
-  await world.call("task.cancel", { id: task.id });
-  go.resolve();
-  expect((await world.ended(task)).state).toBe("cancelled");
-  expect(names()).toEqual([]);
-  await expectInvariants(world);
-});
+test.each(["cell.disk.copy-export", "cell.disk.send-export"] as const)(
+  "cancelled at %s, nothing is left",
+  async (step) => {
+    const { id } = await world.created();
+    const reached = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    world.cell.onCommand = (name) => {
+      if (name !== step) return undefined;
+      reached.resolve();
+      return go.promise;
+    };
+    const task = await world.call("disk.export", asked(id));
+    await reached.promise;
+    await world.call("task.cancel", { id: task.id });
+    go.resolve();
+    expect((await world.ended(task)).state).toBe("cancelled");
+    expect(names()).toEqual([]);
+    await expectInvariants(world);
+  },
+);
 
 test("an upload that breaks is begun anew with another ticket; one that goes on already is only asked after", async () => {
   const { id } = await world.created();

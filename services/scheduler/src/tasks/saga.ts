@@ -5,7 +5,15 @@
  * when the step never ran or ran half-way. So both are idempotent, keyed by ids that are fixed before the first step, and neither
  * keeps anything in memory: all it knows is the saga's state, which is stored with the task.
  */
-import { type Actor, decode, type OperationName, type Static, type TaskId, type TaskResult, type TSchema } from "@nano/contract";
+import {
+  type Actor,
+  decode,
+  type OperationName,
+  type Static,
+  type TaskId,
+  type TaskResult,
+  type TSchema,
+} from "@nano/contract";
 
 /** What a step gets to work with. */
 export interface StepRun<State> {

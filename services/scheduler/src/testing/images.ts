@@ -1,6 +1,15 @@
 /** The part of the image service that the scheduler asks, on the real bus, for tests. */
 import type { Bus, Handlers } from "@nano/bus";
-import { decode, type Image, type ImageId, ImageIdSchema, MediaIdSchema, NanoError, operations, Sha256Schema } from "@nano/contract";
+import {
+  decode,
+  type Image,
+  type ImageId,
+  ImageIdSchema,
+  MediaIdSchema,
+  NanoError,
+  operations,
+  Sha256Schema,
+} from "@nano/contract";
 import { bytes } from "../units.ts";
 
 export const readyImage: ImageId = decode(ImageIdSchema, "00000000-0000-7000-8000-00000000aaaa", "Naming an image");

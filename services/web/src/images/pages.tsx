@@ -18,6 +18,7 @@ import {
   LinkButton,
   Live,
   Mono,
+  Notice,
   PageHead,
   Panel,
   Time,
@@ -189,6 +190,7 @@ export const filesPage = (
 export const filePage = (visit: Visit, kind: Kind, file: StoredFile): Promise<Response> => {
   const { t } = visit;
   const ready = file.state === "ready";
+  const madeOf = "exportedFrom" in file ? file.exportedFrom : undefined;
   const label = "volumeLabel" in file ? file.volumeLabel : undefined;
   return page(
     visit,
@@ -206,7 +208,7 @@ export const filePage = (visit: Visit, kind: Kind, file: StoredFile): Promise<Re
             href={to.fileDelete(kind.kind, file.id)}
             look={{ label: t("Delete"), icon: "trash", kind: "danger" }}
           />
-          {ready ? (
+          {madeOf && file.state !== "failed" && !ready ? null : ready ? (
             kind.kind === "image" ? (
               <LinkButton
                 href={withQuery(to.instanceNew, { image: file.id })}
@@ -221,6 +223,11 @@ export const filePage = (visit: Visit, kind: Kind, file: StoredFile): Promise<Re
           )}
         </PageHead>
         {file.error ? <ErrorNotice visit={visit} error={file.error} /> : null}
+        {madeOf && file.state === "uploading" ? (
+          <Notice tone="info">
+            <p safe>{t("Being made of the disk {disk} of {name}", madeOf)}</p>
+          </Notice>
+        ) : null}
         <Panel title={t("About")}>
           <Facts>
             <FactRow term={t("File")}>
@@ -257,6 +264,13 @@ export const filePage = (visit: Visit, kind: Kind, file: StoredFile): Promise<Re
                     </span>
                   ))}
                 </span>
+              </FactRow>
+            ) : null}
+            {madeOf ? (
+              <FactRow term={t("Made of")}>
+                <a href={to.instance(madeOf.instance)} safe>
+                  {t("disk {disk} of {name}", madeOf)}
+                </a>
               </FactRow>
             ) : null}
             <FactRow term={t("Owner")}>

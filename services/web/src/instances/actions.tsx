@@ -6,6 +6,7 @@ import type { ChineseKey } from "../text/chinese.ts";
 import type { Command } from "../view/command.tsx";
 import { Icon, type IconName } from "../view/icons.tsx";
 import { ActionButton, ConfirmLink, DisabledButton, LinkButton } from "../view/parts.tsx";
+import { ExportButton } from "./export.tsx";
 import { MediaButtons } from "./media.tsx";
 import { whyNoModify } from "./modify.tsx";
 import { whyNoReset } from "./reset.tsx";
@@ -206,6 +207,7 @@ export const InstanceActions = ({ visit, instance }: { visit: Visit; instance: I
           {paused ? null : <Verb visit={visit} instance={instance} verb="pause" primary={false} />}
           <StartWithMedia visit={visit} instance={instance} />
           <MediaButtons visit={visit} instance={instance} back={to.instance(instance.id)} />
+          <ExportButton visit={visit} instance={instance} disk="system" />
           <hr />
           <Verb visit={visit} instance={instance} verb="force-stop" primary={false} />
           <Verb visit={visit} instance={instance} verb="force-reboot" primary={false} />

@@ -12,6 +12,7 @@ import { CreateCommand } from "./create.tsx";
 import { readCreateForm } from "./create-input.ts";
 import { createRoutes } from "./create-routes.ts";
 import { diskRoutes } from "./disk-routes.ts";
+import { exportRoutes } from "./export.tsx";
 import { filterOf, listInstances } from "./list-routes.ts";
 import { mediaRoutes } from "./media-routes.ts";
 import { modifyRoutes } from "./modify-routes.ts";
@@ -81,6 +82,7 @@ export const instanceRoutes: readonly Route[] = [
   post("/instances/:id/serial", serialTicket),
   ...resetRoutes,
   ...diskRoutes,
+  ...exportRoutes,
   ...startRoutes,
   ...actRoutes,
 ];

@@ -15,6 +15,7 @@ export const taskTitle = (visit: Visit, operation: string): string => {
     "instance.start": visit.t("Start"),
     "instance.stop": visit.t("Stop"),
     "instance.reboot": visit.t("Reboot"),
+    "disk.export": visit.t("Export as an image"),
   };
   return known[operation] ?? operation;
 };

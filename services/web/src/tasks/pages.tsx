@@ -278,6 +278,13 @@ export const taskPage = (visit: Visit, task: Task): Promise<Response> => {
                   {task.resource.name}
                 </a>
               </FactRow>
+              {task.result ? (
+                <FactRow term={t("Result")}>
+                  <a href={to.file(task.result.type, task.result.id)} safe>
+                    {task.result.name}
+                  </a>
+                </FactRow>
+              ) : null}
               <FactRow term={t("Operation")}>
                 <code safe>{task.operation}</code>
               </FactRow>

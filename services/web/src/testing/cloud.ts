@@ -49,8 +49,7 @@ const page = <T>(items: readonly T[], input: { limit?: number; cursor?: string }
 };
 /** @throws NanoError `name-taken` */
 const taken = (map: ReadonlyMap<string, { name: string }>, name: string): void => {
-  if ([...map.values()].some((one) => one.name === name))
-    throw new NanoError("name-taken", `'${name}' exists already`);
+  if ([...map.values()].some((one) => one.name === name)) throw new NanoError("name-taken", `'${name}' exists already`);
 };
 /** The contract's own example of an operation's answer. */
 const example = {

@@ -3,6 +3,7 @@ import { batchTexts } from "./chinese/batch.ts";
 import { cellTexts } from "./chinese/cells.ts";
 import { contractTexts } from "./chinese/contract.ts";
 import { diskTexts, diskWords } from "./chinese/disks.ts";
+import { exportPatterns, exportTexts } from "./chinese/exports.ts";
 import { fileTexts } from "./chinese/files.ts";
 import { instanceTexts } from "./chinese/instances.ts";
 import { modifyTexts, modifyWords } from "./chinese/modify.ts";
@@ -26,6 +27,7 @@ const ownTexts = {
   ...addressTexts,
   ...batchTexts,
   ...diskTexts,
+  ...exportTexts,
   ...modifyTexts,
   ...serialTexts,
   ...settingsTexts,
@@ -47,4 +49,4 @@ export const chinese: Readonly<Record<string, string>> = {
 export const isPortalText = (text: string): text is ChineseKey => Object.hasOwn(ownTexts, text);
 
 /** Sentences of other services that name something: `{name}` stands for whatever it is. */
-export const chinesePatterns: Readonly<Record<string, string>> = reasonPatterns;
+export const chinesePatterns: Readonly<Record<string, string>> = { ...reasonPatterns, ...exportPatterns };

@@ -14,6 +14,7 @@ import {
   Panel,
   SubmitButton,
 } from "../../view/parts.tsx";
+import { ExportButton } from "../export.tsx";
 import { MediaButtons } from "../media.tsx";
 import type { Tab } from "./tab.ts";
 
@@ -123,6 +124,7 @@ const DiskRow = ({ visit, instance, disk }: { visit: Visit; instance: Instance; 
       <div class="disk-actions">
         <Grow visit={visit} instance={instance} disk={disk} />
         <Button visit={visit} instance={instance} disk={disk} action="shrink" />
+        <ExportButton visit={visit} instance={instance} disk={disk.name} small />
         <Button visit={visit} instance={instance} disk={disk} action="remove" />
       </div>
     </li>
@@ -222,7 +224,7 @@ export const disksTab: Tab = {
   render: async (visit, instance) => (
     <Disks visit={visit} instance={instance} measured={await visit.attempt("disk.list", { id: instance.id })} />
   ),
-  commands: ({ id, disks }) => {
+  commands: ({ id, name: instanceName, disks }) => {
     const last = disks.at(-1);
     return [
       { operation: "disk.list", input: { id } },
@@ -235,6 +237,7 @@ export const disksTab: Tab = {
         .filter(({ image }) => !image)
         .slice(0, 1)
         .map(({ name }) => ({ operation: "disk.shrink" as const, input: { id, disk: name } })),
+      { operation: "disk.export", input: { id, disk: "system", name: `${instanceName}-golden` } },
       ...(last && last.name !== "system"
         ? [{ operation: "disk.remove" as const, input: { id, disk: last.name } }]
         : []),

@@ -1,0 +1,24 @@
+/** Disks that become images: the portal's own texts. */
+export const exportTexts = {
+  "Being made of the disk {disk} of {name}": "正在由 {name} 的磁盘 {disk} 制作",
+  "Every host key, machine id, password and log of the guest is in the image. Clean what is not to be copied inside the guest first, or let cloud-init make it anew.":
+    "客户系统的主机密钥、机器标识、密码和日志都会包含在镜像中。请先在客户系统内清理不应复制的内容，或由 cloud-init 重新生成。",
+  "Export as an image": "导出为镜像",
+  "Export as an image…": "导出为镜像…",
+  "Export it": "导出",
+  "Export the disk {disk} of {name} as an image": "将 {name} 的磁盘 {disk} 导出为镜像",
+  "It becomes an ordinary image that instances are made from. The instance stays as it is, and cannot be started until the copy has been sent.":
+    "它将成为可用于创建云主机的普通镜像。云主机保持不变，在副本发送完成之前不能启动。",
+  "Made of": "来源",
+  Result: "结果",
+  "The disk is exported as the image {name}": "正在将磁盘导出为镜像 {name}",
+  "disk {disk} of {name}": "{name} 的磁盘 {disk}",
+} as const;
+
+/** And what its task says of its steps. */
+export const exportPatterns = {
+  "Register the image {name}": "登记镜像 {name}",
+  "Copy the disk {disk}": "复制磁盘 {disk}",
+  "Send the copy to the image service": "将副本发送到镜像服务",
+  "Delete the copy": "删除副本",
+} as const;
