@@ -6,7 +6,7 @@ import { operation } from "../operation.ts";
 import { BytesSchema, Closed, DiskName, ImageIdSchema, InstanceIdSchema, Nothing, Type } from "../schema.ts";
 import { bytes, ids } from "./examples.ts";
 
-const shared = { owner: "cell" as const, requires: "internal" as const, events: [], changes: true, deadlineMs: 30_000 };
+const shared = { owner: "cell" as const, requires: "internal" as const, events: [], changes: true, deadlineMs: 10_000 };
 const one = { id: InstanceIdSchema, epoch: Type.Integer({ minimum: 0 }), image: ImageIdSchema };
 const example = { id: ids.instance, epoch: 1, image: ids.image };
 const progress = Closed({ ready: Type.Boolean(), bytesDone: BytesSchema, bytesTotal: BytesSchema });
