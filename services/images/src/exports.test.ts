@@ -49,12 +49,14 @@ test("its name and its room are refused at once, also on trial, which registers 
   await begin(taken);
   for (const dryRun of [false, true]) {
     expect(await refusal(begin(registered({ name: taken.name, dryRun })))).toBe("name-taken");
-    expect(await refusal(begin(registered({ bytes: 2 ** 31 as never, dryRun })))).toBe("image-too-large");
+    expect(await refusal(begin(registered({ bytes: (2 ** 31) as never, dryRun })))).toBe("image-too-large");
   }
   const trial = registered({ dryRun: true, bytes: 1_000 as never });
   await begin(trial);
   expect(await refusal(world.bus.call("image.get", { id: trial.id }))).toBe("image-not-found");
-  const both = await Promise.all([registered({ name: "both" }), registered({ name: "both" })].map((r) => refusal(begin(r))));
+  const both = await Promise.all(
+    [registered({ name: "both" }), registered({ name: "both" })].map((r) => refusal(begin(r))),
+  );
   expect(both.sort()).toEqual(["name-taken", "no refusal"]);
 });
 
