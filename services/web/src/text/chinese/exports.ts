@@ -10,7 +10,6 @@ export const exportTexts = {
   "It becomes an ordinary image that instances are made from. The instance stays as it is, and cannot be started until the copy has been sent.":
     "它将成为可用于创建云主机的普通镜像。云主机保持不变，在副本发送完成之前不能启动。",
   "Made of": "来源",
-  Result: "结果",
   "The disk is exported as the image {name}": "正在将磁盘导出为镜像 {name}",
   "disk {disk} of {name}": "{name} 的磁盘 {disk}",
 } as const;
