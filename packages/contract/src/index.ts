@@ -15,6 +15,7 @@ export * from "./events.ts";
 export * from "./hardware.ts";
 export * from "./operation.ts";
 export { type BatchAction, BatchItem, batchActions, batchMax } from "./operations/batch.ts";
+export { cloneModes } from "./operations/clone.ts";
 export { InstanceCreateInput } from "./operations/instance.ts";
 export { InstanceSpec, Observed } from "./operations/on-cell.ts";
 export { Zone } from "./operations/zone.ts";

@@ -120,9 +120,18 @@ export const Disk = Closed({
   sizeGiB: DiskGiB,
   /** 0 when absent. */
   generation: Type.Optional(DiskGeneration),
+  backing: Type.Optional(
+    OneOf(
+      ["shared", "none"],
+      "What lies under its own file: one `shared` with linked clones, or `none` though it came from an image; unless told, its image",
+    ),
+  ),
   image: Type.Optional(Closed({ id: ImageIdSchema, name: Label, sha256: Sha256Schema })),
 });
 export type Disk = Static<typeof Disk>;
+/** What its own file lies over, in words; without it that file holds all of it. */
+export const groundOf = ({ image, backing }: Pick<Disk, "image" | "backing">): string | undefined =>
+  backing === "none" ? undefined : backing === "shared" ? "a file it shares with linked clones" : image?.name;
 
 /** Of the settings that wait for the next start: what the guest has until then. */
 export const Running = Closed(

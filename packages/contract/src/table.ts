@@ -4,6 +4,7 @@ import type { Operation, Owner } from "./operation.ts";
 import { accessOperations } from "./operations/access.ts";
 import { batchOperations } from "./operations/batch.ts";
 import { cellOperations } from "./operations/cell.ts";
+import { cloneOperations } from "./operations/clone.ts";
 import { diskOperations } from "./operations/disk.ts";
 import { exportOperations } from "./operations/export.ts";
 import { imageOperations, mediaOperations } from "./operations/image.ts";
@@ -35,6 +36,7 @@ export const operations = {
   ...systemOperations,
   ...diskOperations,
   ...exportOperations,
+  ...cloneOperations,
   ...taskOperations,
   ...imageOperations,
   ...mediaOperations,

@@ -42,11 +42,8 @@ export const cellHandlers = ({ hypervisor, consoles }: HandlerContext): Handlers
   return {
     ...snapshotHandlers({ hypervisor, longWork, command, observed }),
     "cell.volume.fetch": (input) => hypervisor.fetchVolume(input),
-    "cell.disk.create": ({ id, epoch, disk, sizeGiB, base }) =>
-      command({ id, epoch }, async () => {
-        await hypervisor.createDisk({ id, disk, sizeGiB, ...(base === undefined ? {} : { base }) });
-        return {};
-      }),
+    "cell.disk.create": ({ epoch, ...request }) =>
+      done({ id: request.id, epoch }, () => hypervisor.createDisk(request)),
     "cell.disk.delete": ({ id, epoch, disk }) =>
       command({ id, epoch }, async () => {
         await hypervisor.deleteDisk(id, disk);
@@ -61,6 +58,9 @@ export const cellHandlers = ({ hypervisor, consoles }: HandlerContext): Handlers
     "cell.disk.copy-export": (input) => command(input, () => hypervisor.copyExport(input.id, input.disk, input.image)),
     "cell.disk.send-export": (input) => command(input, () => hypervisor.sendExport(input.image, input.upload)),
     "cell.disk.end-export": (input) => done(input, () => hypervisor.endExport(input.image)),
+    "cell.disk.copy": (input) => command(input, () => hypervisor.copyDisk(input.id, input.disk, input.from)),
+    "cell.disk.link": (input) =>
+      command(input, async () => ({ frozen: await hypervisor.linkDisks(input.id, input.generation, input.to) })),
     "cell.disk.discard": (input) => done(input, () => hypervisor.discardDisk(input.id, input.disk)),
     "cell.instance.define": (spec) =>
       command(spec, async () => {

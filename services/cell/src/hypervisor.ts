@@ -45,6 +45,8 @@ export interface DiskRequest {
   readonly id: InstanceId;
   readonly disk: Disk["name"];
   readonly sizeGiB: GiB;
+  /** Of its file; 0 when absent. */
+  readonly generation?: number;
   /** Of the fetched image it lies over; a blank disk without it. */
   readonly base?: Sha256;
 }
@@ -113,6 +115,9 @@ export interface DisplayAccess {
   readonly port: number;
 }
 
+/** Frozen files under a disk: each of them is one more that QEMU looks into for what is not in those above it. */
+export const layersAtMost = 8;
+
 /** All methods reject with `NanoError`, with the codes the cell's operations declare. */
 export interface Hypervisor {
   /** Begins connecting, in the background, for as long as it takes. */
@@ -152,6 +157,7 @@ export interface Hypervisor {
   ejectMedia(id: InstanceId, force: boolean): Promise<void>;
 
   createDisk(request: DiskRequest): Promise<void>;
+  /** Files that linked clones lie over stay until those are gone. */
   deleteDisk(id: InstanceId, disk: Disk["name"]): Promise<void>;
   /** Writes its cloud-init drive, in place of an earlier one. */
   writeSeed(request: SeedRequest): Promise<void>;
@@ -167,7 +173,15 @@ export interface Hypervisor {
   growDisk(id: InstanceId, disk: Disk["name"], sizeGiB: GiB): Promise<void>;
   /** Starts the one copy into the file of that generation if there is none, and tells how far it is. A copy's failure is told once. */
   rewriteDisk(id: InstanceId, disk: Disk["name"], generation: number): Promise<FetchProgress>;
-  /** Removes all files of a disk but the one it is defined with. */
+  /** Starts the one copy of a disk of another instance, which is off, if there is none, and tells how far it is. A copy's failure is told once. */
+  copyDisk(id: InstanceId, disk: Disk["name"], from: InstanceId): Promise<FetchProgress>;
+  /**
+   * Lays the disks of `to`, and its own files of that generation, over the present files of an instance that is off; these are frozen by that.
+   * @returns false when it has written nothing since the last time: then `to` shares what it lies over, and its files stay
+   * @throws NanoError `wrong-state`, `has-snapshots`, `limit-reached`
+   */
+  linkDisks(id: InstanceId, generation: number, to: InstanceId): Promise<boolean>;
+  /** Removes all files of a disk but the one it is defined with, and those that linked clones lie over. */
   discardDisk(id: InstanceId, disk: Disk["name"]): Promise<void>;
   /**
    * Starts the one copy of the disk that becomes this image if there is none, and tells how far it is. A copy's failure is told once.

@@ -23,6 +23,7 @@ export const ids = {
   pool: "default" as PoolName,
   cell: "cell-abcdefghijklmnop" as CellId,
   instance: "0197a3f2-8c1d-7e4b-9a55-3b1f0c6d2e10" as InstanceId,
+  clone: "0197a3f2-8c1d-7e4b-9a55-3b1f0c6d2e19" as InstanceId,
   image: "0197a3f2-8c1d-7e4b-9a55-3b1f0c6d2e11" as ImageId,
   media: "0197a3f2-8c1d-7e4b-9a55-3b1f0c6d2e12" as MediaId,
   task: "0197a3f2-8c1d-7e4b-9a55-3b1f0c6d2e13" as TaskId,

@@ -80,9 +80,53 @@ export const onCellDiskOperations = {
       output: { ready: false, bytesDone: bytes(1_024), bytesTotal: bytes(2_048) },
     },
   }),
+  "cell.disk.copy": operation({
+    ...shared,
+    summary: "Write a disk of another instance, which is off, into a file of this one, and tell how far that is",
+    description:
+      "Ask again until it is ready. `cell.disk.discard` removes the mark that says so, once the instance is defined.",
+    input: Closed({ ...one, from: InstanceIdSchema }),
+    output: Closed({ ready: Type.Boolean(), bytesDone: BytesSchema, bytesTotal: BytesSchema }),
+    errors: [
+      "stale-epoch",
+      "hypervisor-failed",
+      "instance-not-found",
+      "wrong-state",
+      "disk-not-found",
+      "disk-missing",
+      "disk-full",
+    ],
+    changes: true,
+    deadlineMs: 30_000,
+    example: {
+      input: { ...example, from: ids.clone },
+      output: { ready: false, bytesDone: bytes(1_024), bytesTotal: bytes(2_048) },
+    },
+  }),
+  "cell.disk.link": operation({
+    ...shared,
+    summary: "Freeze the disks of an instance that is off, and lay those of a clone over them",
+    description:
+      "Its own next files, of that generation, lie over them too: define it with those, unless `frozen` says that it lies over frozen files already and has written nothing since.",
+    input: Closed({
+      id: InstanceIdSchema,
+      epoch: Type.Integer({ minimum: 0 }),
+      generation: DiskGeneration,
+      to: InstanceIdSchema,
+    }),
+    output: Closed({ frozen: Type.Boolean({ description: "Whether its present files were frozen" }) }),
+    errors: [...errors, "disk-full", "limit-reached"],
+    changes: true,
+    deadlineMs: 30_000,
+    example: {
+      input: { id: ids.instance, epoch: 1, generation: 1, to: ids.clone },
+      output: { frozen: true },
+    },
+  }),
   "cell.disk.discard": operation({
     ...shared,
-    summary: "Delete every file of a disk but the one the instance is defined with",
+    summary:
+      "Delete every file of a disk but the one the instance is defined with, and those that linked clones lie over",
     input: Closed(one),
     output: Nothing,
     errors,

@@ -12,6 +12,7 @@ import {
   ConsoleKind,
   Cores,
   Description,
+  DiskGeneration,
   DiskGiB,
   DiskName,
   InstanceIdSchema,
@@ -127,6 +128,8 @@ export const onCellOperations = {
       ...instanceRef,
       disk: DiskName,
       sizeGiB: DiskGiB,
+      /** 0 when absent. */
+      generation: Type.Optional(DiskGeneration),
       base: Type.Optional(Sha256Schema),
     }),
     output: Nothing,

@@ -9,7 +9,7 @@ import { write } from "../xml/write.ts";
 import { diskElement } from "./domain-xml.ts";
 import { orNone, translated } from "./failure.ts";
 import { diskMissing, type Instances } from "./instances.ts";
-import { diskVolume, isDiskVolume } from "./names.ts";
+import { diskVolume, fileOf, isDiskVolume } from "./names.ts";
 import { requireNoSnapshots } from "./snapshots.ts";
 import type { Storage } from "./storage.ts";
 
@@ -66,7 +66,7 @@ export class DiskChanges {
       if (!wanted) throw diskNotFound(id, disk);
       const devices = find(readXml(await domain.getXMLDesc()), "devices");
       const all = devices ? childrenOf(devices, "disk") : [];
-      if (all.some((each) => isDiskVolume(id, disk, fileOf(each)))) return;
+      if (all.some((each) => isDiskVolume(id, disk, sourceOf(each)))) return;
       const taken = new Set(all.map((each) => find(each, "target")?.attributes.dev));
       const target = targetsLike(spec.hardware?.diskBus ?? "virtio").find((name) => !taken.has(name));
       if (target === undefined)
@@ -122,14 +122,11 @@ export class DiskChanges {
   async #live(domain: Domain, id: InstanceId, disk: string): Promise<Element | undefined> {
     if (!(await domain.isActive())) return undefined;
     const devices = find(readXml(await domain.getXMLDesc()), "devices");
-    return devices && childrenOf(devices, "disk").find((each) => isDiskVolume(id, disk, fileOf(each)));
+    return devices && childrenOf(devices, "disk").find((each) => isDiskVolume(id, disk, sourceOf(each)));
   }
 }
 
-const fileOf = (disk: Element): string => {
-  const path = find(disk, "source")?.attributes.file ?? "";
-  return path.slice(path.lastIndexOf("/") + 1);
-};
+const sourceOf = (disk: Element): string => fileOf(find(disk, "source")?.attributes.file ?? "");
 
 const targetsLike = (bus: string): string[] => {
   const prefix = bus === "virtio" ? "vd" : bus === "ide" ? "hd" : "sd";

@@ -3,8 +3,10 @@ import { type InstanceId, NanoError } from "@nano/contract";
 import { type Connection, LibvirtError, type Volume } from "@nano/libvirt";
 import type { DiskRequest } from "../hypervisor.ts";
 import { readXml } from "../xml/read.ts";
-import { childrenOf, find, textOf } from "../xml/tree.ts";
+import { find, textOf } from "../xml/tree.ts";
+import type { Copies } from "./copies.ts";
 import { orNone, translated } from "./failure.ts";
+import { filesOf, type Layers } from "./layers.ts";
 import { diskVolume, fetchedVolume, isDiskVolume, markerOf, pathIn } from "./names.ts";
 import type { Storage } from "./storage.ts";
 import { diskXml } from "./volume-xml.ts";
@@ -14,40 +16,49 @@ const gibibyte = 2 ** 30;
 export class Disks {
   readonly #connection: Connection;
   readonly #storage: Storage;
+  readonly #layers: Layers;
+  readonly #copies: Copies;
 
-  constructor(connection: Connection, storage: Storage) {
+  constructor(connection: Connection, storage: Storage, layers: Layers, copies: Copies) {
     this.#connection = connection;
     this.#storage = storage;
+    this.#layers = layers;
+    this.#copies = copies;
   }
 
-  /**
-   * Makes a disk: an overlay when it has a base, so that it takes milliseconds whatever the image's size. When it is there already and is what was
-   * asked for, that is success.
-   */
-  create(request: DiskRequest): Promise<void> {
-    const name = diskVolume(request.id, request.disk);
+  /** Makes a disk: an overlay when it has a base, so that it takes milliseconds whatever the image's size. */
+  create({ id, disk, sizeGiB, generation, base }: DiskRequest): Promise<void> {
+    const name = diskVolume(id, disk, generation);
     return translated(`creating disk ${name}`, async () => {
-      const base = request.base === undefined ? undefined : await this.#basePath(request.base);
-      const bytes = request.sizeGiB * gibibyte;
-      const xml = diskXml(name, bytes, base);
-      try {
-        await this.#storage.pool.createVolume(xml);
-      } catch (error) {
-        if (!LibvirtError.is(error, "STORAGE_VOL_EXIST")) throw error;
-        const existing = await this.#storage.pool.volumeByName(name);
-        if (await isThat(existing, bytes, base)) return;
-        // Left half-made by an attempt that was cut off; never something an instance could have written to.
-        if (await orNone(this.#connection.domainByUuid(request.id)))
-          throw new NanoError("hypervisor-failed", `Disk ${name} exists and is another than asked for`, {
-            remedy: "Look at the volume on the cell; Nano does not replace a disk that belongs to an instance.",
-          });
-        await existing.delete();
-        await this.#storage.pool.createVolume(xml);
-      }
+      const path = base === undefined ? undefined : await this.#basePath(base);
+      await this.lay(id, name, sizeGiB * gibibyte, path);
     });
   }
 
-  /** @throws NanoError `hypervisor-failed` while the instance runs: libvirt would take the file from under it */
+  /** Makes a file of an instance, over another one or over nothing. When it is there already and is what was asked for, that is success. */
+  async lay(id: InstanceId, name: string, bytes: number, base: string | undefined): Promise<void> {
+    const xml = diskXml(name, bytes, base);
+    try {
+      await this.#storage.pool.createVolume(xml);
+    } catch (error) {
+      if (!LibvirtError.is(error, "STORAGE_VOL_EXIST")) throw error;
+      const existing = await this.#storage.pool.volumeByName(name);
+      const frozen = await this.#layers.isFrozen(name);
+      if (!frozen && (await isThat(existing, bytes, base))) return;
+      // Left half-made by an attempt that was cut off; never something an instance could have written to.
+      if (frozen || (await orNone(this.#connection.domainByUuid(id))))
+        throw new NanoError("hypervisor-failed", `Disk ${name} exists and is another than asked for`, {
+          remedy: "Look at the volume on the cell; Nano does not replace a disk that belongs to an instance.",
+        });
+      await existing.delete();
+      await this.#storage.pool.createVolume(xml);
+    }
+  }
+
+  /**
+   * Removes its files but those that linked clones lie over.
+   * @throws NanoError `hypervisor-failed` while the instance runs: libvirt would take the file from under it
+   */
   delete(id: InstanceId, disk: string): Promise<void> {
     const name = diskVolume(id, disk);
     return translated(`deleting disk ${name}`, async () => {
@@ -57,8 +68,9 @@ export class Disks {
         throw new NanoError("hypervisor-failed", `Disk ${name} belongs to a running instance`, {
           remedy: "Stop the instance first.",
         });
-      for (const volume of await this.#storage.names())
-        if (isDiskVolume(id, disk, volume)) await this.#storage.remove(volume);
+      for (const file of await this.#storage.names())
+        if (isDiskVolume(id, disk, file) && !(await this.#layers.isFrozen(file))) await this.#copies.remove(file);
+      await this.#layers.collect();
     });
   }
 
@@ -71,13 +83,6 @@ export class Disks {
     return pathIn(this.#storage.path, fetched);
   }
 }
-
-/** Names of the files that the disks of this domain are. */
-export const filesOf = (domainXml: string): string[] => {
-  const devices = find(readXml(domainXml), "devices");
-  const paths = devices ? childrenOf(devices, "disk").map((disk) => find(disk, "source")?.attributes.file ?? "") : [];
-  return paths.map((path) => path.slice(path.lastIndexOf("/") + 1));
-};
 
 const isThat = async (volume: Volume, bytes: number, base: string | undefined): Promise<boolean> => {
   const root = readXml(await volume.getXMLDesc());

@@ -82,8 +82,10 @@ const iotune = (qos: Qos): Element | undefined => {
   return set.length === 0 ? undefined : element("iotune", {}, set);
 };
 
-const backingStore = (poolPath: string, image: { sha256: string } | undefined): Element =>
-  image === undefined
+/** Of one that lies over files it shares with clones libvirt finds out itself what those lie over: it is in the files. */
+const backingStore = (poolPath: string, { image, backing }: InstanceSpec["disks"][number]): Element | undefined => {
+  if (backing === "shared") return undefined;
+  return image === undefined || backing === "none"
     ? element("backingStore")
     : element(
         "backingStore",
@@ -92,6 +94,7 @@ const backingStore = (poolPath: string, image: { sha256: string } | undefined): 
         element("source", { file: pathIn(poolPath, `base-${image.sha256}.qcow2`) }),
         element("backingStore"),
       );
+};
 
 const disks = ({ spec, host, run }: DomainRequest): Element[] => {
   const afterMedia = run?.media ? 1 : 0;
@@ -118,7 +121,7 @@ export const diskElement = (
     { type: "file", device: "disk" },
     element("driver", { name: "qemu", type: "qcow2", error_policy: "enospace", discard: "unmap" }),
     element("source", { file: pathIn(host.poolPath, diskVolume(spec.id, disk.name, disk.generation)) }),
-    backingStore(host.poolPath, disk.image),
+    backingStore(host.poolPath, disk),
     element("target", { dev: target, bus: hardwareOf(spec).diskBus }),
     // The guest finds it by this, in whatever order it numbers disks.
     element("serial", {}, diskSerial(disk.name)),

@@ -13,15 +13,17 @@ import { bytes } from "../units.ts";
 import { type Outgoing, Sender } from "../volumes/sender.ts";
 import { readXml } from "../xml/read.ts";
 import { find, textOf } from "../xml/tree.ts";
-import { allocatedOf, copyTimeoutMs, markerBytes, removeCopy } from "./copies.ts";
+import { allocatedOf, copyTimeoutMs, removeCopy } from "./copies.ts";
 import type { DiskChanges } from "./disk-changes.ts";
 import { orNone, translated } from "./failure.ts";
+import type { Layers } from "./layers.ts";
 import { exportVolume, isExportVolume, markerOf } from "./names.ts";
 import type { Storage } from "./storage.ts";
-import { diskXml, fileXml } from "./volume-xml.ts";
+import { diskXml, fileXml, markerBytes } from "./volume-xml.ts";
 
 export interface ExportsOptions {
   readonly disks: Pick<DiskChanges, "disk">;
+  readonly layers: Pick<Layers, "under">;
   readonly storage: Storage;
   readonly clock: Clock;
   readonly log: Log;
@@ -141,12 +143,11 @@ export class Exports {
     };
   }
 
-  /** How large the disk is, and what its copy takes at most: what was written to it and to the image it lies over. */
+  /** How large the disk is, and what its copy takes at most: what was written to it and to all that it lies over. */
   async #measure(volume: Volume): Promise<{ capacity: number; bytes: number }> {
     const { capacity, allocation } = await volume.getInfo();
-    const path = textOf(find(readXml(await volume.getXMLDesc()), "backingStore", "path"));
-    const base = path === "" ? undefined : await this.#options.storage.volume(path.slice(path.lastIndexOf("/") + 1));
-    const below = base ? (await base.getInfo()).allocation : 0;
+    let below = 0;
+    for (const ground of await this.#options.layers.under(volume.name)) below += (await ground.getInfo()).allocation;
     return { capacity, bytes: Math.min(capacity, allocation + below) };
   }
 

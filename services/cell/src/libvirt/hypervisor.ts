@@ -45,6 +45,8 @@ import { gib, mib } from "../units.ts";
 import { Fetcher } from "../volumes/fetcher.ts";
 import { probeAbilities, refuseUnsupported } from "./abilities.ts";
 import { AddressBook } from "./addresses.ts";
+import { Clones } from "./clones.ts";
+import { Copies } from "./copies.ts";
 import { DiskChanges } from "./disk-changes.ts";
 import { Disks } from "./disks.ts";
 import type { DomainHost } from "./domain-xml.ts";
@@ -54,6 +56,7 @@ import { libvirtSilent, stillLooking } from "./failure.ts";
 import { setGuestPassword } from "./guest-password.ts";
 import { type HostAbilities, type HostPreferences, networkName, probeHost } from "./host.ts";
 import { Instances } from "./instances.ts";
+import { Layers } from "./layers.ts";
 import { LoadMeter } from "./load.ts";
 import { Rewrites } from "./rewrites.ts";
 import { Seeds } from "./seeds.ts";
@@ -108,6 +111,8 @@ export class LibvirtHypervisor implements Hypervisor {
   readonly #diskChanges: DiskChanges;
   readonly #rewrites: Rewrites;
   readonly #exports: Exports;
+  readonly #layers: Layers;
+  readonly #clones: Clones;
   readonly #fetcher: Fetcher;
   readonly #domains: DomainMeter;
   readonly #load: LoadMeter;
@@ -138,7 +143,9 @@ export class LibvirtHypervisor implements Hypervisor {
     this.#load = new LoadMeter(connection, this.#storage, clock, this.#domains);
     const table = () => (this.#abilities?.nat ? "leases" : this.#abilities?.bridge ? "neighbours" : "none");
     this.#addresses = new AddressBook(connection, table, (id) => this.#tell(id));
-    this.#disks = new Disks(connection, this.#storage);
+    this.#layers = new Layers(connection, this.#storage);
+    const copies = new Copies(this.#storage);
+    this.#disks = new Disks(connection, this.#storage, this.#layers, copies);
     this.#seeds = new Seeds(this.#storage);
     this.#vncListen = config.vncListen;
     this.#fetcher = new Fetcher(volumeStore(connection, this.#storage), fileNames, log);
@@ -155,8 +162,16 @@ export class LibvirtHypervisor implements Hypervisor {
     this.#drives = new Drives(this.#instances, this.#storage);
     this.#snapshots = new Snapshots({ instances: this.#instances, storage: this.#storage, clock });
     this.#diskChanges = new DiskChanges(this.#instances, this.#storage);
-    this.#rewrites = new Rewrites(this.#diskChanges, this.#storage);
-    this.#exports = new Exports({ disks: this.#diskChanges, storage: this.#storage, clock, log });
+    this.#rewrites = new Rewrites(this.#diskChanges, this.#storage, this.#layers, copies);
+    this.#clones = new Clones({
+      instances: this.#instances,
+      storage: this.#storage,
+      disks: this.#disks,
+      changes: this.#diskChanges,
+      layers: this.#layers,
+      copies,
+    });
+    this.#exports = new Exports({ disks: this.#diskChanges, layers: this.#layers, storage: this.#storage, clock, log });
   }
 
   async start(): Promise<void> {
@@ -267,6 +282,10 @@ export class LibvirtHypervisor implements Hypervisor {
   sendExport = (image: ImageId, target: UploadTarget | undefined): Promise<FetchProgress> =>
     this.#whenOpen(() => this.#exports.send(image, target));
   endExport = (image: ImageId): Promise<void> => this.#whenOpen(() => this.#exports.end(image));
+  copyDisk = (id: InstanceId, disk: Disk["name"], from: InstanceId): Promise<FetchProgress> =>
+    this.#whenOpen(() => this.#clones.copy(id, disk, from));
+  linkDisks = (id: InstanceId, generation: number, to: InstanceId): Promise<boolean> =>
+    this.#whenOpen(() => this.#clones.link(id, generation, to));
   fetchVolume = (request: FetchRequest): Promise<FetchProgress> => this.#whenOpen(() => this.#fetcher.fetch(request));
   snapshots = (id: InstanceId): Promise<Snapshot[]> => this.#snapshots.list(id);
   createSnapshot = (id: InstanceId, request: SnapshotRequest): Promise<void> =>
@@ -329,6 +348,7 @@ export class LibvirtHypervisor implements Hypervisor {
     this.#abilities = await probeHost(this.#connection, this.#preferences);
     await this.#fetcher.tidy();
     await this.#exports.tidy();
+    await this.#layers.collect();
     await this.#addresses.lookAgain(await this.#instances.recover());
     await this.#load.sample();
     this.#problem = undefined;

@@ -25,11 +25,16 @@ export const markerOf = (fetched: string): string => `${fetched}.ok`;
 export const isFetchedVolume = (name: string): boolean =>
   /^(base-[0-9a-f]{64}\.qcow2|media-[0-9a-f]{64}\.iso)$/.test(name);
 export const isMarker = (name: string): boolean => name.endsWith(".ok") && isFetchedVolume(name.slice(0, -3));
+/** Exists while other files lie over this one: see layers.ts. */
+export const frozenMarkOf = (file: string): string => `${file}.frozen`;
+export const isFrozenMark = (name: string): boolean => name.endsWith(frozenMarkOf(".qcow2"));
 
 /** The copy of a disk that is sent to the image service as this image. */
 export const exportVolume = (image: ImageId): string => `export-${image}.qcow2`;
 /** Whether this is such a copy, or its marker. */
 export const isExportVolume = (name: string): boolean => /^export-[0-9a-f-]{36}\.qcow2(\.ok)?$/.test(name);
 
+/** The last part of a path. */
+export const fileOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 /** Where a volume of a directory pool lies. */
 export const pathIn = (poolPath: string, volume: string): string => `${poolPath}/${volume}`;

@@ -1,12 +1,11 @@
 /** The storage pool as a place for fetched files. */
 import type { Connection } from "@nano/libvirt";
 import type { FileNames, VolumeStore } from "../volumes/fetcher.ts";
-import { readXml } from "../xml/read.ts";
-import { childrenOf, find, textOf } from "../xml/tree.ts";
-import { orNone, translated } from "./failure.ts";
-import { domainName, fetchedVolume, isFetchedVolume, isMarker, markerOf } from "./names.ts";
+import { translated } from "./failure.ts";
+import { filesInUse } from "./layers.ts";
+import { fetchedVolume, isFetchedVolume, isMarker, markerOf } from "./names.ts";
 import type { Storage } from "./storage.ts";
-import { fileXml } from "./volume-xml.ts";
+import { fileXml, markerBytes } from "./volume-xml.ts";
 
 export const fileNames: FileNames = {
   fetched: fetchedVolume,
@@ -14,9 +13,6 @@ export const fileNames: FileNames = {
   isFetched: isFetchedVolume,
   isMarker,
 };
-
-/** A marker holds nothing; libvirt wants every volume to have a size. */
-const markerBytes = 512;
 
 export const volumeStore = (connection: Connection, storage: Storage): VolumeStore => ({
   has: (name) => translated(`looking for ${name}`, async () => (await storage.volume(name)) !== undefined),
@@ -34,20 +30,7 @@ export const volumeStore = (connection: Connection, storage: Storage): VolumeSto
   availableBytes: () => translated("measuring the storage pool", async () => (await storage.figures()).available),
   referenced: () =>
     translated("finding out which files are in use", async () => {
-      const fileOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
-      const used = new Set<string>();
-      // Disks whose instance is not defined yet count too: creation makes the disk first.
-      for (const volume of await storage.pool.listAllVolumes()) {
-        const xml =
-          isFetchedVolume(volume.name) || isMarker(volume.name) ? undefined : await orNone(volume.getXMLDesc());
-        if (xml !== undefined) used.add(fileOf(textOf(find(readXml(xml), "backingStore", "path"))));
-      }
-      for (const domain of await connection.listAllDomains()) {
-        if (!domain.name.startsWith(domainName(""))) continue;
-        const devices = find(readXml((await orNone(domain.getXMLDesc())) ?? "<none/>"), "devices");
-        for (const disk of devices ? childrenOf(devices, "disk") : [])
-          used.add(fileOf(find(disk, "source")?.attributes.file ?? ""));
-      }
-      return used;
+      const { under, disks } = await filesInUse(connection, storage);
+      return under.union(disks);
     }),
 });

@@ -2,6 +2,9 @@
 import { type Element, element } from "../xml/tree.ts";
 import { write } from "../xml/write.ts";
 
+/** A marker holds nothing; libvirt wants every volume to have a size. */
+export const markerBytes = 512;
+
 const size = (name: string, bytes: number): Element => element(name, { unit: "bytes" }, String(bytes));
 
 /** A qcow2 disk: blank, or an overlay on a base whose format is named, never guessed. */

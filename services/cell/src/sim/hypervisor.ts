@@ -21,20 +21,21 @@ import {
   type SnapshotId,
   timestamp,
 } from "@nano/contract";
-import type {
-  BootMedia,
-  ByteChannel,
-  DiskRequest,
-  Display,
-  DisplayAccess,
-  FetchProgress,
-  FetchRequest,
-  HostFacts,
-  Hypervisor,
-  MeasuredDisk,
-  PasswordRequest,
-  SnapshotRequest,
-  UploadTarget,
+import {
+  type BootMedia,
+  type ByteChannel,
+  type DiskRequest,
+  type Display,
+  type DisplayAccess,
+  type FetchProgress,
+  type FetchRequest,
+  type HostFacts,
+  type Hypervisor,
+  layersAtMost,
+  type MeasuredDisk,
+  type PasswordRequest,
+  type SnapshotRequest,
+  type UploadTarget,
 } from "../hypervisor.ts";
 import { encodePng } from "../image/png.ts";
 import { bytes, gib, mib } from "../units.ts";
@@ -76,6 +77,8 @@ export class SimulatedHypervisor implements Hypervisor {
   readonly #host: Required<SimulatedHost>;
   readonly #instances = new Map<InstanceId, Simulated>();
   readonly #disks = new Map<string, DiskRequest>();
+  /** Of those that are linked to others: over how many frozen files they lie, and whether they ran since. */
+  readonly #layers = new Map<InstanceId, { readonly depth: number; readonly touched: boolean }>();
   readonly #fetches = new Map<string, { readonly startedAt: number; readonly total: number }>();
   readonly #exports = new SimulatedExports();
   readonly #listeners = new Set<(id: InstanceId | undefined) => void>();
@@ -145,6 +148,7 @@ export class SimulatedHypervisor implements Hypervisor {
   }
 
   async undefine(id: InstanceId): Promise<void> {
+    this.#layers.delete(id);
     if (this.#instances.delete(id)) this.#tell(id);
   }
 
@@ -155,6 +159,8 @@ export class SimulatedHypervisor implements Hypervisor {
       if (!this.#disks.has(`${id} ${name}`))
         throw new NanoError("hypervisor-failed", `Failed starting instance ${id}: its disk ${name} does not exist`);
     instance.run++;
+    const layers = this.#layers.get(id);
+    if (layers) this.#layers.set(id, { ...layers, touched: true });
     instance.live = instance.spec;
     instance.state = "running";
     instance.media = media;
@@ -254,6 +260,24 @@ export class SimulatedHypervisor implements Hypervisor {
   async rewriteDisk(id: InstanceId, disk: Disk["name"], _generation: number): Promise<FetchProgress> {
     if (this.#known(id).state !== "stopped") throw new NanoError("wrong-state", `Disk ${disk} of ${id} is in use`);
     return { ready: true, bytesDone: bytes(0), bytesTotal: bytes(0) };
+  }
+
+  async copyDisk(id: InstanceId, disk: Disk["name"], from: InstanceId): Promise<FetchProgress> {
+    const { sizeGiB } = this.#still(from, disk);
+    await this.createDisk({ id, disk, sizeGiB });
+    return { ready: true, bytesDone: bytes(0), bytesTotal: bytes(0) };
+  }
+
+  async linkDisks(id: InstanceId, _generation: number, to: InstanceId): Promise<boolean> {
+    const source = this.#known(id);
+    if (source.snapshots.count > 0) throw new NanoError("has-snapshots", `Instance ${id} has snapshots`);
+    const disks = source.spec.disks.map(({ name }) => this.#still(id, name));
+    const { depth, touched } = this.#layers.get(id) ?? { depth: 0, touched: true };
+    if (touched && depth >= layersAtMost)
+      throw new NanoError("limit-reached", `Instance ${id} lies over ${depth} frozen files already`);
+    for (const disk of disks) this.#disks.set(`${to} ${disk.disk}`, { ...disk, id: to });
+    for (const one of [id, to]) this.#layers.set(one, { depth: touched ? depth + 1 : depth, touched: false });
+    return touched;
   }
 
   async discardDisk(id: InstanceId, _disk: Disk["name"]): Promise<void> {
@@ -381,6 +405,15 @@ export class SimulatedHypervisor implements Hypervisor {
     const found = this.#instances.get(id);
     if (!found)
       throw new NanoError("instance-not-found", `This cell has no instance ${id}`, { details: { instance: id } });
+    return found;
+  }
+
+  /** A disk of an instance that is off. */
+  #still(id: InstanceId, disk: Disk["name"]): DiskRequest {
+    if (this.#known(id).state !== "stopped")
+      throw new NanoError("wrong-state", `Instance ${id} is running: its disks change`);
+    const found = this.#disks.get(`${id} ${disk}`);
+    if (!found) throw new NanoError("disk-missing", `The disk ${disk} of instance ${id} is gone`);
     return found;
   }
 
