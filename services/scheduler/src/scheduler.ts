@@ -11,6 +11,7 @@ import type { Database } from "./database.ts";
 import { decisionHandlers } from "./decisions/handlers.ts";
 import { eventHandlers } from "./events/handlers.ts";
 import { createJournal } from "./events/journal.ts";
+import { cloneSaga } from "./instances/clone-saga.ts";
 import { createSaga } from "./instances/create-saga.ts";
 import { deleteSaga } from "./instances/delete-saga.ts";
 import type { InstanceDeps } from "./instances/deps.ts";
@@ -41,6 +42,7 @@ import type { Backoff } from "./tasks/backoff.ts";
 import { factsOf, TaskEngine } from "./tasks/engine.ts";
 import { taskHandlers } from "./tasks/handlers.ts";
 import type { Failpoint, Saga } from "./tasks/saga.ts";
+import { findTask } from "./tasks/store.ts";
 import { zoneHandlers } from "./zone/handlers.ts";
 
 export interface SchedulerDeps {
@@ -92,6 +94,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     ...(deps.backoff ? { backoff: deps.backoff } : {}),
     sagas: [
       createSaga(instances),
+      cloneSaga(instances),
       deleteSaga(instances),
       ...powerSagas(instances),
       ...mediaSagas(instances),
@@ -102,7 +105,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
       ...diskSagas(instances),
       exportSaga(instances),
     ].map(adaptSaga),
-    onEnd: (trx, task, next) => passLock(trx, task.id, next ?? null),
+    onEnd: async (trx, task, next) => passLock(trx, task.id, next && (await findTask(trx, next))),
     // Not kept and not in the outbox: the next figure, or the end, is never far.
     onProgress: (task) =>
       void bus

@@ -79,8 +79,9 @@ export const diskSagas = (deps: InstanceDeps): Saga[] => {
         name: "create",
         title: ({ disk }) => `Create the disk ${disk.name}`,
         do: async (run) => {
-          const { sizeGiB } = run.state.disk;
-          await ask(run.state.cell, "cell.disk.create", { ...reference(run), sizeGiB }, run.requestId);
+          const { sizeGiB, generation } = run.state.disk;
+          const input = { ...reference(run), sizeGiB, ...(generation === undefined ? {} : { generation }) };
+          await ask(run.state.cell, "cell.disk.create", input, run.requestId);
         },
         undo: remove,
       },

@@ -4,6 +4,7 @@ import {
   allowedActions,
   type Disk,
   disksAtMost,
+  groundOf,
   type InstanceAction,
   type InstanceId,
   limits,
@@ -16,6 +17,7 @@ import { beginner } from "./begin.ts";
 import { changeInstance, requireInstance } from "./change.ts";
 import type { InstanceDeps } from "./deps.ts";
 import type { DiskState } from "./disk-sagas.ts";
+import { freshGeneration, ofGeneration } from "./generation.ts";
 import { requireStorage } from "./reserve.ts";
 import type { StoredInstance } from "./store.ts";
 import { toSpec } from "./view.ts";
@@ -87,7 +89,8 @@ export function diskHandlers(deps: InstanceDeps, engine: TaskEngine): Pick<Handl
         context,
         (instance) => {
           requireHotPlug(instance);
-          const disk = { name: freeName(instance), sizeGiB: input.sizeGiB };
+          const generation = freshGeneration(instance.disks);
+          const disk = { name: freeName(instance), sizeGiB: input.sizeGiB, ...ofGeneration(generation) };
           return { disk, disks: [...instance.disks, disk] };
         },
         true,
@@ -138,11 +141,15 @@ export function diskHandlers(deps: InstanceDeps, engine: TaskEngine): Pick<Handl
         context,
         (instance) => {
           const before = diskOf(instance, input.disk);
-          if (before.image)
+          const ground = groundOf(before);
+          if (ground !== undefined)
             throw new NanoError(
               "unsupported-by-cell",
-              `${input.disk} of ${instance.name} is a clone of ${before.image.name}: writing it anew would copy the whole image into it`,
-              { remedy: "Only disks that are no clones can be written anew for now.", details: { disk: input.disk } },
+              `${input.disk} of ${instance.name} lies over ${ground}: writing it anew would copy all of that into it`,
+              {
+                remedy: "Only disks that are no clones can be written anew; those of a full clone can.",
+                details: { disk: input.disk },
+              },
             );
           return replaced(instance, { ...before, generation: (before.generation ?? 0) + 1 });
         },

@@ -6,6 +6,7 @@ import type { TaskEngine } from "../tasks/engine.ts";
 import { accessHandlers } from "./access.ts";
 import { batchHandlers } from "./batch.ts";
 import { requireInstance } from "./change.ts";
+import { cloneHandlers } from "./clone.ts";
 import { createInstance } from "./create.ts";
 import type { InstanceDeps } from "./deps.ts";
 import { listInstances } from "./list.ts";
@@ -39,6 +40,7 @@ export function instanceHandlers(
   const alone = { ...operateHandlers(deps, engine), "instance.create": createInstance(deps, engine) };
   return {
     ...alone,
+    ...cloneHandlers(deps, engine),
     ...accessHandlers(deps, engine),
     ...batchHandlers(deps, alone),
     "instance.modify": modifyInstance(deps, engine),

@@ -46,7 +46,9 @@ export function operateHandlers(deps: InstanceDeps, engine: TaskEngine): Operate
     const current = await findTask(trx, instance.task);
     if (current?.operation === "instance.delete" && current.state !== "unwinding") return engine.view(current);
     const waiting = await engine.waitingFor(trx, instance.task);
-    return waiting?.operation === "instance.delete" ? engine.view(waiting) : undefined;
+    // The task that clones an instance works on its source, too: what waits to delete the clone is not about that.
+    const ours = waiting?.operation === "instance.delete" && waiting.resource.id === instance.id;
+    return ours ? engine.view(waiting) : undefined;
   };
 
   const remove = async (id: InstanceId, context: RequestContext): Promise<Task> => {

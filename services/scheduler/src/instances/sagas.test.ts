@@ -267,6 +267,44 @@ const reset: SagaScenario<Instance> = {
     expect((await world.call("instance.get", { id })).disks[0]?.image).toBeUndefined(),
 };
 
+/** A source with a cloud-init drive and two disks, to be cloned under this name. */
+const source = async (world: World): Promise<{ id: Instance["id"]; name: string }> => {
+  const { id, name } = await world.created({
+    systemDisk: { image: readyImage, sizeGiB: gib(3) },
+    dataDisks: [{ sizeGiB: gib(1) }],
+    cloudInit: { password: "correct horse" },
+  });
+  return { id, name: `${name}-clone` };
+};
+const clone = (
+  mode: "full" | "linked",
+  undos: readonly string[],
+): SagaScenario<{ id: Instance["id"]; name: string }> => ({
+  operation: "instance.clone",
+  atOnce: ["reserve"],
+  undos,
+  prepare: source,
+  begin: async (world, { id, name }, idempotencyKey) =>
+    task(await world.call("instance.clone", { id, name, mode, start: true }, { idempotencyKey })),
+  accomplished: async (world, { id, name }) => {
+    expect(await named(world, name)).toMatchObject({
+      name,
+      state: "running",
+      disks: [{ name: "system" }, { name: "data-1" }],
+    });
+    expect(await stateOf(world, { id })).toBe("stopped");
+    const generations = (await disksOf(world, { id })).map(({ generation }) => generation);
+    expect(generations).toEqual(mode === "linked" ? [1, 1] : [undefined, undefined]);
+  },
+  untouched: async (world, { id, name }) => {
+    expect(await named(world, name)).toBeUndefined();
+    // It may have switched to its next files, and stays with them then; everyone knows.
+    expect(world.cell.domains.get(id)?.spec.disks).toEqual(await disksOf(world, { id }));
+  },
+});
+const fullClone = clone("full", ["reserve", "copy-disks", "write-seed", "define"]);
+const linkedClone = clone("linked", ["reserve", "link-disks", "write-seed", "define"]);
+
 const suite = <S>(scenario: SagaScenario<S>) =>
   describe(scenario.operation, () => {
     test("fails at every step and leaves nothing", () => failsEverywhere(scenario), 60_000);
@@ -294,3 +332,5 @@ suite(removeDisk);
 suite(growDisk);
 suite(shrinkDisk);
 suite(exportDisk);
+suite(fullClone);
+suite(linkedClone);

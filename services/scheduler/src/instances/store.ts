@@ -328,9 +328,20 @@ export const deleteInstance = async (db: Kysely<Database>, instance: StoredInsta
     .execute();
 };
 
-/** Passes the lock that an ended task held to the next one, or frees the instance. */
-export const passLock = async (db: Kysely<Database>, from: TaskId, to: TaskId | null): Promise<void> => {
-  await db.updateTable("instances").set({ task: to }).where("task", "=", from).execute();
+/** Frees the instances that an ended task worked on; the one that the next task is about is passed on to it. */
+export const passLock = async (
+  db: Kysely<Database>,
+  from: TaskId,
+  next?: { readonly id: TaskId; readonly resource: { readonly id: string } },
+): Promise<void> => {
+  if (next)
+    await db
+      .updateTable("instances")
+      .set({ task: next.id })
+      .where("task", "=", from)
+      .where((e) => e.eb("id", "=", e.val(next.resource.id as InstanceId)))
+      .execute();
+  await db.updateTable("instances").set({ task: null }).where("task", "=", from).execute();
 };
 
 export const tombstonesOf = async (

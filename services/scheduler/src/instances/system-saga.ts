@@ -53,7 +53,9 @@ export const systemSaga = (deps: InstanceDeps): Saga => {
         onwardsOnly: true,
         do: async ({ state: { id, cell, disk, spec }, requestId }) => {
           const base = disk.image ? { base: disk.image.sha256 } : {};
-          const input = { id, epoch: spec.epoch, disk: disk.name, sizeGiB: disk.sizeGiB, ...base };
+          const { name, sizeGiB, generation } = disk;
+          const file = { disk: name, sizeGiB, ...(generation === undefined ? {} : { generation }) };
+          const input = { id, epoch: spec.epoch, ...file, ...base };
           await ask(cell, "cell.disk.create", input, requestId);
         },
         undo: gone,

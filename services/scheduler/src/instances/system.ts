@@ -6,6 +6,7 @@ import { beginner } from "./begin.ts";
 import { requireInstance } from "./change.ts";
 import { fittingImage } from "./create.ts";
 import type { InstanceDeps } from "./deps.ts";
+import { freshGeneration, ofGeneration } from "./generation.ts";
 import type { ResetState } from "./system-saga.ts";
 import { toSpec } from "./view.ts";
 import { requireNoSnapshots } from "./without-snapshots.ts";
@@ -38,7 +39,7 @@ export function systemHandlers(deps: InstanceDeps, engine: TaskEngine): Pick<Han
           requireNoSnapshots(instance, "Resetting the system");
           const { sizeGiB, name } = systemOf(instance.disks, instance.name);
           const made = image ? { image: { id: image.id, name: image.name, sha256: image.sha256 } } : {};
-          const disk: Disk = { name, sizeGiB, ...made };
+          const disk: Disk = { name, sizeGiB, ...made, ...ofGeneration(freshGeneration(instance.disks)) };
           const disks = instance.disks.map((each) => (each.name === name ? disk : each));
           const { cloudInit, ...spec } = toSpec(instance);
           // A new generation is a first boot to cloud-init: it sets the system up again.

@@ -3,13 +3,13 @@
  * meanwhile; `place()` is quick enough for that. What the snapshot says of the winner is checked against the sums in the database before
  * it is believed: a snapshot that was wrong (another scheduler, a lost update) is corrected and asked again.
  */
-import { type Decision, DecisionIdSchema, decode, type PoolName, timestamp } from "@nano/contract";
-import type { CellRegistry } from "../cells/registry.ts";
+import { type CellId, type Decision, DecisionIdSchema, decode, type PoolName, timestamp } from "@nano/contract";
+import { type CellRegistry, factsOf } from "../cells/registry.ts";
 import type { Write } from "../events/journal.ts";
 import { usageOfCell } from "../instances/usage.ts";
 import { place } from "./place.ts";
 import type { Policy } from "./rule.ts";
-import type { PlacementRequest } from "./snapshot.ts";
+import { type PlacementRequest, Snapshot } from "./snapshot.ts";
 
 /** Each try corrects one cell; a snapshot more wrong than that is another fault. */
 const triesAtMost = 100;
@@ -27,13 +27,17 @@ export async function decide(
   trx: Write,
   pool: PoolName,
   request: PlacementRequest,
+  /** Where it has to be, if anywhere: only that cell is considered. */
+  only?: CellId,
 ): Promise<Decision> {
   const { registry, clock, policy } = deps;
   for (let tries = 1; ; tries++) {
+    const known = only === undefined ? undefined : registry.get(only);
+    const cells = known ? new Snapshot([factsOf(known, clock.monotonic())]) : registry.snapshot(pool);
     const decision: Decision = {
       id: decode(DecisionIdSchema, deps.newId(), "Naming a decision"),
       at: timestamp(clock.now()),
-      ...place(registry.snapshot(pool), pool, request, policy),
+      ...place(cells, pool, request, policy),
     };
     const winner = decision.winner && registry.find(decision.winner.cell);
     if (!winner || tries >= triesAtMost) return decision;

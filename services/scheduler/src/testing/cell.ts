@@ -49,6 +49,13 @@ interface Domain {
   snapshots?: Snapshot[];
 }
 
+interface DiskFile {
+  readonly sizeGiB: number;
+  readonly base?: string;
+  /** The file it lies over. */
+  readonly over?: string;
+}
+
 export interface TestCellOptions {
   readonly id: CellId;
   readonly name: string;
@@ -63,7 +70,7 @@ export class TestCell {
   readonly id: CellId;
   readonly domains: Map<InstanceId, Domain>;
   /** `<instance id>/<disk>`, and `.<generation>` behind it → size in GiB and base. */
-  readonly disks: Map<string, { sizeGiB: number; base?: string }>;
+  readonly disks: Map<string, DiskFile>;
   readonly volumes: Set<string>;
   /** Copies of disks that become images. */
   readonly exports = new Map<ImageId, "copying" | "whole" | "sending" | "sent">();
@@ -233,13 +240,23 @@ export class TestCell {
   }
 
   /** The file that a disk is, by what the domain says. */
-  #diskOf(id: InstanceId, name: string): { key: string; file: { sizeGiB: number; base?: string } } {
+  #diskOf(id: InstanceId, name: string): { key: string; file: DiskFile } {
     const disk = this.#require(id).domain.spec.disks.find((each) => each.name === name);
     if (!disk) throw new NanoError("disk-not-found", `No disk ${name}`);
     const key = fileOf(id, disk);
     const file = this.disks.get(key);
     if (!file) throw new NanoError("disk-missing", `No file ${key}`);
     return { key, file };
+  }
+
+  /** Deletes a file unless others lie over it, and what nothing lies over then. */
+  #drop(key: string): void {
+    const file = this.disks.get(key);
+    if (!file || [...this.disks.values()].some(({ over }) => over === key)) return;
+    this.disks.delete(key);
+    const { over } = file;
+    const disks = [...this.domains.values()].flatMap(({ spec }) => spec.disks.map((disk) => fileOf(spec.id, disk)));
+    if (over !== undefined && !disks.includes(over)) this.#drop(over);
   }
 
   /** All files of a disk, of whichever generation. */
@@ -308,7 +325,7 @@ export class TestCell {
         await this.#take("cell.disk.create", input);
         if (input.base !== undefined && !this.volumes.has(input.base))
           throw new NanoError("image-not-found", `No volume ${input.base}`);
-        this.disks.set(`${input.id}/${input.disk}`, {
+        this.disks.set(fileOf(input.id, { name: input.disk, generation: input.generation ?? 0 }), {
           sizeGiB: input.sizeGiB,
           ...(input.base === undefined ? {} : { base: input.base }),
         });
@@ -316,7 +333,7 @@ export class TestCell {
       },
       "cell.disk.delete": async (input) => {
         await this.#take("cell.disk.delete", input);
-        for (const key of this.#filesOf(input)) this.disks.delete(key);
+        for (const key of this.#filesOf(input)) this.#drop(key);
         return {};
       },
       "cell.disk.list": async ({ id }) => {
@@ -360,10 +377,35 @@ export class TestCell {
         if (ready) this.disks.set(copy, file);
         return { ready, bytesDone: bytes(ready ? 3_000 : 1_000), bytesTotal: bytes(3_000) };
       },
+      "cell.disk.copy": async (input) => {
+        await this.#take("cell.disk.copy", input);
+        const { sizeGiB } = this.#diskOf(input.from, input.disk).file;
+        if (this.#require(input.from).domain.state !== "stopped") throw new NanoError("wrong-state", "It is in use");
+        const copy = fileOf(input.id, { name: input.disk });
+        const round = (this.#fetching.get(copy) ?? 0) + 1;
+        const ready = this.disks.has(copy) || round > this.fetchRounds;
+        this.#fetching.set(copy, round);
+        if (ready) this.disks.set(copy, { sizeGiB });
+        return { ready, bytesDone: bytes(ready ? 3_000 : 1_000), bytesTotal: bytes(3_000) };
+      },
+      "cell.disk.link": async (input) => {
+        await this.#take("cell.disk.link", input);
+        const { spec, state } = this.#require(input.id).domain;
+        if (state !== "stopped") throw new NanoError("wrong-state", "It is in use");
+        const all = spec.disks.map(({ name }) => ({ name, ...this.#diskOf(input.id, name) }));
+        // Without a guest there is nobody who writes: what lies over another file was not written to.
+        const frozen = all.some(({ file }) => file.over === undefined);
+        for (const { name, key, file } of all) {
+          const over = frozen ? key : (file.over ?? key);
+          if (frozen) this.disks.set(fileOf(input.id, { name, generation: input.generation }), { ...file, over });
+          this.disks.set(fileOf(input.to, { name }), { ...file, over });
+        }
+        return { frozen };
+      },
       "cell.disk.discard": async (input) => {
         await this.#take("cell.disk.discard", input);
         const { key } = this.#diskOf(input.id, input.disk);
-        for (const other of this.#filesOf(input)) if (other !== key) this.disks.delete(other);
+        for (const other of this.#filesOf(input)) if (other !== key) this.#drop(other);
         return {};
       },
       "cell.instance.define": async (spec) => {

@@ -29,7 +29,9 @@ export async function expectInvariants(world: World): Promise<void> {
       ...disks.map((disk) => fileOf(id, disk)),
       ...(cloudInit ? [`${id}/seed`] : []),
     ]);
-    expect([...cell.disks.keys()].sort(), "disks = instances' disks").toEqual(disks.sort());
+    const grounds = new Set([...cell.disks.values()].flatMap(({ over }) => over ?? []));
+    const files = [...cell.disks.keys()].filter((key) => !grounds.has(key));
+    expect(files.sort(), "disks = instances' disks, and what they lie over").toEqual(disks.sort());
     for (const { id, state } of own) expect<string | undefined>(state).toBe(cell.domains.get(id)?.state);
 
     for (const { id, snapshots } of own) expect(snapshots).toBe(cell.domains.get(id)?.snapshots?.length ?? 0);

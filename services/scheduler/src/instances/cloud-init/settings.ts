@@ -33,8 +33,11 @@ const userDataProblem = (text: string): string | undefined => {
   return isMapping || value === null || value === undefined ? undefined : "must be a YAML mapping";
 };
 
-const networkProblems = ({ mode, address, gateway, dns = [] }: GuestNetwork): FieldProblem[] => {
-  const problem = (field: string, message: string): FieldProblem => ({ path: `/cloudInit/network/${field}`, message });
+const networkProblems = (
+  { mode, address, gateway, dns = [] }: GuestNetwork,
+  path = "/cloudInit/network",
+): FieldProblem[] => {
+  const problem = (field: string, message: string): FieldProblem => ({ path: `${path}/${field}`, message });
   const problems: FieldProblem[] = [];
   if (mode === "dhcp") {
     if (address !== undefined) problems.push(problem("address", "must be absent with dhcp"));
@@ -50,6 +53,14 @@ const networkProblems = ({ mode, address, gateway, dns = [] }: GuestNetwork): Fi
   for (const [index, server] of dns.entries())
     if (isIP(server) === 0) problems.push(problem(`dns/${index}`, "must be an IP address"));
   return problems;
+};
+
+/** Of a clone. @throws NanoError `invalid-input` naming the fields */
+export const checkNetwork = (network: GuestNetwork): void => {
+  const problems = networkProblems(network, "/network");
+  const [first] = problems;
+  if (first)
+    throw new NanoError("invalid-input", `${first.path.slice(1)} ${first.message}`, { details: { fields: problems } });
 };
 
 /** @throws NanoError `invalid-input` naming the fields */
