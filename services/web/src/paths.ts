@@ -65,6 +65,7 @@ export const to = {
     `/instances/${part(id)}/disks/${part(disk)}/${action}`,
   instanceMedia: (id: string) => `/instances/${part(id)}/media`,
   instanceEject: (id: string) => `/instances/${part(id)}/media/eject`,
+  instanceClone: (id: string) => `/instances/${part(id)}/clone`,
   instanceReset: (id: string) => `/instances/${part(id)}/reset-system`,
   snapshotNew: (id: string) => `/instances/${part(id)}/snapshots/new`,
   snapshot: (id: string, snapshot: string, action: "restore" | "delete") =>

@@ -7,6 +7,7 @@ import type { Command } from "../view/command.tsx";
 import { Icon, type IconName } from "../view/icons.tsx";
 import { ActionButton, ConfirmLink, DisabledButton, LinkButton } from "../view/parts.tsx";
 import { ExportButton } from "./export.tsx";
+import { whyNoClone } from "./clone.tsx";
 import { MediaButtons } from "./media.tsx";
 import { whyNoModify } from "./modify.tsx";
 import { whyNoReset } from "./reset.tsx";
@@ -173,6 +174,16 @@ const Modify = ({ visit, instance }: { visit: Visit; instance: Instance }) => {
   );
 };
 
+const CloneButton = ({ visit, instance }: { visit: Visit; instance: Instance }) => {
+  const why = whyNoClone(visit, instance);
+  const look = { label: visit.t("Clone…"), icon: "copy" as const };
+  return why === undefined ? (
+    <LinkButton href={to.instanceClone(instance.id)} look={look} />
+  ) : (
+    <DisabledButton look={look} why={why} />
+  );
+};
+
 /** The buttons of an instance's page: the likely ones in sight, the hard ones one click away. */
 export const InstanceActions = ({ visit, instance }: { visit: Visit; instance: Instance }) => {
   const startable = allows(instance.state, "start") === true;
@@ -208,6 +219,7 @@ export const InstanceActions = ({ visit, instance }: { visit: Visit; instance: I
           <StartWithMedia visit={visit} instance={instance} />
           <MediaButtons visit={visit} instance={instance} back={to.instance(instance.id)} />
           <ExportButton visit={visit} instance={instance} disk="system" />
+          <CloneButton visit={visit} instance={instance} />
           <hr />
           <Verb visit={visit} instance={instance} verb="force-stop" primary={false} />
           <Verb visit={visit} instance={instance} verb="force-reboot" primary={false} />

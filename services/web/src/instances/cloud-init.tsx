@@ -3,7 +3,7 @@ import { type Output, userDataMax } from "@nano/contract";
 import type { Form } from "../http/forms.ts";
 import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
-import { Check, fieldsOf, hasProblem, type Problems, SelectField, TextArea, TextField } from "../view/fields.tsx";
+import { Check, fieldsOf, hasProblem, type Option, type Problems, SelectField, TextArea, TextField } from "../view/fields.tsx";
 import { Folded } from "../view/form.tsx";
 import { page } from "../view/layout.tsx";
 import { Copy, LinkButton, Notice, PageHead, Panel } from "../view/parts.tsx";
@@ -63,17 +63,23 @@ export const readCloudInitForm = (form: Form): CloudInitForm => ({
 
 const unlessEmpty = (name: string, text: string): object => (text === "" ? {} : { [name]: text });
 
-const networkInput = ({ network, address, gateway, dns }: CloudInitForm): object => {
-  const servers = dns.split(/[\s,]+/).filter((server) => server !== "");
-  if (network !== "static" && servers.length === 0) return {};
+type NetworkForm = Pick<CloudInitForm, "network" | "address" | "gateway" | "dns">;
+
+const serversOf = ({ dns }: NetworkForm): string[] => dns.split(/[\s,]+/).filter((server) => server !== "");
+
+export const networkOf = (form: NetworkForm): object => {
+  const { network, address, gateway } = form;
+  const servers = serversOf(form);
   return {
-    network: {
-      mode: network === "static" ? "static" : "dhcp",
-      ...(network === "static" ? { ...unlessEmpty("address", address), ...unlessEmpty("gateway", gateway) } : {}),
-      ...(servers.length > 0 ? { dns: servers } : {}),
-    },
+    mode: network === "static" ? "static" : "dhcp",
+    ...(network === "static" ? { ...unlessEmpty("address", address), ...unlessEmpty("gateway", gateway) } : {}),
+    ...(servers.length > 0 ? { dns: servers } : {}),
   };
 };
+
+/** DHCP goes without saying. */
+const networkInput = (form: NetworkForm): object =>
+  form.network === "static" || serversOf(form).length > 0 ? { network: networkOf(form) } : {};
 
 /** @param shown for the command beside the form: with a placeholder in the password's place */
 export const cloudInitInput = (form: CloudInitForm, shown = false): Record<string, unknown> => {
@@ -134,36 +140,51 @@ const Login = ({ visit, form, problems }: FieldsProps) => {
   );
 };
 
-const Network = ({ visit, form, problems }: FieldsProps) => {
+export const NetworkFields = ({
+  visit,
+  form,
+  problems,
+  under = "/cloudInit/network",
+  otherwise = [],
+}: {
+  visit: Visit;
+  form: NetworkForm;
+  problems: Problems;
+  /** JSON Pointer of the network in the operation's input. */
+  under?: string;
+  /** What else there is to choose, before the others. */
+  otherwise?: readonly Option[];
+}) => {
   const { t } = visit;
-  const field = fieldsOf(visit, problems, "/cloudInit");
+  const field = fieldsOf(visit, problems, under);
   return (
     <>
       <SelectField
-        {...field("network", "network/mode")}
+        {...field("network", "mode")}
         label={t("Address of its network card")}
         value={form.network}
         options={[
+          ...otherwise,
           { value: "dhcp", text: t("By DHCP") },
           { value: "static", text: t("Fixed, as below") },
         ]}
       />
       <TextField
-        {...field("address", "network/address")}
+        {...field("address")}
         label={t("Fixed address")}
         placeholder="192.0.2.10/24"
         value={form.address}
         maxlength={49}
       />
       <TextField
-        {...field("gateway", "network/gateway")}
+        {...field("gateway")}
         label={t("Gateway")}
         placeholder="192.0.2.1"
         value={form.gateway}
         maxlength={45}
       />
       <TextField
-        {...field("dns", "network/dns")}
+        {...field("dns")}
         label={t("Name servers")}
         hint={t("Up to four, with blanks between them.")}
         value={form.dns}
@@ -211,7 +232,7 @@ export const CloudInitFields = ({ visit, form, problems }: FieldsProps) => {
           value={form.dataPath}
           maxlength={256}
         />
-        <Network visit={visit} form={form} problems={problems} />
+        <NetworkFields visit={visit} form={form} problems={problems} />
         <TextArea
           {...field("userData")}
           label={t("User data of your own")}

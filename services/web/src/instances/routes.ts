@@ -7,6 +7,7 @@ import { get, post, type Route } from "../route.ts";
 import { accessRoutes } from "./access.tsx";
 import { actRoutes } from "./act.ts";
 import { bulkRoutes } from "./bulk.ts";
+import { cloneRoutes } from "./clone.tsx";
 import { consolePage } from "./console.tsx";
 import { CreateCommand } from "./create.tsx";
 import { readCreateForm } from "./create-input.ts";
@@ -80,6 +81,7 @@ export const instanceRoutes: readonly Route[] = [
   ...accessRoutes,
   get("/instances/:id/serial", showSerial),
   post("/instances/:id/serial", serialTicket),
+  ...cloneRoutes,
   ...resetRoutes,
   ...diskRoutes,
   ...exportRoutes,

@@ -84,6 +84,7 @@ export class Cloud {
   readonly creations: Input<"instance.create">[] = [];
   readonly changes: Input<"instance.modify">[] = [];
   readonly starts: Input<"instance.start">[] = [];
+  readonly clones: Pick<Input<"instance.clone">, "mode" | "network" | "start">[] = [];
   readonly passwords: { user: string; password: string | undefined }[] = [];
   displayPassword = "s3cretpw";
   /** `<instance>/<disk>` of disks whose files are gone. */
@@ -422,6 +423,17 @@ export class Cloud {
         return { user, ...(password === undefined ? { generatedPassword: "kT4bRzgW7pQ2mX" } : {}) };
       },
       "instance.serial": () => ({ text: this.serial, truncated: false }),
+      "instance.clone": ({ id, name, mode, network, start }) => {
+        const source = this.#one(this.instances, id, "instance-not-found");
+        if ([...this.instances.values()].some((each) => each.name === name))
+          throw new NanoError("name-taken", `An instance '${name}' exists already`);
+        if (mode === "linked" && source.snapshots > 0) throw new NanoError("has-snapshots", "It has snapshots");
+        this.#act(id, "clone", "instance.clone");
+        const { disks, cores, memoryMiB } = source;
+        const clone = this.addInstance(name, { state: start ? "running" : "stopped", disks, cores, memoryMiB });
+        this.clones.push({ ...(mode && { mode }), ...(network && { network }), ...(start && { start }) });
+        return this.addTask("instance.clone", clone, { state: "running", progress: 25 });
+      },
       "system.reset": ({ id }) => this.#act(id, "reset-system", "system.reset"),
       "snapshot.list": ({ id }) => ({ items: this.snapshots.get(id) ?? [] }),
       "snapshot.create": ({ id, name, description, memory }, context) => {

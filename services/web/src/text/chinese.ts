@@ -1,6 +1,7 @@
 import { accessTexts } from "./chinese/access.ts";
 import { batchTexts } from "./chinese/batch.ts";
 import { cellTexts } from "./chinese/cells.ts";
+import { cloneTexts } from "./chinese/clone.ts";
 import { contractTexts } from "./chinese/contract.ts";
 import { diskTexts, diskWords } from "./chinese/disks.ts";
 import { exportPatterns, exportTexts } from "./chinese/exports.ts";
@@ -26,6 +27,7 @@ const ownTexts = {
   ...accessTexts,
   ...addressTexts,
   ...batchTexts,
+  ...cloneTexts,
   ...diskTexts,
   ...exportTexts,
   ...modifyTexts,

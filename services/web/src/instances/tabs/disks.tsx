@@ -115,6 +115,11 @@ const DiskRow = ({ visit, instance, disk }: { visit: Visit; instance: Instance; 
             </a>
           </span>
         ) : null}
+        {disk.backing === "shared" ? (
+          <span class="quiet" safe>
+            {t("shares what is under it with linked clones")}
+          </span>
+        ) : null}
       </div>
       {disk.missing ? (
         <Notice tone="bad">
