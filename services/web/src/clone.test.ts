@@ -1,5 +1,6 @@
 /** Cloning an instance in the portal, without JavaScript. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { GiB } from "@nano/contract";
 import { startWorld, type World } from "./testing/world.ts";
 
 let world: World;
@@ -16,7 +17,13 @@ test("an instance that is off is cloned under another name, and its clone is sho
   const { id } = world.cloud.addInstance("source", { state: "stopped", cloudInit });
   expect((await person.get(`/instances/${id}`)).text).toContain(`/instances/${id}/clone`);
   const form = await person.get(`/instances/${id}/clone`);
-  for (const words of ["Clone source", "depend on nothing", "hardly any room", "As its source", "instance.clone"])
+  for (const words of [
+    "Clone source",
+    "they depend on nothing",
+    "milliseconds and hardly any room",
+    "As its source",
+    "instance.clone",
+  ])
     expect(form.text).toContain(words);
   expect(form.text).toContain(`/api/v2/instances/${id}/clone`);
 
@@ -40,6 +47,15 @@ test("an instance that is off is cloned under another name, and its clone is sho
   });
   await person.post(`/instances/${id}/clone`, { name: "third", mode: "full", network: "", key: "c3" });
   expect(world.cloud.clones.at(-1)).toEqual({ mode: "full" });
+});
+
+test("a linked disk says that it is one, and why it cannot be written anew", async () => {
+  const person = world.person();
+  const disks = [{ name: "system", sizeGiB: 20 as GiB, backing: "shared" as const }];
+  const { id } = world.cloud.addInstance("linked-one", { state: "stopped", disks });
+  const tab = await person.get(`/instances/${id}?tab=disks`);
+  expect(tab.text).toContain("shares what is under it with linked clones");
+  expect(tab.text).toContain("It lies over another file");
 });
 
 test("one that runs says why not, one with snapshots what is possible; without cloud-init there is no network to give", async () => {

@@ -97,9 +97,12 @@ const clonePage = (
           label={t("Its disks")}
           value={modeOf(form)}
           options={[
-            { value: "full", text: t("Full: copies that depend on nothing; takes as long as copying them takes") },
-            { value: "linked", text: t("Linked: at once and hardly any room; both lie over what is there now") },
+            { value: "full", text: t("Full: copied") },
+            { value: "linked", text: t("Linked: shared") },
           ]}
+          hint={t(
+            "Copied, they depend on nothing; that takes as long as copying takes. Shared, it takes milliseconds and hardly any room: both go on over what is there now.",
+          )}
           problems={problems}
         />
         <TextArea

@@ -3,7 +3,16 @@ import { type Output, userDataMax } from "@nano/contract";
 import type { Form } from "../http/forms.ts";
 import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
-import { Check, fieldsOf, hasProblem, type Option, type Problems, SelectField, TextArea, TextField } from "../view/fields.tsx";
+import {
+  Check,
+  fieldsOf,
+  hasProblem,
+  type Option,
+  type Problems,
+  SelectField,
+  TextArea,
+  TextField,
+} from "../view/fields.tsx";
 import { Folded } from "../view/form.tsx";
 import { page } from "../view/layout.tsx";
 import { Copy, LinkButton, Notice, PageHead, Panel } from "../view/parts.tsx";
@@ -163,11 +172,7 @@ export const NetworkFields = ({
         {...field("network", "mode")}
         label={t("Address of its network card")}
         value={form.network}
-        options={[
-          ...otherwise,
-          { value: "dhcp", text: t("By DHCP") },
-          { value: "static", text: t("Fixed, as below") },
-        ]}
+        options={[...otherwise, { value: "dhcp", text: t("By DHCP") }, { value: "static", text: t("Fixed, as below") }]}
       />
       <TextField
         {...field("address")}

@@ -1,4 +1,4 @@
-import { allows, type Instance, type InstanceAction, limits, type Output } from "@nano/contract";
+import { allows, groundOf, type Instance, type InstanceAction, limits, type Output } from "@nano/contract";
 import type { Attempt, Visit, ZoneOperation } from "../../http/visit.ts";
 import { to } from "../../paths.ts";
 import { formatBytes, formatGiB } from "../../text/format.ts";
@@ -27,6 +27,14 @@ const obstacle = (visit: Visit, instance: Instance, action: InstanceAction, oper
   return visit.may(operation) ? undefined : visit.t("You may not do this.");
 };
 
+/** Why it can never be written anew: what it lies over would be copied into it. */
+const whyNotAnew = ({ t }: Visit, disk: Status): string | undefined => {
+  if (groundOf(disk) === undefined) return undefined;
+  return disk.image && disk.backing === undefined
+    ? t("It is a clone of {image}: written anew, the whole image would be copied into it.", { image: disk.image.name })
+    : t("It lies over another file: written anew, all of that would be copied into it.");
+};
+
 const Button = ({
   visit,
   instance,
@@ -44,8 +52,7 @@ const Button = ({
     ? { label: t("Give unused room back"), icon: "disk", small: true }
     : { label: t("Remove"), icon: "trash", small: true };
   const never = shrinks
-    ? disk.image &&
-      t("It is a clone of {image}: written anew, the whole image would be copied into it.", { image: disk.image.name })
+    ? whyNotAnew(visit, disk)
     : disk.name === "system" && t("The system disk stays as long as the instance.");
   const why =
     never ||

@@ -7,13 +7,15 @@ export const cloneTexts = {
   "Clone it": "克隆",
   "Clone {name}": "克隆 {name}",
   "Clone…": "克隆…",
-  "Full: copies that depend on nothing; takes as long as copying them takes":
-    "完整克隆：独立副本，不依赖任何文件；耗时取决于复制",
+  "Copied, they depend on nothing; that takes as long as copying takes. Shared, it takes milliseconds and hardly any room: both go on over what is there now.":
+    "完整克隆得到独立副本，不依赖任何文件，耗时取决于复制；链接克隆只需数毫秒且几乎不占空间：双方都叠加在现有内容之上继续写入。",
+  "Full: copied": "完整：复制",
+  "Linked: shared": "链接：共享",
   "It has snapshots: a full clone has its disks as they are now, a linked one is not possible.":
     "它有快照：完整克隆只包含磁盘的当前内容，且无法进行链接克隆。",
+  "It lies over another file: written anew, all of that would be copied into it.":
+    "它叠加在另一个文件之上：重写会把其全部内容复制进来。",
   "Its disks": "磁盘",
-  "Linked: at once and hardly any room; both lie over what is there now":
-    "链接克隆：立即完成且几乎不占空间；双方都叠加在现有内容之上",
   "Start it once it is made": "创建后启动",
   "shares what is under it with linked clones": "与链接克隆共享底层内容",
   "{name} is being cloned from {source}": "正在从 {source} 克隆 {name}",
