@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { Bytes, Sha256, SnapshotId } from "@nano/contract";
+import { layersAtMost } from "../hypervisor.ts";
 import { isPng } from "../image/png.ts";
 import { oneGiB, specOf } from "../testing.ts";
 import { gib, mib } from "../units.ts";
@@ -32,6 +33,37 @@ describe("a simulated host, in its own time", () => {
       { id: third, parent: first },
     ]);
     expect((await hypervisor.find(spec.id))?.snapshots).toBe(2);
+  });
+
+  test("clones are copied, or linked over what is there until it changes, up to a number of layers", async () => {
+    const { hypervisor } = simulate();
+    const spec = specOf({ disks: [{ name: "system", sizeGiB: oneGiB }] });
+    const { id } = spec;
+    await hypervisor.define(spec);
+    await expect(hypervisor.copyDisk(specOf().id, "system", id)).rejects.toMatchObject({ code: "disk-missing" });
+    await hypervisor.createDisk({ id, disk: "system", sizeGiB: oneGiB });
+    const copy = specOf({ disks: spec.disks });
+    expect((await hypervisor.copyDisk(copy.id, "system", id)).ready).toBe(true);
+    await hypervisor.define(copy);
+    await hypervisor.boot(copy.id, undefined);
+    await expect(hypervisor.copyDisk(id, "system", copy.id)).rejects.toMatchObject({ code: "wrong-state" });
+    for (let layer = 1; layer <= layersAtMost; layer++) {
+      expect(await hypervisor.linkDisks(id, layer, specOf().id)).toBe(true);
+      expect(await hypervisor.linkDisks(id, layer, specOf().id)).toBe(false);
+      await hypervisor.boot(id, undefined);
+      await expect(hypervisor.linkDisks(id, layer, specOf().id)).rejects.toMatchObject({ code: "wrong-state" });
+      await hypervisor.shutdown(id, true);
+    }
+    await expect(hypervisor.linkDisks(id, 9, specOf().id)).rejects.toMatchObject({ code: "limit-reached" });
+    const snapshot = {
+      id: Bun.randomUUIDv7() as SnapshotId,
+      name: "s",
+      description: "",
+      createdBy: "x",
+      memory: false,
+    };
+    await hypervisor.createSnapshot(id, snapshot);
+    await expect(hypervisor.linkDisks(id, 9, specOf().id)).rejects.toMatchObject({ code: "has-snapshots" });
   });
 
   test("an instance follows its power button after a while, and not into its next run", async () => {
