@@ -1,0 +1,99 @@
+/** A guest that talks to libvirt as its agent and lies: everything inside it belongs to whoever rules it. Against a real libvirtd and a real QEMU. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { resolve } from "node:path";
+import { decode, type InstanceId, type MediaId, Sha256Schema } from "@nano/contract";
+import { type Connection, connect } from "@nano/libvirt";
+import { buildTinyIso } from "@nano/nanoctl/image/tiny";
+import { type Guest, openGuest } from "../guest.testing.ts";
+import type { BootMedia } from "../hypervisor.ts";
+import { type LabHost, specOf, startLabHost, until } from "../testing.ts";
+import { bytes, mib } from "../units.ts";
+import type { LibvirtHypervisor } from "./hypervisor.ts";
+
+const patience = 240_000;
+let host: LabHost;
+let hypervisor: LibvirtHypervisor;
+let connection: Connection;
+let guest: Guest;
+let id: InstanceId;
+
+const fetchTiny = async (): Promise<BootMedia> => {
+  const iso = await buildTinyIso(resolve(import.meta.dir, "../../../../data/cache"));
+  const sha256 = decode(Sha256Schema, iso.sha256, "Looking at the tiny image");
+  const file = Bun.file(iso.path);
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response(file) });
+  const request = { bytes: bytes(file.size), sha256, format: "iso", url: server.url.href, ticket: "x" } as const;
+  await until(async () => (await hypervisor.fetchVolume(request)).ready);
+  await server.stop(true);
+  return { id: crypto.randomUUID() as MediaId, name: "Tiny", sha256 };
+};
+
+beforeAll(async () => {
+  host = await startLabHost();
+  hypervisor = await host.open();
+  connection = await connect({ socket: host.lab.socket });
+  const spec = specOf({ memoryMiB: mib(192) });
+  id = spec.id;
+  await hypervisor.define(spec);
+  await hypervisor.boot(id, await fetchTiny());
+  guest = await openGuest(hypervisor, connection, id);
+}, patience);
+afterAll(async () => {
+  guest?.close();
+  connection?.close();
+  await host?.[Symbol.asyncDispose]();
+}, patience);
+
+/** Answers libvirt's greetings as an agent does, and every command with what `lie` prints. */
+const pretend = async (lie: string): Promise<void> => {
+  const port = "P=/dev/$(cd /sys/class/virtio-ports; grep -l guest_agent */name | cut -d/ -f1)";
+  const greeting = `n=\${line##*:}; n=\${n%%\\}*}; printf '{"return":%s}\\n' $n`;
+  const answer = `case $line in *guest-sync*) ${greeting};; *) ${lie};; esac`;
+  // The port can be opened by one at a time; nothing is to be read before libvirt has opened its end.
+  const listen = `while :; do IFS= read -r line || { sleep 1; continue; }; ${answer}; done`;
+  const end = "kill $! 2>/dev/null; killall head tr sleep 2>/dev/null; sleep 1";
+  await guest.inside(`${end}; ${port}; (exec 3<>$P; ${listen} <&3 >&3) & sleep 1`);
+  await until(async () => (await hypervisor.find(id))?.agent === true);
+};
+const setPassword = () => hypervisor.setPassword(id, { user: "root", password: "secret", hashed: false });
+const addresses = async () => (await hypervisor.find(id))?.addresses ?? [];
+
+test(
+  "a page of HTML, 100 MB and silence are told as what they are, and hurt nobody",
+  async () => {
+    await pretend("echo '<html><script>alert(1)</script></html>'");
+    await expect(setPassword()).rejects.toMatchObject({ code: "agent-refused" });
+
+    await pretend('echo \'{"return":{"success":"no"}}\'');
+    await expect(setPassword()).rejects.toMatchObject({ code: "agent-refused" });
+
+    // Of what it says of addresses, only addresses are believed.
+    const told = ["<b>", "192.0.2.66"].map(
+      (address) => `{"ip-address":"${address}","ip-address-type":"ipv4","prefix":24}`,
+    );
+    await pretend(`echo '{"return":[{"name":"eth0","ip-addresses":[${told.join()}]}]}'`);
+    await until(async () => (await addresses()).length > 0);
+    expect(await addresses()).toEqual(["192.0.2.66"]);
+
+    await pretend("head -c 100000000 /dev/zero | tr '\\0' x");
+    const { code, message } = await setPassword().then(
+      () => ({ code: "none", message: "" }),
+      (error) => error,
+    );
+    expect(["agent-refused", "agent-silent"]).toContain(code);
+    expect(message.length).toBeLessThan(1_000);
+
+    await pretend("sleep 1000");
+    await expect(setPassword()).rejects.toMatchObject({ code: "agent-silent" });
+
+    // Nobody else waits for it, and neither does the instance.
+    const other = specOf();
+    await hypervisor.define(other);
+    await hypervisor.boot(other.id, undefined);
+    expect((await hypervisor.find(other.id))?.state).toBe("running");
+    await hypervisor.undefine(other.id);
+    await hypervisor.reboot(id, true);
+    expect((await hypervisor.find(id))?.state).toBe("running");
+  },
+  patience,
+);
