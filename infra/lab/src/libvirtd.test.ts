@@ -85,6 +85,23 @@ test("instances outlive a killed daemon", async () => {
   expect(await virsh(lab, "list", "--name")).toBe("survivor");
 });
 
+test("no instance outlives the power", async () => {
+  const lab = await start();
+  const definition = join(lab.storage, "mortal.xml");
+  await Bun.write(definition, tiny("mortal"));
+  await virsh(lab, "define", definition);
+  await virsh(lab, "start", "mortal");
+  await lab.reboot();
+  expect(await virsh(lab, "domstate", "mortal")).toBe("shut off");
+  await virsh(lab, "autostart", "mortal");
+  // libvirt starts these once for each time the host comes up.
+  await lab.restart();
+  expect(await virsh(lab, "domstate", "mortal")).toBe("shut off");
+  await lab.kill();
+  await lab.reboot();
+  expect(await virsh(lab, "domstate", "mortal")).toBe("running");
+});
+
 test("a host does not outlive the process that started it", async () => {
   const script = `
     import { startLibvirtd } from ${JSON.stringify(join(import.meta.dir, "index.ts"))};

@@ -47,6 +47,8 @@ export interface LabLibvirtd {
   thaw(): void;
   /** Ends libvirtd in its orderly way if it runs, and starts it again. Running instances go on. */
   restart(): Promise<void>;
+  /** As if the host had lost its power and came up again: every instance is gone at once, and so is all that a host keeps in `/run`. */
+  reboot(): Promise<void>;
   /** Ends the daemon and every instance it started, and removes its files. Idempotent. */
   stop(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -138,6 +140,17 @@ export async function startLibvirtd(options: LabLibvirtdOptions = {}): Promise<L
     signalTo(daemon.pid, "SIGCONT");
   };
 
+  const reboot = async (): Promise<void> => {
+    thaw();
+    const wrapper = daemon?.wrapper;
+    // All but the namespace's first process; it fails where nothing else is left.
+    await Bun.$`nsenter --pid=/proc/${sandbox.pid}/ns/pid_for_children bash -c ${"kill -KILL -1"}`.quiet().nothrow();
+    await wrapper?.exited;
+    daemon = undefined;
+    for (const entry of readdirSync(join(dir, "run"))) rmSync(join(dir, "run", entry), { recursive: true });
+    await start();
+  };
+
   const stop = (): Promise<void> => {
     stopped ??= (async () => {
       thaw();
@@ -178,6 +191,7 @@ export async function startLibvirtd(options: LabLibvirtdOptions = {}): Promise<L
       await end("SIGTERM");
       await start();
     },
+    reboot,
     stop,
     [Symbol.asyncDispose]: stop,
   };

@@ -207,10 +207,12 @@ export class Instances {
       await this.#changeRun(domain, ({ media }) => ({ startedAt: this.#now(), ...(media ? { media } : {}) }));
   }
 
-  /** Puts right what a killed cell left in the middle of a start. Resolves to the instances there are. */
+  /** Puts right what a killed cell left in the middle of a start, and what began while nobody looked. Resolves to the instances there are. */
   async recover(): Promise<InstanceId[]> {
     const all = await this.list();
-    for (const { id, spec } of all) {
+    for (const { id, spec, startedAt } of all) {
+      // libvirt's automatic starts are over before it lets anyone connect: no event tells of them. Of one that is off nothing is noted.
+      if (startedAt === undefined) await this.started(id);
       const domain = await this.#domain(id);
       if (domain && (await domain.getMetadata(runKey.uri, Affect.config)) !== undefined)
         await this.#options.connection.defineDomain(this.#xml(spec));
