@@ -73,7 +73,7 @@ export async function seedInstances(
         cores,
         memoryMiB: resources(0, cores * 2_048, 0).memoryMiB,
         disks: [{ name: "system", sizeGiB: resources(0, 0, 20).storageGiB }],
-        mac: macOf(n),
+        nics: [{ name: "nic-1", mac: macOf(n) }],
         addresses: [`192.0.2.${n % 250}`],
         media: null,
         autostart: false,

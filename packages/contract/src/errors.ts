@@ -144,6 +144,16 @@ export const errorDefinitions = define({
     title: "The instance has as many disks as it can have",
     remedy: "Remove one first, or grow one.",
   },
+  "nic-not-found": {
+    status: 404,
+    title: "The instance has no such network interface",
+    remedy: "See `nics` of instance.get.",
+  },
+  "mac-taken": {
+    status: 409,
+    title: "This MAC address belongs to another network interface",
+    remedy: "Choose another one, or leave it out: then one is chosen that nobody has.",
+  },
   "tray-locked": {
     status: 409,
     title: "The guest has locked the drive's tray",

@@ -157,5 +157,5 @@ export const settingsOf = ({ tags, hardware, qos, restart, cloudInit }: Partial<
 });
 
 /** What a running guest does not have yet, though it was changed: it has it from its next start on. */
-export const pendingSettings = ["cores", "memoryMiB", "disks", "hardware", "qos"] as const;
+export const pendingSettings = ["cores", "memoryMiB", "disks", "hardware", "qos", "nics"] as const;
 export type PendingSetting = (typeof pendingSettings)[number];

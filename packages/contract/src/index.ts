@@ -13,6 +13,7 @@ export * from "./decode.ts";
 export * from "./errors.ts";
 export * from "./events.ts";
 export * from "./hardware.ts";
+export * from "./nics.ts";
 export * from "./operation.ts";
 export { type BatchAction, BatchItem, batchActions, batchMax } from "./operations/batch.ts";
 export { cloneModes } from "./operations/clone.ts";

@@ -1,11 +1,12 @@
 /** What a running guest does not have yet: the difference between the record it was started with and the record it will be started with. */
 import { type PendingSetting, pendingSettings, settingsOf } from "./hardware.ts";
+import { nicsOf } from "./nics.ts";
 import type { InstanceSpec } from "./operations/on-cell.ts";
 import type { Running } from "./records.ts";
 
 const settingIn = (spec: InstanceSpec, setting: PendingSetting): string => {
   const { hardware, qos } = settingsOf(spec);
-  const all = { cores: spec.cores, memoryMiB: spec.memoryMiB, disks: spec.disks, hardware, qos };
+  const all = { cores: spec.cores, memoryMiB: spec.memoryMiB, disks: spec.disks, hardware, qos, nics: nicsOf(spec) };
   // The order of an object's keys is nobody's business.
   return JSON.stringify(all[setting], (_, value: unknown) =>
     typeof value === "object" && value !== null && !Array.isArray(value)
@@ -28,6 +29,7 @@ export const runningOf = (live: InstanceSpec, pending: readonly PendingSetting[]
     ...(waits.has("disks") ? { disks: live.disks } : {}),
     ...(waits.has("hardware") ? { hardware } : {}),
     ...(waits.has("qos") ? { qos } : {}),
+    ...(waits.has("nics") ? { nics: nicsOf(live) } : {}),
   };
 };
 

@@ -2,6 +2,7 @@
 
 import { CloudInitFacts } from "./cloud-init.ts";
 import { Abilities, Hardware, pendingSettings, Qos, RestartPolicy, Tags } from "./hardware.ts";
+import { Nic } from "./nics.ts";
 import {
   AnyObject,
   BytesSchema,
@@ -141,6 +142,7 @@ export const Running = Closed(
     disks: Type.Optional(Type.Array(Disk)),
     hardware: Type.Optional(Hardware),
     qos: Type.Optional(Qos),
+    nics: Type.Optional(Type.Array(Nic)),
   },
   { description: "What the running guest has until its next start, of what is `pending`" },
 );
@@ -159,7 +161,8 @@ export const Instance = Closed({
   cores: Cores,
   memoryMiB: MemoryMiB,
   disks: Type.Array(Disk),
-  mac: Type.String({ pattern: "^52:54:00(:[0-9a-f]{2}){3}$" }),
+  mac: Type.String({ pattern: "^52:54:00(:[0-9a-f]{2}){3}$", description: "Of its first network interface" }),
+  nics: Type.Array(Nic, { description: "Its network interfaces, the one it was made with first" }),
   addresses: Type.Array(Type.String(), {
     description:
       "IP addresses, if known: as its agent says, else as the host's network has seen it. At most 16; never loopback or link-local",

@@ -127,6 +127,7 @@ export const limits = {
   memoryMiB: { minimum: 16, maximum: 4 * 1024 * 1024 },
   diskGiB: { minimum: 1, maximum: 16 * 1024 },
   dataDisks: 16,
+  nics: 8,
   snapshots: 64,
   page: { default: 50, maximum: 500 },
 } as const;

@@ -21,7 +21,7 @@ export const instanceStates = [
 ] as const;
 export type InstanceState = (typeof instanceStates)[number];
 
-/** What people do with an instance. `grow-disk` and `add-disk` work live where the state allows them. */
+/** What people do with an instance. `grow-disk`, `add-disk` and `add-nic` work live where the state allows them. */
 export const instanceActions = [
   "start",
   "stop",
@@ -39,6 +39,8 @@ export const instanceActions = [
   "remove-disk",
   "grow-disk",
   "shrink-disk",
+  "add-nic",
+  "remove-nic",
   "create-snapshot",
   "restore-snapshot",
   "delete-snapshot",
@@ -64,6 +66,8 @@ const whenOff: readonly InstanceAction[] = [
   "add-disk",
   "remove-disk",
   "grow-disk",
+  "add-nic",
+  "remove-nic",
   "shrink-disk",
   "create-snapshot",
   "restore-snapshot",
@@ -85,6 +89,8 @@ const whenRunning: readonly InstanceAction[] = [
   "add-disk",
   "remove-disk",
   "grow-disk",
+  "add-nic",
+  "remove-nic",
   "create-snapshot",
   "delete-snapshot",
   "set-password",

@@ -10,11 +10,13 @@ import { exportOperations } from "./operations/export.ts";
 import { imageOperations, mediaOperations } from "./operations/image.ts";
 import { instanceOperations } from "./operations/instance.ts";
 import { mediaDriveOperations } from "./operations/media-drive.ts";
+import { nicOperations } from "./operations/nic.ts";
 import { onCellOperations } from "./operations/on-cell.ts";
 import { onCellAccessOperations } from "./operations/on-cell-access.ts";
 import { onCellDiskOperations } from "./operations/on-cell-disks.ts";
 import { onCellExportOperations } from "./operations/on-cell-export.ts";
 import { onCellMediaOperations } from "./operations/on-cell-media.ts";
+import { onCellNicOperations } from "./operations/on-cell-nics.ts";
 import { onCellSnapshotOperations } from "./operations/on-cell-snapshot.ts";
 import { peopleOperations } from "./operations/people.ts";
 import { poolOperations } from "./operations/pool.ts";
@@ -37,6 +39,7 @@ export const operations = {
   ...diskOperations,
   ...exportOperations,
   ...cloneOperations,
+  ...nicOperations,
   ...taskOperations,
   ...imageOperations,
   ...mediaOperations,
@@ -48,6 +51,7 @@ export const operations = {
   ...onCellAccessOperations,
   ...onCellDiskOperations,
   ...onCellExportOperations,
+  ...onCellNicOperations,
 };
 
 export type OperationName = keyof typeof operations;

@@ -112,6 +112,11 @@ export const cellHandlers = ({ hypervisor, consoles }: HandlerContext): Handlers
         await hypervisor.apply(input.id);
         return observed(input.id);
       }),
+    "cell.instance.plug-nics": (input) =>
+      command(input, async () => {
+        await hypervisor.plugNics(input.id);
+        return observed(input.id);
+      }),
     "cell.instance.list": async () => ({ items: await hypervisor.list() }),
     "cell.instance.screen": async ({ id }) => ({
       contentType: "image/png",

@@ -147,6 +147,12 @@ export interface Hypervisor {
   resume(id: InstanceId): Promise<void>;
   /** Gives a running one what its definition says, as far as it can have that now. Does nothing when it is off. */
   apply(id: InstanceId): Promise<void>;
+  /**
+   * Gives a running one the network interfaces of its definition, and takes all others from it. One for which its machine has no place now is pending. Does
+   * nothing when it is off.
+   * @throws NanoError `has-snapshots` with memory, `in-use` when the guest does not let go
+   */
+  plugNics(id: InstanceId): Promise<void>;
 
   /**
    * Puts fetched media into the drive of an instance that runs; what is in it comes out. `force` opens a locked tray. Does nothing when it is there.

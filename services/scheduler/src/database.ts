@@ -7,6 +7,7 @@ import { type RestartTable, restartMigration } from "./instances/restart.ts";
 import {
   type InstanceTable,
   instanceMigration,
+  nicsMigration,
   runningMigration,
   settingsMigration,
   snapshotsMigration,
@@ -41,4 +42,5 @@ export const migrations = {
   "2026-11-24-07-cloud-init": cloudInitMigration,
   "2026-11-24-08-instance-restarts": restartMigration,
   "2026-11-24-09-instance-running": runningMigration,
+  "2026-11-24-10-instance-nics": nicsMigration,
 };

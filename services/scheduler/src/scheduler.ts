@@ -23,6 +23,8 @@ import { instanceHandlers } from "./instances/handlers.ts";
 import { mediaHandlers } from "./instances/media.ts";
 import { mediaSagas } from "./instances/media-sagas.ts";
 import { modifySaga } from "./instances/modify-saga.ts";
+import { nicSagas } from "./instances/nic-sagas.ts";
+import { nicHandlers } from "./instances/nics.ts";
 import { pauseSagas } from "./instances/pause-sagas.ts";
 import { powerSagas } from "./instances/power-sagas.ts";
 import { Reconciler } from "./instances/reconcile.ts";
@@ -104,6 +106,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
       systemSaga(instances),
       ...diskSagas(instances),
       exportSaga(instances),
+      ...nicSagas(instances),
     ].map(adaptSaga),
     onEnd: async (trx, task, next) => passLock(trx, task.id, next && (await findTask(trx, next))),
     // Not kept and not in the outbox: the next figure, or the end, is never far.
@@ -146,6 +149,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     ...systemHandlers(instances, engine),
     ...diskHandlers(instances, engine),
     ...exportHandlers(instances, engine),
+    ...nicHandlers(instances, engine),
     ...decisionHandlers({ db }),
     ...taskHandlers({ db, journal, engine }),
     ...eventHandlers({ bus }),

@@ -18,6 +18,9 @@ export const onCellAccessOperations = {
       ...instanceRef,
       generation: CloudInitFacts.properties.generation,
       mac: Type.String(),
+      moreMacs: Type.Optional(
+        Type.Array(Type.String(), { description: "Of its other network interfaces: they ask for an address (DHCP)" }),
+      ),
       diskBus: Hardware.properties.diskBus,
       dataDisks: Type.Array(Disk.properties.name, {
         description: "Those to be formatted, where they are blank, and mounted",

@@ -4,6 +4,7 @@
  */
 import { CloudInitFacts } from "../cloud-init.ts";
 import { Hardware, pendingSettings, Qos, RestartPolicy, Tags } from "../hardware.ts";
+import { Nic } from "../nics.ts";
 import { operation } from "../operation.ts";
 import { Disk, Running } from "../records.ts";
 import {
@@ -42,7 +43,10 @@ export const InstanceSpec = Closed({
   cores: Cores,
   memoryMiB: MemoryMiB,
   disks: Type.Array(Disk),
+  /** Of its first network interface. */
   mac: Type.String(),
+  /** Absent when it has that one only. */
+  nics: Type.Optional(Type.Array(Nic)),
   // Absent in records of older versions: then as `defaultSettings` says.
   tags: Type.Optional(Tags),
   hardware: Type.Optional(Hardware),

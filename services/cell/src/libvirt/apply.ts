@@ -59,7 +59,10 @@ const setLimits = async (domain: Domain, live: InstanceSpec, spec: InstanceSpec)
       param.uint("inbound.average", kibibytes(receiveBytesPerSecond)),
       param.uint("outbound.average", kibibytes(sendBytesPerSecond)),
     ];
-    await domain.setInterfaceParameters(spec.mac, limits, Affect.live);
+    for (const each of devices ? childrenOf(devices, "interface") : []) {
+      const mac = find(each, "mac")?.attributes.address;
+      if (mac !== undefined) await domain.setInterfaceParameters(mac, limits, Affect.live);
+    }
   }
   return true;
 };
@@ -88,6 +91,7 @@ export const applyLive = async (domain: Domain, live: InstanceSpec, spec: Instan
           return setLimits(domain, live, spec);
         case "disks":
         case "hardware":
+        case "nics":
           return false;
       }
     });

@@ -12,11 +12,9 @@ import { diskMissing, type Instances } from "./instances.ts";
 import { diskVolume, fileOf, isDiskVolume } from "./names.ts";
 import { requireNoSnapshots } from "./snapshots.ts";
 import type { Storage } from "./storage.ts";
+import { unplug } from "./unplug.ts";
 
 const gibibyte = 2 ** 30;
-/** How long a guest may take to let go of a disk, beside what libvirt itself waits. */
-const letGoMs = 10_000;
-const lookEveryMs = 100;
 
 export class DiskChanges {
   readonly #instances: Instances;
@@ -82,16 +80,8 @@ export class DiskChanges {
       await requireNoSnapshots(domain, "Removing a disk");
       const live = await this.#live(domain, id, disk);
       if (!live) return;
-      try {
-        await domain.detachDevice(write(live), Affect.live);
-      } catch (error) {
-        // Asked for already, and the guest still has not followed.
-        if (!(error instanceof LibvirtError) || !/in the process of unplug/.test(error.message)) throw error;
-      }
-      for (let waited = 0; waited < letGoMs; waited += lookEveryMs) {
-        if (!(await this.#live(domain, id, disk))) return;
-        await Bun.sleep(lookEveryMs);
-      }
+      const isThere = async () => (await this.#live(domain, id, disk)) !== undefined;
+      if (await unplug(domain, live, isThere)) return;
       throw new NanoError("in-use", `The guest of instance ${id} did not let go of its disk ${disk}`, {
         remedy: "Unmount it inside the guest, or stop the instance first.",
         details: { disk },

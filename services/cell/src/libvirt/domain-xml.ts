@@ -10,7 +10,17 @@
  * - VNC listens on loopback unless the cell is told otherwise; its password is in the definition, which libvirt shows to privileged readers alone.
  * - The serial port is logged to a file in the storage pool: libvirt can read it back, here or over SSH, and it outlives the cell service.
  */
-import { cpuShares, defaultSettings, type Hardware, type InstanceSpec, type Qos } from "@nano/contract";
+import {
+  cpuShares,
+  defaultSettings,
+  firstNic,
+  type Hardware,
+  type InstanceSpec,
+  type Nic,
+  nicNumber,
+  nicsOf,
+  type Qos,
+} from "@nano/contract";
 import { diskSerial } from "../seed/user-data.ts";
 import { type Element, element } from "../xml/tree.ts";
 import { write } from "../xml/write.ts";
@@ -163,18 +173,27 @@ const seedDrive = ({ spec, host }: DomainRequest): Element | undefined =>
     element("readonly"),
   );
 
-const nic = ({ spec, host }: DomainRequest): Element =>
+/**
+ * Where an added interface is on the PCI bus, from its end: always the same, so that it keeps its name in the guest, plugged in now or from the next
+ * start on, and nothing else moves. libvirt puts everything else from the beginning of the bus.
+ */
+const nicPlace = (nic: Nic): Element =>
+  element("address", { type: "pci", domain: 0, bus: 0, slot: 33 - nicNumber(nic), function: 0 });
+
+/** One network interface of an instance, in its definition or given to it while it runs. */
+export const nicElement = ({ spec, host }: Pick<DomainRequest, "spec" | "host">, nic: Nic): Element =>
   element(
     "interface",
     { type: host.bridge !== undefined ? "bridge" : host.nat !== undefined ? "network" : "user" },
-    element("mac", { address: spec.mac }),
+    element("mac", { address: nic.mac }),
     host.bridge !== undefined
       ? element("source", { bridge: host.bridge })
       : host.nat !== undefined
         ? element("source", { network: host.nat })
         : undefined,
-    element("model", { type: hardwareOf(spec).networkModel }),
+    element("model", { type: nic.model ?? hardwareOf(spec).networkModel }),
     bandwidth(qosOf(spec)),
+    nic.name === firstNic ? undefined : nicPlace(nic),
   );
 
 /** QEMU's own choice suits every disk bus but SCSI, whose old adapters no system of today knows. Fifteen disks fit on each. */
@@ -300,7 +319,7 @@ export const domainXml = (request: DomainRequest): string => {
         disks(request),
         drive(request),
         seedDrive(request),
-        nic(request),
+        nicsOf(spec).map((nic) => nicElement(request, nic)),
         serial(request),
         element("channel", { type: "unix" }, element("target", { type: "virtio", name: "org.qemu.guest_agent.0" })),
         tablet(request),

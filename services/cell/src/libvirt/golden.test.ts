@@ -69,6 +69,19 @@ const cases: Readonly<Record<string, DomainRequest>> = {
     host,
     password,
   },
+  nics: {
+    spec: {
+      ...spec,
+      nics: [
+        { name: "nic-1", mac: spec.mac },
+        { name: "nic-3", mac: "02:00:5e:00:53:03", model: "e1000" },
+        { name: "nic-2", mac: "52:54:00:1a:2b:3d" },
+      ],
+      qos: { receiveBytesPerSecond: 1_000_000 },
+    },
+    host: { ...host, bridge: "br0" },
+    password,
+  },
   legacy: { spec: { ...spec, disks: disks(3), hardware: templates.legacy }, host, password },
   headless: {
     spec: { ...spec, hardware: { ...templates.linux, display: "none", tablet: "none", usb: true } },

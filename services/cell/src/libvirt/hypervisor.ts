@@ -58,6 +58,7 @@ import { type HostAbilities, type HostPreferences, networkName, probeHost } from
 import { Instances } from "./instances.ts";
 import { Layers } from "./layers.ts";
 import { LoadMeter } from "./load.ts";
+import { NicChanges } from "./nic-changes.ts";
 import { Rewrites } from "./rewrites.ts";
 import { Seeds } from "./seeds.ts";
 import { Snapshots } from "./snapshots.ts";
@@ -109,6 +110,7 @@ export class LibvirtHypervisor implements Hypervisor {
   readonly #seeds: Seeds;
   readonly #vncListen: string | undefined;
   readonly #diskChanges: DiskChanges;
+  readonly #nicChanges: NicChanges;
   readonly #rewrites: Rewrites;
   readonly #exports: Exports;
   readonly #layers: Layers;
@@ -162,6 +164,7 @@ export class LibvirtHypervisor implements Hypervisor {
     this.#drives = new Drives(this.#instances, this.#storage);
     this.#snapshots = new Snapshots({ instances: this.#instances, storage: this.#storage, clock });
     this.#diskChanges = new DiskChanges(this.#instances, this.#storage);
+    this.#nicChanges = new NicChanges(this.#instances);
     this.#rewrites = new Rewrites(this.#diskChanges, this.#storage, this.#layers, copies);
     this.#clones = new Clones({
       instances: this.#instances,
@@ -261,6 +264,7 @@ export class LibvirtHypervisor implements Hypervisor {
   pause = (id: InstanceId): Promise<void> => this.#whenOpen(() => this.#instances.pause(id));
   resume = (id: InstanceId): Promise<void> => this.#whenOpen(() => this.#instances.resume(id));
   apply = (id: InstanceId): Promise<void> => this.#whenOpen(() => this.#instances.apply(id));
+  plugNics = (id: InstanceId): Promise<void> => this.#whenOpen(() => this.#nicChanges.plug(id));
   createDisk = (request: DiskRequest): Promise<void> => this.#whenOpen(() => this.#disks.create(request));
   deleteDisk = (id: InstanceId, disk: Disk["name"]): Promise<void> =>
     this.#whenOpen(() => this.#disks.delete(id, disk));

@@ -200,6 +200,24 @@ export class Instances {
     await this.#changeRun(await this.known(id), change);
   }
 
+  /** What the running guest has, as far as it is recorded; of one that is off, its definition. */
+  async liveSpec(id: InstanceId): Promise<InstanceSpec> {
+    const { domain, spec } = await this.#known(id);
+    return readSpec(await domain.getMetadata(instanceKey.uri, Affect.current)) ?? spec;
+  }
+
+  /** Changes the record of what the running guest has. Does nothing when the run has ended meanwhile. */
+  async recordLive(id: InstanceId, has: Partial<InstanceSpec>): Promise<void> {
+    const domain = await this.known(id);
+    await ignoring(
+      "OPERATION_INVALID",
+      (async () => {
+        const live = await this.liveSpec(id);
+        await domain.setMetadata(instanceKey, write(bareInstanceElement({ ...live, ...has })), Affect.live);
+      })(),
+    );
+  }
+
   /** A run that goes on from a snapshot is a new one: nobody has pressed its power button. */
   async resumed(id: InstanceId): Promise<void> {
     const domain = await this.#domain(id);

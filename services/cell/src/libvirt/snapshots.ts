@@ -51,6 +51,19 @@ export const requireNoSnapshots = async (domain: Domain, doing: string): Promise
     });
 };
 
+/**
+ * For whatever would change the machine that a snapshot's memory belongs to.
+ * @throws NanoError `has-snapshots`
+ */
+export const requireNoMemorySnapshots = async (domain: Domain, doing: string): Promise<void> => {
+  const [holding] = (await listOf(domain)).filter(({ memory }) => memory);
+  if (holding)
+    throw new NanoError("has-snapshots", `${doing} is not possible while the snapshot ${holding.name} holds memory`, {
+      remedy: "Delete its snapshots with memory first.",
+      details: { snapshot: holding.id },
+    });
+};
+
 export class Snapshots {
   readonly #options: SnapshotsOptions;
 

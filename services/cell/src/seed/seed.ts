@@ -7,13 +7,21 @@ import { userData } from "./user-data.ts";
 export type SeedRequest = Omit<Input<"cell.instance.write-seed">, "epoch">;
 
 /** The same request gives the same bytes. */
-export const seedImage = ({ id, generation, mac, diskBus, dataDisks, settings }: SeedRequest): Uint8Array => {
+export const seedImage = ({
+  id,
+  generation,
+  mac,
+  moreMacs = [],
+  diskBus,
+  dataDisks,
+  settings,
+}: SeedRequest): Uint8Array => {
   const [host = settings.hostname] = settings.hostname.split(".");
   const file = (name: string, text: string) => ({ name, content: new TextEncoder().encode(text) });
   return isoImage("cidata", [
     // cloud-init takes another instance-id for another machine: a higher generation sets the system up anew.
     file("meta-data", `${JSON.stringify({ "instance-id": `${id}-${generation}`, "local-hostname": host })}\n`),
-    file("network-config", networkConfig(mac, settings.network)),
+    file("network-config", networkConfig([mac, ...moreMacs], settings.network)),
     file("user-data", userData({ settings, diskBus, dataDisks })),
   ]);
 };

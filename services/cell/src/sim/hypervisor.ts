@@ -200,8 +200,21 @@ export class SimulatedHypervisor implements Hypervisor {
     const instance = this.#known(id);
     if (instance.state === "stopped") return;
     const { live, spec } = instance;
-    const pending = pendingBetween(live, spec).filter((setting) => setting === "hardware" || setting === "disks");
+    const pending = pendingBetween(live, spec).filter(
+      (setting) => setting === "hardware" || setting === "disks" || setting === "nics",
+    );
     instance.live = liveRecord(live, spec, pending);
+    this.#tell(id);
+  }
+
+  async plugNics(id: InstanceId): Promise<void> {
+    const instance = this.#known(id);
+    if (instance.state === "stopped") return;
+    const { live, spec, snapshots } = instance;
+    if (snapshots.list().some(({ memory }) => memory))
+      throw new NanoError("has-snapshots", `A snapshot of instance ${id} holds its memory`);
+    const others = pendingBetween(live, spec).filter((setting) => setting !== "nics");
+    instance.live = liveRecord(live, spec, others);
     this.#tell(id);
   }
 

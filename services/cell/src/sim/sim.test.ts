@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { Bytes, Sha256, SnapshotId } from "@nano/contract";
+import { type Bytes, nicsOf, type Sha256, type SnapshotId } from "@nano/contract";
 import { layersAtMost } from "../hypervisor.ts";
 import { isPng } from "../image/png.ts";
 import { oneGiB, specOf } from "../testing.ts";
@@ -64,6 +64,25 @@ describe("a simulated host, in its own time", () => {
     };
     await hypervisor.createSnapshot(id, snapshot);
     await expect(hypervisor.linkDisks(id, 9, specOf().id)).rejects.toMatchObject({ code: "has-snapshots" });
+  });
+
+  test("interfaces come and go while it runs, unless its memory is kept", async () => {
+    const { hypervisor } = simulate();
+    const spec = specOf();
+    const more = { ...spec, nics: [...nicsOf(spec), { name: "nic-2", mac: "52:54:00:aa:00:02" }] };
+    const pending = async () => (await hypervisor.find(spec.id))?.pending;
+    await hypervisor.define(spec);
+    await hypervisor.plugNics(spec.id);
+    await hypervisor.boot(spec.id, undefined);
+    await hypervisor.define(more);
+    await hypervisor.apply(spec.id);
+    expect(await pending()).toEqual(["nics"]);
+    await hypervisor.plugNics(spec.id);
+    expect(await pending()).toBeUndefined();
+    const snapshot = { id: Bun.randomUUIDv7() as SnapshotId, name: "kept", description: "", createdBy: "x" };
+    await hypervisor.createSnapshot(spec.id, { ...snapshot, memory: true });
+    await hypervisor.define(spec);
+    await expect(hypervisor.plugNics(spec.id)).rejects.toMatchObject({ code: "has-snapshots" });
   });
 
   test("an instance follows its power button after a while, and not into its next run", async () => {

@@ -55,7 +55,7 @@ export function cloneHandlers(deps: InstanceDeps, engine: TaskEngine): Pick<Hand
     const decision = await decideFor(trx, source);
     const instance: StoredInstance = {
       ...source,
-      ...(await beginning(deps, trx)),
+      ...(await beginning(deps, trx, source.nics)),
       name: input.name,
       description: input.description ?? "",
       disks: source.disks.map((disk) => (linked ? lyingOver(disk) : holdingAll(disk))),

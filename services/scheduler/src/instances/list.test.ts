@@ -23,7 +23,7 @@ beforeAll(async () => {
         ...one,
         id,
         name: `Many-${n}`,
-        mac: numberedMac(n),
+        nics: [{ name: "nic-1", mac: numberedMac(n) }],
         state,
         cores: 1 + (n % 7),
         addresses: [`192.0.2.${n % 256}`],

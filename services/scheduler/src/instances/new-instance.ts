@@ -4,9 +4,11 @@ import {
   type CloudInitSettings,
   type Decision,
   decode,
+  firstNic,
   type InstanceId,
   InstanceIdSchema,
   NanoError,
+  type Nic,
   type Resources,
   TaskIdSchema,
   timestamp,
@@ -16,8 +18,8 @@ import type { Write } from "../events/journal.ts";
 import { gib } from "../units.ts";
 import { insertCloudInit } from "./cloud-init/store.ts";
 import type { InstanceDeps } from "./deps.ts";
-import { macOf } from "./mac.ts";
-import { findInstanceByName, insertInstance, macIsTaken, type StoredInstance } from "./store.ts";
+import { freeMac } from "./mac.ts";
+import { findInstanceByName, insertInstance, type StoredInstance } from "./store.ts";
 import { noUsage, plusUsage } from "./usage.ts";
 import { factsOf } from "./view.ts";
 
@@ -60,15 +62,22 @@ export const refuseTakenName = async (db: InstanceDeps["db"], name: string): Pro
     throw new NanoError("name-taken", `There is an instance '${taken.name}' already`, { details: { id: taken.id } });
 };
 
-/** An id, a MAC address nobody has, the task that makes it, and what is true of every instance at its beginning. */
-export const beginning = async ({ clock, newId }: Pick<InstanceDeps, "clock" | "newId">, trx: Write) => {
+/**
+ * An id, MAC addresses nobody has, the task that makes it, and what is true of every instance at its beginning.
+ * @param like network interfaces that it has the like of
+ */
+export const beginning = async (
+  { clock, newId }: Pick<InstanceDeps, "clock" | "newId">,
+  trx: Write,
+  like: readonly Omit<Nic, "mac">[] = [{ name: firstNic }],
+) => {
   const id: InstanceId = decode(InstanceIdSchema, newId(), "Naming an instance");
-  let mac = macOf(id);
-  for (let choice = 1; await macIsTaken(trx, mac); choice++) mac = macOf(id, choice);
+  const nics: Nic[] = [];
+  for (const nic of like) nics.push({ ...nic, mac: await freeMac(trx, id, nics) });
   const now = timestamp(clock.now());
   return {
     id,
-    mac,
+    nics,
     task: decode(TaskIdSchema, newId(), "Naming a task"),
     state: "creating",
     stateReason: null,

@@ -28,7 +28,7 @@ const instance = (state: InstanceState, stopAskedAgoMs?: number): StoredInstance
   cores: 1,
   memoryMiB: mib(512),
   disks: [{ name: "system", sizeGiB: gib(2) }],
-  mac: macOf(id),
+  nics: [{ name: "nic-1", mac: macOf(id) }],
   addresses: [],
   media: null,
   autostart: false,

@@ -13,7 +13,7 @@
  * just before the instance was defined.
  */
 import type { Report } from "@nano/bus";
-import { type CellId, type InstanceId, type Observed, settingsOf, timestamp } from "@nano/contract";
+import { type CellId, type InstanceId, nicsOf, type Observed, settingsOf, timestamp } from "@nano/contract";
 import { isUniqueViolation } from "@nano/store";
 import type { Write } from "../events/journal.ts";
 import { changeInstance } from "./change.ts";
@@ -27,6 +27,7 @@ import {
   insertInstance,
   instancesIn,
   instancesOfCell,
+  macIsTaken,
   type StoredInstance,
   tombstonesOf,
 } from "./store.ts";
@@ -205,6 +206,8 @@ export class Reconciler {
     try {
       const usage = await journal.write(async (trx) => {
         const taken = await findInstanceByName(trx, spec.name);
+        for (const { mac } of nicsOf(spec))
+          if (await macIsTaken(trx, mac)) throw new RangeError(`Its address ${mac} is another instance's`);
         const now = timestamp(clock.now());
         const bare: StoredInstance = {
           id: observed.id,
@@ -217,7 +220,7 @@ export class Reconciler {
           cores: spec.cores,
           memoryMiB: spec.memoryMiB,
           disks: spec.disks,
-          mac: spec.mac,
+          nics: nicsOf(spec),
           addresses: [],
           media: null,
           autostart: spec.autostart,

@@ -213,6 +213,59 @@ const exportDisk: SagaScenario<Instance> = {
   untouched: async (world, { name }) => expect(imageNames(world)).not.toContain(`${name} golden`),
 };
 
+const nicsOf = async (world: World, { id }: Pick<Instance, "id">) => (await world.call("instance.get", { id })).nics;
+/** What its cell defined it with, and what the guest has. */
+const plugged = (world: World, { id }: Pick<Instance, "id">) => {
+  const { spec, live } = world.cell.domains.get(id) ?? {};
+  return [spec, live].map((each) => each?.nics?.map(({ name }) => name) ?? ["nic-1"]);
+};
+
+const addNic: SagaScenario<Instance> = {
+  operation: "nic.add",
+  atOnce: ["reserve"],
+  undos: ["reserve", "write-seed", "define"],
+  prepare: async (world) => {
+    const instance = await world.created({ start: true, cloudInit: { password: "correct horse" } });
+    await until("it runs", async () => (await stateOf(world, instance)) === "running");
+    return instance;
+  },
+  begin: (world, { id }, idempotencyKey) => world.call("nic.add", { id, model: "e1000" }, { idempotencyKey }),
+  accomplished: async (world, instance) => {
+    expect((await nicsOf(world, instance)).map(({ model }) => model)).toEqual(["virtio", "e1000"]);
+    expect(plugged(world, instance)).toEqual([
+      ["nic-1", "nic-2"],
+      ["nic-1", "nic-2"],
+    ]);
+  },
+  untouched: async (world, instance) => {
+    expect(await nicsOf(world, instance)).toEqual(instance.nics);
+    expect(plugged(world, instance)).toEqual([["nic-1"], ["nic-1"]]);
+  },
+};
+
+const removeNic: SagaScenario<Instance> = {
+  operation: "nic.remove",
+  undos: ["write-seed", "define"],
+  onwardsOnly: ["release"],
+  prepare: async (world) => {
+    const instance = await addNic.prepare(world);
+    await world.ended(await world.call("nic.add", { id: instance.id }));
+    return world.call("instance.get", { id: instance.id });
+  },
+  begin: (world, { id }, idempotencyKey) => world.call("nic.remove", { id, nic: "nic-2" }, { idempotencyKey }),
+  accomplished: async (world, instance) => {
+    expect(await nicsOf(world, instance)).toEqual(instance.nics.slice(0, 1));
+    expect(plugged(world, instance)).toEqual([["nic-1"], ["nic-1"]]);
+  },
+  untouched: async (world, instance) => {
+    expect(await nicsOf(world, instance)).toEqual(instance.nics);
+    expect(plugged(world, instance)).toEqual([
+      ["nic-1", "nic-2"],
+      ["nic-1", "nic-2"],
+    ]);
+  },
+};
+
 const pause: SagaScenario<Instance> = {
   operation: "instance.pause",
   undos: [],
@@ -334,3 +387,5 @@ suite(shrinkDisk);
 suite(exportDisk);
 suite(fullClone);
 suite(linkedClone);
+suite(addNic);
+suite(removeNic);

@@ -4,10 +4,12 @@ import {
   type DecisionId,
   Disk,
   defaultSettings,
+  firstNic,
   Instance,
   type InstanceId,
   type InstanceState,
   type MediaId,
+  Nic,
   type PendingSetting,
   type PoolName,
   Running,
@@ -39,7 +41,10 @@ export interface InstanceTable {
   storage_gib: number;
   /** JSON: Disk[]. */
   disks: string;
+  /** Of the first network interface. */
   mac: string;
+  /** JSON: Nic[]; null when there is the first one only. */
+  nics: string | null;
   /** JSON: string[]. */
   addresses: string;
   /** JSON: Instance["media"]. */
@@ -156,6 +161,19 @@ export const runningMigration: Migration = {
   },
 };
 
+export const nicsMigration: Migration = {
+  async up(db) {
+    await db.schema.alterTable("instances").addColumn("nics", "text").execute();
+    // Few have more than one: whose an address is, is looked for among them.
+    await db.schema
+      .createIndex("instances_by_nics")
+      .on("instances")
+      .column("nics")
+      .where("nics", "is not", null)
+      .execute();
+  },
+};
+
 export interface StoredInstance {
   readonly id: InstanceId;
   readonly name: string;
@@ -167,7 +185,8 @@ export interface StoredInstance {
   readonly cores: Instance["cores"];
   readonly memoryMiB: Instance["memoryMiB"];
   readonly disks: readonly Disk[];
-  readonly mac: string;
+  /** The first one is always there. */
+  readonly nics: readonly Nic[];
   readonly addresses: readonly string[];
   readonly media: NonNullable<Instance["media"]> | null;
   readonly autostart: boolean;
@@ -188,6 +207,7 @@ export interface StoredInstance {
 }
 
 const Disks = Type.Array(Disk);
+const Nics = Type.Array(Nic);
 const Addresses = Type.Array(Type.String());
 const { memoryMiB: Memory, media: OptionalMedia, pending: Pending } = Instance.properties;
 const Media = Type.Required(Type.Object({ media: OptionalMedia })).properties.media;
@@ -203,7 +223,10 @@ export const fromRow = (row: InstanceTable): StoredInstance => ({
   cores: row.cores,
   memoryMiB: fromColumn(Memory, String(row.memory_mib), `the memory of instance ${row.id}`),
   disks: fromColumn(Disks, row.disks, `the disks of instance ${row.id}`),
-  mac: row.mac,
+  nics:
+    row.nics === null
+      ? [{ name: firstNic, mac: row.mac }]
+      : fromColumn(Nics, row.nics, `the network interfaces of instance ${row.id}`),
   addresses: fromColumn(Addresses, row.addresses, `the addresses of instance ${row.id}`),
   media: row.media === null ? null : fromColumn(Media, row.media, `the media of instance ${row.id}`),
   autostart: row.autostart === 1,
@@ -223,6 +246,12 @@ export const fromRow = (row: InstanceTable): StoredInstance => ({
   revision: row.revision,
 });
 
+/** What cannot be removed is there. */
+export const macOfFirst = ({ id, nics: [first] }: Pick<StoredInstance, "id" | "nics">): string => {
+  if (!first) throw new RangeError(`Instance ${id} has no network interface`);
+  return first.mac;
+};
+
 export const nameKey = (name: string): string => name.toLowerCase();
 
 const toRow = (instance: StoredInstance): InstanceTable => ({
@@ -238,7 +267,8 @@ const toRow = (instance: StoredInstance): InstanceTable => ({
   memory_mib: instance.memoryMiB,
   storage_gib: instance.disks.reduce((sum, disk) => sum + disk.sizeGiB, 0),
   disks: toColumn(instance.disks),
-  mac: instance.mac,
+  mac: macOfFirst(instance),
+  nics: instance.nics.length === 1 ? null : toColumn(instance.nics),
   addresses: toColumn(instance.addresses),
   media: instance.media === null ? null : toColumn(instance.media),
   autostart: toFlag(instance.autostart),
@@ -267,6 +297,9 @@ const rowByName = prepared((db: Kysely<Database>, { key }: { key: string }) =>
 const idByMac = prepared((db: Kysely<Database>, { mac }: { mac: string }) =>
   db.selectFrom("instances").select("id").where("mac", "=", mac),
 );
+const idByFurtherMac = prepared((db: Kysely<Database>, { like }: { like: string }) =>
+  db.selectFrom("instances").select("id").where("nics", "is not", null).where("nics", "like", like),
+);
 const insertRow = prepared((db: Kysely<Database>, row: InstanceTable) => db.insertInto("instances").values(row));
 const updateRow = prepared((db: Kysely<Database>, row: InstanceTable) =>
   db.updateTable("instances").set(row).where("id", "=", row.id),
@@ -282,8 +315,9 @@ export const findInstanceByName = async (db: Kysely<Database>, name: string): Pr
   return row && fromRow(row);
 };
 
+/** Whether it is the address of a network interface, of whichever instance. @param mac in lower case */
 export const macIsTaken = async (db: Kysely<Database>, mac: string): Promise<boolean> =>
-  (await idByMac(db, { mac })).length > 0;
+  (await idByMac(db, { mac })).length > 0 || (await idByFurtherMac(db, { like: `%"${mac}"%` })).length > 0;
 
 export const instancesOfCell = async (db: Kysely<Database>, cell: CellId): Promise<StoredInstance[]> =>
   (await db.selectFrom("instances").selectAll().where("cell", "=", cell).execute()).map(fromRow);

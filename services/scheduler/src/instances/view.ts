@@ -1,6 +1,6 @@
 /** An instance as it is shown, and as its cell gets to know it. */
 import type { Instance, InstanceSpec } from "@nano/contract";
-import type { StoredInstance } from "./store.ts";
+import { macOfFirst, type StoredInstance } from "./store.ts";
 
 export const toInstance = (stored: StoredInstance, cellName: string): Instance => ({
   id: stored.id,
@@ -14,7 +14,8 @@ export const toInstance = (stored: StoredInstance, cellName: string): Instance =
   cores: stored.cores,
   memoryMiB: stored.memoryMiB,
   disks: [...stored.disks],
-  mac: stored.mac,
+  mac: macOfFirst(stored),
+  nics: stored.nics.map((nic) => ({ model: stored.settings.hardware.networkModel, ...nic })),
   addresses: [...stored.addresses],
   ...(stored.media === null ? {} : { media: stored.media }),
   ...stored.settings,
@@ -43,7 +44,8 @@ export const toSpec = (stored: StoredInstance): InstanceSpec => ({
   cores: stored.cores,
   memoryMiB: stored.memoryMiB,
   disks: [...stored.disks],
-  mac: stored.mac,
+  mac: macOfFirst(stored),
+  ...(stored.nics.length === 1 ? {} : { nics: [...stored.nics] }),
   ...stored.settings,
   autostart: stored.autostart,
   owner: stored.owner,

@@ -475,6 +475,14 @@ export class TestCell {
         domain.live = liveRecord(live, spec, pending);
         return observed();
       },
+      "cell.instance.plug-nics": async (input) => {
+        await this.#take("cell.instance.plug-nics", input);
+        const { domain, observed } = this.#require(input.id);
+        const { spec, live = spec } = domain;
+        const others = pendingBetween(live, spec).filter((setting) => setting !== "nics");
+        if (domain.state !== "stopped") domain.live = liveRecord(live, spec, others);
+        return observed();
+      },
       "cell.instance.list": async () => {
         await this.#take("cell.instance.list", {});
         const items = this.observed();

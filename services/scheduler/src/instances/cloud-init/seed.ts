@@ -1,5 +1,5 @@
 /** An instance's seed drive on its cell: written from what is kept of its settings. For sagas that make an instance or set its system up anew. */
-import { type CellId, defaultSettings, type InstanceSpec, NanoError } from "@nano/contract";
+import { type CellId, defaultSettings, type InstanceSpec, NanoError, nicsOf } from "@nano/contract";
 import type { InstanceDeps } from "../deps.ts";
 import { findCloudInit } from "./store.ts";
 
@@ -9,16 +9,20 @@ type Deps = Pick<InstanceDeps, "ask" | "db">;
 export const writeSeed = async (
   { ask, db }: Deps,
   cell: CellId,
-  { id, epoch, cloudInit, mac, disks, hardware = defaultSettings.hardware }: InstanceSpec,
+  spec: InstanceSpec,
   requestId: string,
 ): Promise<void> => {
+  const { id, epoch, cloudInit, mac, disks, hardware = defaultSettings.hardware } = spec;
   if (!cloudInit) return;
   const settings = await findCloudInit(db, id);
   if (!settings) throw new NanoError("internal", `The cloud-init settings of instance ${id} are not known any more`);
   const dataDisks = disks.map(({ name }) => name).filter((name) => name !== "system");
   const { diskBus } = hardware;
   const { generation } = cloudInit;
-  await ask(cell, "cell.instance.write-seed", { id, epoch, generation, mac, diskBus, dataDisks, settings }, requestId);
+  const [, ...more] = nicsOf(spec);
+  const macs = { mac, ...(more.length === 0 ? {} : { moreMacs: more.map((nic) => nic.mac) }) };
+  const input = { id, epoch, generation, ...macs, diskBus, dataDisks, settings };
+  await ask(cell, "cell.instance.write-seed", input, requestId);
 };
 
 export const deleteSeed = async (

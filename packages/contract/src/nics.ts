@@ -1,0 +1,35 @@
+/** The network interfaces of an instance. */
+import { Hardware } from "./hardware.ts";
+import { Closed, limits, type Static, Type } from "./schema.ts";
+
+export const NicName = Type.String({
+  pattern: `^nic-[1-${limits.nics}]$`,
+  maxLength: 5,
+  description: "'nic-1', 'nic-2', …",
+});
+
+/** Neither a group's nor nobody's, and not of those that begin with `fe`: libvirt gives these to the host's ends of interfaces. */
+export const MacAddress = Type.String({
+  pattern: "^(?!00(:00){5}$|[Ff][Ee])[0-9A-Fa-f][02468ACEace](:[0-9A-Fa-f]{2}){5}$",
+  maxLength: 17,
+  description: "A unicast MAC address, like 52:54:00:1a:2b:3c; none that begins with fe",
+});
+
+export const NetworkModel = Hardware.properties.networkModel;
+
+export const Nic = Closed({
+  name: NicName,
+  mac: Type.String({ pattern: "^[0-9a-f]{2}(:[0-9a-f]{2}){5}$", maxLength: 17 }),
+  model: Type.Optional(NetworkModel),
+});
+export type Nic = Static<typeof Nic>;
+
+/** The interface an instance is made with, and never without: `mac` is its address. */
+export const firstNic = "nic-1";
+
+/** As a record says, or as one without them means. */
+export const nicsOf = ({ mac, nics }: { readonly mac: string; readonly nics?: readonly Nic[] }): Nic[] => [
+  ...(nics ?? [{ name: firstNic, mac }]),
+];
+
+export const nicNumber = ({ name }: Pick<Nic, "name">): number => Number(name.slice("nic-".length));
