@@ -74,6 +74,7 @@ export async function seedInstances(
         memoryMiB: resources(0, cores * 2_048, 0).memoryMiB,
         disks: [{ name: "system", sizeGiB: resources(0, 0, 20).storageGiB }],
         nics: [{ name: "nic-1", mac: macOf(n) }],
+        nicAddresses: [],
         addresses: [`192.0.2.${n % 250}`],
         media: null,
         autostart: false,

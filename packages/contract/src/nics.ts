@@ -24,6 +24,17 @@ export const Nic = Closed({
 });
 export type Nic = Static<typeof Nic>;
 
+/** IP addresses by interface, as far as it is known whose they are. */
+export const NicAddresses = Type.Array(Closed({ mac: Nic.properties.mac, addresses: Type.Array(Type.String()) }));
+export type NicAddresses = Static<typeof NicAddresses>;
+
+/** As it is shown. */
+export const NicStatus = Closed({
+  ...Nic.properties,
+  model: NetworkModel,
+  addresses: Type.Array(Type.String(), { description: "Those of the instance's addresses that are known to be here" }),
+});
+
 /** The interface an instance is made with, and never without: `mac` is its address. */
 export const firstNic = "nic-1";
 

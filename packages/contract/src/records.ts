@@ -2,7 +2,7 @@
 
 import { CloudInitFacts } from "./cloud-init.ts";
 import { Abilities, Hardware, pendingSettings, Qos, RestartPolicy, Tags } from "./hardware.ts";
-import { Nic } from "./nics.ts";
+import { Nic, NicStatus } from "./nics.ts";
 import {
   AnyObject,
   BytesSchema,
@@ -162,7 +162,7 @@ export const Instance = Closed({
   memoryMiB: MemoryMiB,
   disks: Type.Array(Disk),
   mac: Type.String({ pattern: "^52:54:00(:[0-9a-f]{2}){3}$", description: "Of its first network interface" }),
-  nics: Type.Array(Nic, { description: "Its network interfaces, the one it was made with first" }),
+  nics: Type.Array(NicStatus, { description: "Its network interfaces, the one it was made with first" }),
   addresses: Type.Array(Type.String(), {
     description:
       "IP addresses, if known: as its agent says, else as the host's network has seen it. At most 16; never loopback or link-local",

@@ -17,6 +17,7 @@ export type InstanceTab =
   | "overview"
   | "load"
   | "disks"
+  | "network"
   | "snapshots"
   | "access"
   | "serial"
@@ -63,6 +64,8 @@ export const to = {
   instanceDisks: (id: string) => `/instances/${part(id)}/disks`,
   diskAction: (id: string, disk: string, action: "grow" | "shrink" | "remove" | "export") =>
     `/instances/${part(id)}/disks/${part(disk)}/${action}`,
+  instanceNics: (id: string) => `/instances/${part(id)}/nics`,
+  nicRemove: (id: string, nic: string) => `/instances/${part(id)}/nics/${part(nic)}/remove`,
   instanceMedia: (id: string) => `/instances/${part(id)}/media`,
   instanceEject: (id: string) => `/instances/${part(id)}/media/eject`,
   instanceClone: (id: string) => `/instances/${part(id)}/clone`,

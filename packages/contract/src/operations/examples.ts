@@ -89,7 +89,7 @@ export const instance: Instance = {
   memoryMiB: mib(2_048),
   disks: [{ name: "system", sizeGiB: gib(20), image: { id: ids.image, name: "debian-12", sha256 } }],
   mac: "52:54:00:1a:2b:3c",
-  nics: [{ name: "nic-1", mac: "52:54:00:1a:2b:3c", model: "virtio" }],
+  nics: [{ name: "nic-1", mac: "52:54:00:1a:2b:3c", model: "virtio", addresses: ["192.0.2.101"] }],
   addresses: ["192.0.2.101"],
   ...defaultSettings,
   agent: true,

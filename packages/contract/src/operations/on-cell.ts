@@ -4,7 +4,7 @@
  */
 import { CloudInitFacts } from "../cloud-init.ts";
 import { Hardware, pendingSettings, Qos, RestartPolicy, Tags } from "../hardware.ts";
-import { Nic } from "../nics.ts";
+import { Nic, NicAddresses } from "../nics.ts";
 import { operation } from "../operation.ts";
 import { Disk, Running } from "../records.ts";
 import {
@@ -67,6 +67,7 @@ export const Observed = Closed({
   stateReason: Type.Optional(Type.String()),
   media: Type.Optional(Closed({ id: MediaIdSchema, name: Label })),
   addresses: Type.Array(Type.String()),
+  nicAddresses: Type.Optional(NicAddresses),
   startedAt: Type.Optional(Type.String()),
   /** A guest agent is connected. */
   agent: Type.Optional(Type.Boolean()),

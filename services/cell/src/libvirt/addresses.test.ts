@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { usefulAddresses } from "./addresses.ts";
+import { knownFrom, usefulAddresses } from "./addresses.ts";
 
 test("addresses that others can use are kept, each once, in their order", () => {
   const told = ["192.0.2.7", "10.0.0.4", "2001:db8::7", "192.0.2.7", "fd00::1"];
@@ -23,6 +23,21 @@ test("loopback, link-local, multicast, broadcast and nobody's are left out", () 
     ],
   ];
   for (const address of useless) expect([address, usefulAddresses([address])]).toEqual([address, []]);
+});
+
+test("an address is known to be of the interface it was told of, if that has a hardware address", () => {
+  const told = (...addresses: string[]) => addresses.map((address) => ({ address }));
+  const known = knownFrom([
+    { mac: "00:00:00:00:00:00", addresses: told("127.0.0.1") },
+    { mac: "52:54:00:AA:00:01", addresses: told("192.0.2.7", "fe80::1", "2001:db8::7") },
+    { mac: "52:54:00:aa:00:02", addresses: told("198.51.100.7", "192.0.2.7") },
+    { mac: null, addresses: told("203.0.113.7") },
+  ]);
+  expect(known.all).toEqual(["192.0.2.7", "2001:db8::7", "198.51.100.7", "203.0.113.7"]);
+  expect([...known.byMac]).toEqual([
+    ["52:54:00:aa:00:01", ["192.0.2.7", "2001:db8::7"]],
+    ["52:54:00:aa:00:02", ["198.51.100.7"]],
+  ]);
 });
 
 test("whatever an agent says, no more than sixteen addresses come of it, and nothing that is none", () => {

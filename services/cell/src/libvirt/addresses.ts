@@ -28,12 +28,34 @@ const useless = /^(0\.|127\.|169\.254\.|22[4-9]\.|23\d\.|255\.|::$|::1$|::ffff:|
 export const usefulAddresses = (told: readonly string[]): string[] =>
   [...new Set(told.filter((address) => isIP(address) !== 0 && !useless.test(address)))].slice(0, addressesMax);
 
+/** What was told of one interface; not everyone knows its hardware address. */
+export interface Told {
+  readonly mac: string | null;
+  readonly addresses: readonly { readonly address: string }[];
+}
+export interface Known {
+  readonly all: readonly string[];
+  /** Each of them with one interface at most. */
+  readonly byMac: ReadonlyMap<string, readonly string[]>;
+}
+export const noAddresses: Known = { all: [], byMac: new Map() };
+
+export const knownFrom = (told: readonly Told[]): Known => {
+  const all = usefulAddresses(told.flatMap(({ addresses }) => addresses.map(({ address }) => address)));
+  const byMac = new Map<string, string[]>();
+  for (const address of all) {
+    const mac = told.find(({ addresses }) => addresses.some((each) => each.address === address))?.mac?.toLowerCase();
+    if (mac) byMac.set(mac, [...(byMac.get(mac) ?? []), address]);
+  }
+  return { all, byMac };
+};
+
 export class AddressBook {
   readonly #connection: Connection;
   readonly #table: () => HostTable;
   readonly #changed: (id: InstanceId) => void;
   readonly #agents = new Set<InstanceId>();
-  readonly #known = new Map<InstanceId, readonly string[]>();
+  readonly #known = new Map<InstanceId, Known>();
   #round = 0;
 
   /** @param changed told when an instance's addresses are others than before */
@@ -43,8 +65,8 @@ export class AddressBook {
     this.#changed = changed;
   }
 
-  of(id: InstanceId): readonly string[] {
-    return this.#known.get(id) ?? [];
+  of(id: InstanceId): Known {
+    return this.#known.get(id) ?? noAddresses;
   }
 
   /** Whether an agent is connected. */
@@ -89,16 +111,16 @@ export class AddressBook {
     );
   }
 
-  #note(id: InstanceId, addresses: readonly string[]): void {
+  #note(id: InstanceId, known: Known): void {
     const before = this.of(id);
-    if (addresses.length === 0) this.#known.delete(id);
-    else this.#known.set(id, addresses);
-    if (before.join() !== addresses.join()) this.#changed(id);
+    if (known.all.length === 0) this.#known.delete(id);
+    else this.#known.set(id, known);
+    if (!Bun.deepEquals(before, known)) this.#changed(id);
   }
 
-  async #ask(id: InstanceId, domain: Domain): Promise<string[]> {
-    const told = this.#agents.has(id) ? await this.#from(domain, InterfaceAddressSource.agent) : [];
-    if (told.length > 0) return told;
+  async #ask(id: InstanceId, domain: Domain): Promise<Known> {
+    const told = this.#agents.has(id) ? await this.#from(domain, InterfaceAddressSource.agent) : noAddresses;
+    if (told.all.length > 0) return told;
     const table = this.#table();
     switch (table) {
       case "leases":
@@ -106,17 +128,16 @@ export class AddressBook {
       case "neighbours":
         return this.#from(domain, InterfaceAddressSource.arp);
       case "none":
-        return [];
+        return noAddresses;
     }
   }
 
-  async #from(domain: Domain, source: number): Promise<string[]> {
+  async #from(domain: Domain, source: number): Promise<Known> {
     try {
-      const interfaces = await domain.interfaceAddresses(source, { timeout: timeoutMs });
-      return usefulAddresses(interfaces.flatMap(({ addresses }) => addresses.map(({ address }) => address)));
+      return knownFrom(await domain.interfaceAddresses(source, { timeout: timeoutMs }));
     } catch {
       // Who is silent, or lies in a way libvirt notices, has told nothing.
-      return [];
+      return noAddresses;
     }
   }
 }

@@ -11,6 +11,7 @@ import {
   type InstanceSpec,
   liveRecord,
   NanoError,
+  nicsOf,
   type Observed,
   type PendingSetting,
   pendingBetween,
@@ -20,6 +21,7 @@ import {
 import { Affect, type Connection, type Domain, DomainShutdown, DomainUndefine, LibvirtError } from "@nano/libvirt";
 import type { BootMedia } from "../hypervisor.ts";
 import { write } from "../xml/write.ts";
+import { type Known, noAddresses } from "./addresses.ts";
 import { applyLive, hasMemory } from "./apply.ts";
 import { type DomainHost, domainXml } from "./domain-xml.ts";
 import { orNone, translated } from "./failure.ts";
@@ -40,7 +42,7 @@ export interface InstancesOptions {
   /** Why QEMU paused it over a disk, if an event said so. */
   diskTrouble(id: InstanceId): DiskTrouble | undefined;
   /** What its guest agent or the host's tables say. */
-  addresses(id: InstanceId): readonly string[];
+  addresses(id: InstanceId): Known;
   /** Whether its guest agent is connected. */
   hasAgent(id: InstanceId): boolean;
 }
@@ -287,6 +289,11 @@ export class Instances {
     const run: Run = off ? {} : recorded;
     const live = readSpec(liveText) ?? spec;
     const pending = off ? [] : await this.#pending(domain, live, spec);
+    const known = off ? noAddresses : this.#options.addresses(id);
+    const nicAddresses = nicsOf(spec).flatMap(({ mac }) => {
+      const addresses = known.byMac.get(mac);
+      return addresses ? [{ mac, addresses: [...addresses] }] : [];
+    });
     return {
       id,
       epoch,
@@ -295,7 +302,8 @@ export class Instances {
       ...(run.media ? { media: { id: run.media.id, name: run.media.name } } : {}),
       ...(run.startedAt === undefined ? {} : { startedAt: run.startedAt }),
       ...(!off && this.#options.hasAgent(id) ? { agent: true } : {}),
-      addresses: off ? [] : [...this.#options.addresses(id)],
+      addresses: [...known.all],
+      ...(nicAddresses.length > 0 ? { nicAddresses } : {}),
       ...(pending.length > 0 ? { pending, running: runningOf(live, pending) } : {}),
       ...(snapshots > 0 ? { snapshots } : {}),
       spec,

@@ -11,6 +11,7 @@ const tags = {
   cell: "Hypervisor hosts",
   instance: "Virtual machines",
   disk: "Disks of instances that exist",
+  nic: "Their network interfaces",
   snapshot: "What virtual machines were, to go back to",
   system: "Their system disks",
   console: "Their screens and keyboards",

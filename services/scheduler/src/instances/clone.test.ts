@@ -52,6 +52,21 @@ const cellOf = ({ cell }: Pick<Instance, "cell">) => {
 };
 
 describe("a clone", () => {
+  test("has as many network interfaces, with addresses of their own", async () => {
+    const source = await world.created();
+    await world.ended(await world.call("nic.add", { id: source.id }));
+    await world.ended(await world.call("nic.add", { id: source.id, mac: "02:00:5e:00:53:09", model: "e1000" }));
+    const clone = await cloned({ id: source.id, name: "many-ways" });
+    expect(clone.nics.map(({ name, model }) => [name, model])).toEqual([
+      ["nic-1", "virtio"],
+      ["nic-2", "virtio"],
+      ["nic-3", "e1000"],
+    ]);
+    const macs = [...(await get(source.id)).nics, ...clone.nics].map(({ mac }) => mac);
+    expect(new Set(macs).size).toBe(6);
+    expect(clone.mac).toBe(macs[3] ?? "");
+  });
+
   test("is like its source, on its cell, and itself", async () => {
     const source = await rich();
     const clone = await cloned({ id: source.id, name: "twin", start: true });

@@ -82,6 +82,7 @@ export const beginning = async (
     state: "creating",
     stateReason: null,
     addresses: [],
+    nicAddresses: [],
     media: null,
     pending: [],
     running: {},

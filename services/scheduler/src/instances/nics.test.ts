@@ -30,7 +30,7 @@ const domainOf = (id: Instance["id"]) => world.cell.domains.get(id);
 describe("adding and removing", () => {
   test("an interface is reserved, defined and given to the guest; and all of that ends with it", async () => {
     const { id, mac, nics } = await running();
-    expect(nics).toEqual([{ name: "nic-1", mac, model: "virtio" }]);
+    expect(nics).toEqual([{ name: "nic-1", mac, model: "virtio", addresses: [] }]);
     expect(domainOf(id)?.spec).not.toHaveProperty("nics");
     const added = await add(id);
     expect(added.steps.map(({ name }) => name)).toEqual(["reserve", "define", "plug"]);
@@ -41,9 +41,9 @@ describe("adding and removing", () => {
     expect(now).toMatchObject({
       mac,
       nics: [
-        { name: "nic-1", mac, model: "virtio" },
-        { name: "nic-2", mac: own, model: "virtio" },
-        { name: "nic-3", mac: "02:00:5e:00:53:01", model: "e1000" },
+        { name: "nic-1", mac, model: "virtio", addresses: [] },
+        { name: "nic-2", mac: own, model: "virtio", addresses: [] },
+        { name: "nic-3", mac: "02:00:5e:00:53:01", model: "e1000", addresses: [] },
       ],
       pending: [],
     });
@@ -177,6 +177,23 @@ test("the cloud-init drive of a guest that was never up knows all interfaces; th
   expect(seed()).toMatchObject({ generation: 1, mac, moreMacs: [second?.mac] });
   await done(await world.call("nic.remove", { id, nic: "nic-2" }));
   expect(seed()).not.toHaveProperty("moreMacs");
+});
+
+test("each is shown with the addresses that are known to be its own", async () => {
+  const { id, mac } = await world.created();
+  await add(id, { mac: "02:00:5e:00:53:04" });
+  const [observed] = world.cell.observed();
+  if (!observed) throw new Error("It is there");
+  world.cell.report(id, {
+    ...observed,
+    addresses: ["192.0.2.7", "198.51.100.7", "203.0.113.7"],
+    nicAddresses: [
+      { mac: "02:00:5e:00:53:04", addresses: ["198.51.100.7"] },
+      { mac, addresses: ["192.0.2.7"] },
+    ],
+  });
+  await until("it is known", async () => (await get(id)).addresses.length === 3);
+  expect((await get(id)).nics.map(({ addresses }) => addresses)).toEqual([["192.0.2.7"], ["198.51.100.7"]]);
 });
 
 describe("a database restored from a backup", () => {

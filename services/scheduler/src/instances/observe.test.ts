@@ -30,6 +30,7 @@ const instance = (state: InstanceState, stopAskedAgoMs?: number): StoredInstance
   disks: [{ name: "system", sizeGiB: gib(2) }],
   nics: [{ name: "nic-1", mac: macOf(id) }],
   addresses: [],
+  nicAddresses: [],
   media: null,
   autostart: false,
   settings: defaultSettings,
@@ -59,6 +60,7 @@ test("a task that makes or removes an instance owns its state", () => {
   for (const state of ["creating", "deleting"] as const)
     expect(observe(instance(state), observed("running"), now)).toEqual({
       addresses: ["192.0.2.9"],
+      nicAddresses: [],
       agent: false,
       pending: [],
       running: {},

@@ -18,6 +18,7 @@ const ignored = `The guest did not react to the power button within ${stopPatien
 export function observe(instance: StoredInstance, observed: Observed, now: number): Changes {
   const seen = {
     addresses: observed.addresses,
+    nicAddresses: observed.nicAddresses ?? [],
     media: observed.media ?? null,
     pending: observed.pending ?? [],
     running: observed.running ?? {},

@@ -222,6 +222,7 @@ export class Reconciler {
           disks: spec.disks,
           nics: nicsOf(spec),
           addresses: [],
+          nicAddresses: [],
           media: null,
           autostart: spec.autostart,
           settings: settingsOf(spec),

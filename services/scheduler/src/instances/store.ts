@@ -10,6 +10,7 @@ import {
   type InstanceState,
   type MediaId,
   Nic,
+  NicAddresses,
   type PendingSetting,
   type PoolName,
   Running,
@@ -47,6 +48,8 @@ export interface InstanceTable {
   nics: string | null;
   /** JSON: string[]. */
   addresses: string;
+  /** JSON: NicAddresses. */
+  nic_addresses: string;
   /** JSON: Instance["media"]. */
   media: string | null;
   autostart: number;
@@ -164,6 +167,10 @@ export const runningMigration: Migration = {
 export const nicsMigration: Migration = {
   async up(db) {
     await db.schema.alterTable("instances").addColumn("nics", "text").execute();
+    await db.schema
+      .alterTable("instances")
+      .addColumn("nic_addresses", "text", (c) => c.notNull().defaultTo("[]"))
+      .execute();
     // Few have more than one: whose an address is, is looked for among them.
     await db.schema
       .createIndex("instances_by_nics")
@@ -188,6 +195,7 @@ export interface StoredInstance {
   /** The first one is always there. */
   readonly nics: readonly Nic[];
   readonly addresses: readonly string[];
+  readonly nicAddresses: readonly NicAddresses[number][];
   readonly media: NonNullable<Instance["media"]> | null;
   readonly autostart: boolean;
   readonly settings: Settings;
@@ -228,6 +236,7 @@ export const fromRow = (row: InstanceTable): StoredInstance => ({
       ? [{ name: firstNic, mac: row.mac }]
       : fromColumn(Nics, row.nics, `the network interfaces of instance ${row.id}`),
   addresses: fromColumn(Addresses, row.addresses, `the addresses of instance ${row.id}`),
+  nicAddresses: fromColumn(NicAddresses, row.nic_addresses, `the interfaces' addresses of instance ${row.id}`),
   media: row.media === null ? null : fromColumn(Media, row.media, `the media of instance ${row.id}`),
   autostart: row.autostart === 1,
   settings: fromColumn(Settings, row.settings, `the settings of instance ${row.id}`),
@@ -270,6 +279,7 @@ const toRow = (instance: StoredInstance): InstanceTable => ({
   mac: macOfFirst(instance),
   nics: instance.nics.length === 1 ? null : toColumn(instance.nics),
   addresses: toColumn(instance.addresses),
+  nic_addresses: toColumn(instance.nicAddresses),
   media: instance.media === null ? null : toColumn(instance.media),
   autostart: toFlag(instance.autostart),
   settings: toColumn(instance.settings),

@@ -15,7 +15,11 @@ export const toInstance = (stored: StoredInstance, cellName: string): Instance =
   memoryMiB: stored.memoryMiB,
   disks: [...stored.disks],
   mac: macOfFirst(stored),
-  nics: stored.nics.map((nic) => ({ model: stored.settings.hardware.networkModel, ...nic })),
+  nics: stored.nics.map((nic) => ({
+    model: stored.settings.hardware.networkModel,
+    ...nic,
+    addresses: stored.nicAddresses.find(({ mac }) => mac === nic.mac)?.addresses ?? [],
+  })),
   addresses: [...stored.addresses],
   ...(stored.media === null ? {} : { media: stored.media }),
   ...stored.settings,

@@ -57,18 +57,20 @@ export const pendingTexts: Readonly<Record<PendingSetting, ChineseKey>> = {
   disks: "Disks",
   hardware: "Hardware",
   qos: "Limits",
+  nics: "Network interfaces",
 };
 
 /** What the running guest has in the place of what waits for its next start. */
 export const runningText = (visit: Visit, { running = {} }: Instance, setting: PendingSetting): string => {
   const { t } = visit;
-  const { cores, memoryMiB, disks, hardware, qos } = running;
+  const { cores, memoryMiB, disks, hardware, qos, nics } = running;
   const texts: Record<PendingSetting, string | undefined> = {
     cores: cores === undefined ? undefined : t("{count} {count|core|cores}", { count: cores }),
     memoryMiB: memoryMiB === undefined ? undefined : formatMiB(memoryMiB),
     disks: disks?.map(({ name, sizeGiB }) => `${visit.word(name)} ${formatGiB(sizeGiB)}`).join(", "),
     hardware: hardware && hardwareText(visit, hardware),
     qos: qos && (limitsText(visit, qos) || t("no limits")),
+    nics: nics?.map(({ name, mac }) => `${name} (${mac})`).join(", "),
   };
   return texts[setting] ?? t("something else");
 };

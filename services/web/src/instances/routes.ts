@@ -17,6 +17,7 @@ import { exportRoutes } from "./export.tsx";
 import { filterOf, listInstances } from "./list-routes.ts";
 import { mediaRoutes } from "./media-routes.ts";
 import { modifyRoutes } from "./modify-routes.ts";
+import { nicRoutes } from "./nic-routes.ts";
 import { resetRoutes } from "./reset.tsx";
 import { serialConsolePage } from "./serial.tsx";
 import { instancePage } from "./show.tsx";
@@ -85,6 +86,7 @@ export const instanceRoutes: readonly Route[] = [
   ...resetRoutes,
   ...diskRoutes,
   ...exportRoutes,
+  ...nicRoutes,
   ...startRoutes,
   ...actRoutes,
 ];

@@ -383,6 +383,20 @@ export class Cloud {
         this.tasks.set(task.id, done);
         return done;
       },
+      "nic.add": ({ id, mac = "52:54:00:aa:bb:cc", model = "virtio" }) => {
+        const { state, nics } = this.#one(this.instances, id, "instance-not-found");
+        if (nics.some((nic) => nic.mac === mac))
+          throw new NanoError("mac-taken", `There is a network interface with the address ${mac} already`);
+        const task = this.#act(id, "add-nic", "nic.add", state);
+        this.#alter(id, { nics: [...nics, { name: `nic-${nics.length + 1}`, mac, model, addresses: [] }] });
+        return task;
+      },
+      "nic.remove": ({ id, nic }) => {
+        const { state, nics } = this.#one(this.instances, id, "instance-not-found");
+        const task = this.#act(id, "remove-nic", "nic.remove", state);
+        this.#alter(id, { nics: nics.filter(({ name }) => name !== nic) });
+        return task;
+      },
       "media.users": ({ media }) => ({
         instances: [...this.instances.values()]
           .filter((one) => one.media?.id === media)

@@ -8,6 +8,7 @@ import { exportPatterns, exportTexts } from "./chinese/exports.ts";
 import { fileTexts } from "./chinese/files.ts";
 import { instanceTexts } from "./chinese/instances.ts";
 import { modifyTexts, modifyWords } from "./chinese/modify.ts";
+import { nicTexts, nicWords } from "./chinese/nics.ts";
 import { peopleTexts } from "./chinese/people.ts";
 import { portalTexts } from "./chinese/portal.ts";
 import { reasonPatterns, reasonTexts } from "./chinese/reasons.ts";
@@ -31,6 +32,7 @@ const ownTexts = {
   ...diskTexts,
   ...exportTexts,
   ...modifyTexts,
+  ...nicTexts,
   ...serialTexts,
   ...settingsTexts,
   ...snapshotTexts,
@@ -42,6 +44,7 @@ export const chinese: Readonly<Record<string, string>> = {
   ...contractTexts,
   ...diskWords,
   ...modifyWords,
+  ...nicWords,
   ...reasonTexts,
   ...settingsWords,
   ...snapshotWords,

@@ -1,26 +1,15 @@
 /** Ways into an instance: its VNC server for viewers of one's own, and a new password inside. Secrets are shown when asked for, never on the way. */
-import { allows, guestPasswordBounds, type Instance, type InstanceAction } from "@nano/contract";
-import type { Visit, ZoneOperation } from "../../http/visit.ts";
+import { guestPasswordBounds, type Instance } from "@nano/contract";
+import type { Visit } from "../../http/visit.ts";
 import { to } from "../../paths.ts";
 import { noProblems, TextField } from "../../view/fields.tsx";
 import { DisabledButton, Panel, SubmitButton } from "../../view/parts.tsx";
+import { obstacle } from "../obstacle.ts";
 import type { Tab } from "./tab.ts";
-
-/** Why not, if not. */
-const whyNot = (
-  visit: Visit,
-  instance: Instance,
-  action: InstanceAction,
-  operation: ZoneOperation,
-): string | undefined => {
-  const allowed = allows(instance.state, action);
-  if (allowed !== true) return visit.say(allowed);
-  return visit.may(operation) ? undefined : visit.t("You may not do this.");
-};
 
 const Display = ({ visit, instance }: { visit: Visit; instance: Instance }) => {
   const { t } = visit;
-  const why = whyNot(visit, instance, "console", "instance.display");
+  const why = obstacle(visit, instance, "console", "instance.display");
   const look = { label: t("Show address and password"), icon: "eye" as const };
   return (
     <Panel title={t("VNC")}>
@@ -41,7 +30,7 @@ const Display = ({ visit, instance }: { visit: Visit; instance: Instance }) => {
 const Password = ({ visit, instance }: { visit: Visit; instance: Instance }) => {
   const { t } = visit;
   const agent = instance.agent ? undefined : t("No guest agent answers inside: install qemu-guest-agent.");
-  const why = whyNot(visit, instance, "set-password", "instance.set-password") ?? agent;
+  const why = obstacle(visit, instance, "set-password", "instance.set-password") ?? agent;
   const look = { label: t("Set the password"), kind: "primary" as const };
   return (
     <Panel title={t("Password in the guest")}>

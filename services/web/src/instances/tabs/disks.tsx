@@ -1,5 +1,5 @@
-import { allows, groundOf, type Instance, type InstanceAction, limits, type Output } from "@nano/contract";
-import type { Attempt, Visit, ZoneOperation } from "../../http/visit.ts";
+import { groundOf, type Instance, limits, type Output } from "@nano/contract";
+import type { Attempt, Visit } from "../../http/visit.ts";
 import { to } from "../../paths.ts";
 import { formatBytes, formatGiB } from "../../text/format.ts";
 import { NumberField, noProblems } from "../../view/fields.tsx";
@@ -16,16 +16,10 @@ import {
 } from "../../view/parts.tsx";
 import { ExportButton } from "../export.tsx";
 import { MediaButtons } from "../media.tsx";
+import { obstacle } from "../obstacle.ts";
 import type { Tab } from "./tab.ts";
 
 type Status = Output<"disk.list">["items"][number];
-
-/** Why it cannot be done now, or undefined. */
-const obstacle = (visit: Visit, instance: Instance, action: InstanceAction, operation: ZoneOperation) => {
-  const allowed = allows(instance.state, action);
-  if (allowed !== true) return visit.say(allowed);
-  return visit.may(operation) ? undefined : visit.t("You may not do this.");
-};
 
 /** Why it can never be written anew: what it lies over would be copied into it. */
 const whyNotAnew = ({ t }: Visit, disk: Status): string | undefined => {

@@ -3,6 +3,7 @@ import { accessTab } from "./access.tsx";
 import { disksTab } from "./disks.tsx";
 import { eventsTab } from "./events.tsx";
 import { loadTab } from "./load.tsx";
+import { networkTab } from "./network.tsx";
 import { overviewTab } from "./overview.tsx";
 import { serialTab } from "./serial.tsx";
 import { snapshotsTab } from "./snapshots.tsx";
@@ -14,6 +15,7 @@ export const instanceTabs: readonly Tab[] = [
   overviewTab,
   loadTab,
   disksTab,
+  networkTab,
   snapshotsTab,
   serialTab,
   accessTab,

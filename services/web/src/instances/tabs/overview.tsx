@@ -1,4 +1,4 @@
-import { addressScope, allows, type Cell, type Instance, type Output } from "@nano/contract";
+import { allows, type Cell, type Instance, type Output } from "@nano/contract";
 import type { Attempt, Visit } from "../../http/visit.ts";
 import { to } from "../../paths.ts";
 import { TaskRows } from "../../tasks/list.tsx";
@@ -7,6 +7,7 @@ import { Meter } from "../../view/charts.tsx";
 import { Icon } from "../../view/icons.tsx";
 import { FactRow, Facts, Mono, Panel, Time } from "../../view/parts.tsx";
 import { verbCommand, verbs } from "../actions.tsx";
+import { Addresses } from "../addresses.tsx";
 import { hardwareText, limitsText, pendingTexts, runningText } from "../hardware-text.ts";
 import type { Tab } from "./tab.ts";
 
@@ -143,22 +144,7 @@ const Overview = ({
               >{`${t("{count} {count|core|cores}", { count: instance.cores })} · ${formatMiB(instance.memoryMiB)}`}</span>
             </FactRow>
             <FactRow term={t("Addresses")}>
-              {instance.addresses.length > 0 ? (
-                <span class="stack-text">
-                  {instance.addresses.map((address) => (
-                    <span>
-                      <Mono visit={visit} text={address} />{" "}
-                      <span class="quiet" safe>
-                        {addressScope(address) === "internal" ? t("internal") : t("external")}
-                      </span>
-                    </span>
-                  ))}
-                </span>
-              ) : (
-                <span class="quiet" safe>
-                  {t("not known")}
-                </span>
-              )}
+              <Addresses visit={visit} addresses={instance.addresses} />
             </FactRow>
             {cell?.ok ? (
               <FactRow term={t("Network")}>
@@ -166,7 +152,11 @@ const Overview = ({
               </FactRow>
             ) : null}
             <FactRow term="MAC">
-              <code safe>{instance.mac}</code>
+              <span class="stack-text">
+                {instance.nics.map(({ mac }) => (
+                  <code safe>{mac}</code>
+                ))}
+              </span>
             </FactRow>
             <FactRow term={t("Pool")}>
               <a href={to.pool(instance.pool)} safe>
