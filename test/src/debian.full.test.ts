@@ -180,6 +180,57 @@ describe.skipIf(!full)("a Debian guest", () => {
   );
 
   test(
+    "its linked clone is a machine of its own, with a static address, and leaves the source as it was",
+    async () => {
+      await said("echo common > /opt/data/note; sync");
+      await cloud.done(await cloud.api("instance.stop", { id }));
+      await until("it is off", get, ({ state }) => state === "stopped", patience / 1_000);
+      const source = id;
+      begin("linked clone");
+      const asked = await cloud.api("instance.clone", {
+        id,
+        name: "debian-2",
+        mode: "linked",
+        network: { mode: "static", address: "10.0.2.77/24", gateway: "10.0.2.2", dns: ["10.0.2.3"] },
+        start: true,
+      } as never);
+      if (asked.kind !== "task") throw new Error("no task");
+      const clone = decode(InstanceIdSchema, asked.resource.id, "test");
+      await cloud.done(asked);
+      took("linked clone");
+      id = clone;
+      begin("first boot of the clone");
+      await booted();
+      took("first boot of the clone");
+      expect(await said("hostname")).toBe("debian-2");
+      expect(await said("cat /opt/data/note")).toBe("common");
+      expect(await said("ip -o -4 addr show")).toContain("inet 10.0.2.77/24");
+      expect((await get()).addresses).toContain("10.0.2.77");
+      await said("echo the clone was here > /opt/data/note; sync");
+      await cloud.done(await cloud.api("instance.stop", { id, force: true }));
+      await cloud.done(await cloud.api("instance.delete", { id }));
+      id = source;
+    },
+    patience,
+  );
+
+  test(
+    "begins anew when its system is reset, with its data as it was",
+    async () => {
+      await cloud.done(await cloud.api("system.reset", { id }));
+      await cloud.done(await cloud.api("instance.start", { id }));
+      begin("first boot after the reset");
+      await booted();
+      took("first boot after the reset");
+      expect(await said("hostname")).toBe("debian-1");
+      expect(await said("cat /opt/data/note")).toBe("common");
+      expect(await logsIn("deb", password)).toBe(true);
+      expect(Number(await said("df --block-size=1 --output=size / | tail -n 1"))).toBeGreaterThan(3.5 * GiB);
+    },
+    patience,
+  );
+
+  test(
     "follows its power button, and leaves nothing when it is deleted",
     async () => {
       begin("stop");
