@@ -119,9 +119,9 @@ export const needsOf = ({ hardware, qos }: { readonly hardware: Hardware; readon
     : (["network-limits"] as const)),
 ];
 
-/** How many disks an instance may have, its system disk included: IDE has four places, and the CD drive is in one of them. */
-export const disksAtMost = ({ diskBus }: Pick<Hardware, "diskBus">): number =>
-  diskBus === "ide" ? 3 : 1 + limits.dataDisks;
+/** How many disks an instance may have, its system disk included: IDE has four places, one for the CD drive and one for a cloud-init drive. */
+export const disksAtMost = ({ diskBus }: Pick<Hardware, "diskBus">, hasSeed: boolean): number =>
+  diskBus === "ide" ? (hasSeed ? 2 : 3) : 1 + limits.dataDisks;
 
 /** Half and double a host's attention, when its CPUs are busy (cgroup's `cpu.shares`). */
 export const cpuShares = { high: 2048, medium: 1024, low: 512 } as const;

@@ -44,9 +44,8 @@ export const createInstance =
     const before = await journal.answered<Task>(request);
     if (before) return before.answer;
     const { hardware } = settingsFor(input, undefined);
-    // The cloud-init drive takes a disk's place on IDE.
-    const drives = input.cloudInit && hardware.diskBus === "ide" ? 1 : 0;
-    refuseTooManyDisks(1 + drives + (input.dataDisks ?? []).length, hardware);
+    const disks = 1 + (input.dataDisks ?? []).length;
+    refuseTooManyDisks({ disks, hardware, hasSeed: input.cloudInit !== undefined });
     await requirePool(db, input.pool);
     const cloudInit = input.cloudInit && prepareCloudInit(input.cloudInit, input.name);
     const image = await readyImage(deps, input, context.requestId);

@@ -176,7 +176,7 @@ export const diskOf = ({ name, disks }: StoredInstance, wanted: string): Disk =>
 
 /** The first name that is free. @throws NanoError `too-many-disks` */
 const freeName = ({ name, disks, settings }: StoredInstance): string => {
-  const most = Math.min(1 + limits.dataDisks, disksAtMost(settings.hardware));
+  const most = Math.min(1 + limits.dataDisks, disksAtMost(settings.hardware, settings.cloudInit !== undefined));
   const names = Array.from({ length: limits.dataDisks }, (_, n) => `data-${n + 1}`);
   const free = names.find((candidate) => !disks.some((disk) => disk.name === candidate));
   if (free !== undefined && disks.length < most) return free;

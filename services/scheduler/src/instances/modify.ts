@@ -61,7 +61,9 @@ export const modifyInstance = (deps: InstanceDeps, engine: TaskEngine) => {
     const taken = name === undefined ? undefined : await findInstanceByName(trx, name);
     if (taken && taken.id !== instance.id)
       throw new NanoError("name-taken", `There is an instance '${taken.name}' already`, { details: { id: taken.id } });
-    refuseTooManyDisks(instance.disks.length, settingsAfter(instance, input).hardware, "/hardware/diskBus");
+    const { hardware, cloudInit } = settingsAfter(instance, input);
+    const disks = instance.disks.length;
+    refuseTooManyDisks({ disks, hardware, hasSeed: cloudInit !== undefined }, "/hardware/diskBus");
   };
 
   /** @throws NanoError `no-room`, `unsupported-by-cell` */

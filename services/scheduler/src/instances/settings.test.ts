@@ -61,11 +61,19 @@ test("a cell that is found out to be unable refuses before anything is defined, 
   expect((await world.call("instance.list", {})).total).toBe(0);
 });
 
-test("IDE has room for three disks beside the CD drive", async () => {
+test("IDE has room for three disks beside the CD drive, for two beside a cloud-init drive", async () => {
   const disks = (count: number) => Array.from({ length: count }, () => ({ sizeGiB: gib(1) }));
   expect(await codeOf(world.create({ template: "legacy", dataDisks: disks(3) }))).toBe("invalid-input");
   expect(await codeOf(world.create({ hardware: { diskBus: "ide" }, dataDisks: disks(16) }))).toBe("invalid-input");
   expect((await world.created({ template: "legacy", dataDisks: disks(2) })).disks).toHaveLength(3);
+
+  const cloudInit = { user: "deb", sshKeys: [] };
+  expect(await codeOf(world.create({ template: "legacy", dataDisks: disks(2), cloudInit }))).toBe("invalid-input");
+  const seeded = await world.created({ template: "legacy", dataDisks: disks(1), cloudInit });
+  expect(await codeOf(world.call("disk.add", { id: seeded.id, sizeGiB: gib(1) }))).toBe("too-many-disks");
+  const { id } = await world.created({ name: "other", dataDisks: disks(2), cloudInit });
+  const ide = { diskBus: "ide" } as const;
+  expect(await codeOf(world.call("instance.modify", { id, hardware: ide }))).toBe("invalid-input");
 });
 
 test("a cell that is told to do what it cannot is found by its word in the database after a restart", async () => {
