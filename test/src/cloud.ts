@@ -46,6 +46,8 @@ export interface Cloud extends AsyncDisposable {
   ): Promise<Output<N>>;
   /** Waits for a task's end over REST. @throws when it did not end `done` */
   done(task: Output<"instance.create">): Promise<Task>;
+  /** The process of a unit, as `nanoctl status` shows it. @throws when it does not run */
+  pidOf(unit: string): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -223,6 +225,12 @@ export const startCloud = async (...flags: string[]): Promise<Cloud> => {
         if (task.endedAt) throw new Error(`${task.operation} ended ${task.state}: ${JSON.stringify(task.error)}`);
       }
       throw new Error(`${started.operation} has not ended`);
+    },
+    pidOf: async (unit) => {
+      const { stdout } = await command("status");
+      const pid = Number(new RegExp(`^${unit} +running +(\\d+)`, "m").exec(stdout)?.[1]);
+      if (!pid) throw new Error(`${unit} does not run:\n${stdout}`);
+      return pid;
     },
     stop,
     [Symbol.asyncDispose]: stop,

@@ -35,10 +35,6 @@ const io = (id: InstanceId, command: string) =>
   Bun.$`qemu-io -f qcow2 -c ${command} ${join(pool(), `${id}-system.qcow2`)}`.quiet();
 const begin = (name: string): Promise<Task> => cloud.api("disk.export", { id: source, disk: "system", name });
 const copies = async () => (await readdir(pool())).filter((name) => name.startsWith("export-"));
-const pidOf = async (unit: string): Promise<number> => {
-  const { stdout } = await cloud.nanoctl("status");
-  return Number(new RegExp(`^${unit} +running +(\\d+)`, "m").exec(stdout)?.[1]);
-};
 
 test("an instance made from it starts and has what was on the disk", async () => {
   await io(source, "write -P 0x5a 700M 64k");
@@ -71,7 +67,7 @@ test.each(["images", "cell", "scheduler"])(
       () => cloud.api("task.get", { id: begun.id }),
       ({ steps }) => (steps.find(({ name }) => name === "send")?.bytesDone ?? 0) > 0,
     );
-    process.kill(await pidOf(unit), "SIGKILL");
+    process.kill(await cloud.pidOf(unit), "SIGKILL");
     const task = await until(
       "the task has ended",
       () => cloud.api("task.get", { id: begun.id }),

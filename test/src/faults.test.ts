@@ -24,13 +24,6 @@ const guests = async (instance: InstanceId): Promise<number[]> => {
   return found;
 };
 
-/** Of a unit, as `nanoctl status` shows it. */
-const pidOf = async (unit: string): Promise<number> => {
-  const { stdout } = await cloud.nanoctl("status");
-  const pid = Number(new RegExp(`^${unit} +running +(\\d+)`, "m").exec(stdout)?.[1]);
-  if (!pid) throw new Error(`${unit} does not run:\n${stdout}`);
-  return pid;
-};
 const stateOf = async (instance: InstanceId): Promise<Instance["state"]> =>
   (await cloud.api("instance.get", { id: instance })).state;
 const running = () =>
@@ -68,11 +61,11 @@ describe.each(["scheduler", "images", "gateway", "web", "cell", "nats"])("kill -
   test("the guest runs on, and everything is found again", async () => {
     const before = await guests(id);
     expect(before).toHaveLength(1);
-    const pid = await pidOf(unit);
+    const pid = await cloud.pidOf(unit);
     process.kill(pid, "SIGKILL");
     await until(
       `${unit} runs again`,
-      () => pidOf(unit),
+      () => cloud.pidOf(unit),
       (now) => now !== pid,
     );
     await running();
@@ -103,7 +96,7 @@ test("libvirtd killed and started: the cell says so meanwhile, and recovers by i
 
 test("the supervisor killed: `up` takes over what runs, twice is harmless", async () => {
   const before = await guests(id);
-  process.kill(await pidOf("nanoctl"), "SIGKILL");
+  process.kill(await cloud.pidOf("nanoctl"), "SIGKILL");
   for (let i = 0; i < 2; i++) {
     const up = await cloud.nanoctl("up");
     expect({ ...up, stdout: up.exitCode === 0 ? "" : up.stdout }).toMatchObject({ exitCode: 0 });
@@ -122,7 +115,7 @@ test("down and up: running instances were never asked", async () => {
 }, 90_000);
 
 test("with the bus gone an answer comes in time, says what to do, and nothing is lost", async () => {
-  const pid = await pidOf("nats");
+  const pid = await cloud.pidOf("nats");
   process.kill(pid, "SIGSTOP");
   try {
     const failure = await cloud

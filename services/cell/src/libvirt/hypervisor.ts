@@ -187,6 +187,10 @@ export class LibvirtHypervisor implements Hypervisor {
         this.#addresses.forget(id);
       },
       diskTrouble: (id, noSpace) => this.#trouble.set(id, noSpace ? "no-space" : "other"),
+      unplugged: (id) => {
+        const noted = this.#nicChanges.noteUnplugged(id).then(() => this.#tell(id));
+        this.#quietly("noting that an interface is gone", noted);
+      },
       agent: (id, connected) => this.#addresses.agent(id, connected),
     });
     this.#connection.onState((state, error) => {

@@ -125,6 +125,15 @@ test(
     expect(await pendingOf(bare.id)).toEqual(["nics"]);
     await change(both);
     expect(await pendingOf(bare.id)).toBeUndefined();
+
+    // A reset machine lets go of what it was asked for before: that is noticed, and it may be had again.
+    await hypervisor.reboot(bare.id, true);
+    await until(async () => (await pendingOf(bare.id))?.includes("nics"));
+    expect((await interfaces(bare.id, "live")).map(([mac]) => mac)).toEqual([bare.mac]);
+    expect((await hypervisor.find(bare.id))?.running).toEqual({ nics: [{ name: "nic-1", mac: bare.mac }] });
+    await hypervisor.plugNics(bare.id);
+    expect(await pendingOf(bare.id)).toBeUndefined();
+    expect((await interfaces(bare.id, "live")).map(([mac]) => mac)).toEqual([bare.mac, second.mac]);
     await hypervisor.undefine(bare.id);
   },
   patience,

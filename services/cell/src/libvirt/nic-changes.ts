@@ -4,6 +4,7 @@
  */
 import { type InstanceId, NanoError, type Nic, nicsOf } from "@nano/contract";
 import { Affect, type Domain, LibvirtError } from "@nano/libvirt";
+import { Turns } from "../instances/turns.ts";
 import { readXml } from "../xml/read.ts";
 import { childrenOf, type Element, find } from "../xml/tree.ts";
 import { write } from "../xml/write.ts";
@@ -14,15 +15,16 @@ import { requireNoMemorySnapshots } from "./snapshots.ts";
 import { unplug } from "./unplug.ts";
 
 export class NicChanges {
-  readonly #instances: Pick<Instances, "specified" | "liveSpec" | "recordLive">;
+  readonly #instances: Pick<Instances, "known" | "specified" | "liveSpec" | "recordLive">;
+  readonly #turns = new Turns();
 
-  constructor(instances: Pick<Instances, "specified" | "liveSpec" | "recordLive">) {
+  constructor(instances: Pick<Instances, "known" | "specified" | "liveSpec" | "recordLive">) {
     this.#instances = instances;
   }
 
   /** @throws NanoError `in-use` when the guest does not let go of one */
   plug(id: InstanceId): Promise<void> {
-    return translated(`changing the network interfaces of instance ${id}`, async () => {
+    return this.#inTurn(id, async () => {
       const { domain, spec, host } = await this.#instances.specified(id);
       if (!(await domain.isActive())) return;
       await requireNoMemorySnapshots(domain, "Changing network interfaces");
@@ -35,6 +37,20 @@ export class NicChanges {
         if (there.has(nic.mac) || (await give(domain, nicElement({ spec, host }, nic)))) plugged.push(nic);
       await this.#instances.recordLive(id, { nics: plugged });
     });
+  }
+
+  /** A guest may let go long after it was asked to: the record of what it has says so from then on, whatever the definition says. */
+  noteUnplugged(id: InstanceId): Promise<void> {
+    return this.#inTurn(id, async () => {
+      const there = new Set((await interfacesOf(await this.#instances.known(id))).map(macIn));
+      const recorded = nicsOf(await this.#instances.liveSpec(id));
+      const kept = recorded.filter(({ mac }) => there.has(mac));
+      if (kept.length < recorded.length) await this.#instances.recordLive(id, { nics: kept });
+    });
+  }
+
+  #inTurn(id: InstanceId, work: () => Promise<void>): Promise<void> {
+    return translated(`changing the network interfaces of instance ${id}`, () => this.#turns.take(id, work));
   }
 
   async #take(id: InstanceId, domain: Domain, interfaceElement: Element): Promise<void> {

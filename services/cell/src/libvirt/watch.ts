@@ -111,6 +111,8 @@ export interface EventListeners {
   ended(id: InstanceId): void;
   diskTrouble(id: InstanceId, noSpace: boolean): void;
   agent(id: InstanceId, connected: boolean): void;
+  /** The guest has let go of a network interface. */
+  unplugged(id: InstanceId): void;
 }
 
 /** Registers for everything that can change an instance's state, across reconnections. Strangers' domains are sorted out by their missing record. */
@@ -131,6 +133,9 @@ export const watchDomains = async (connection: Connection, listeners: EventListe
       tell(domain, (id) => listeners.diskTrouble(id, reason === "enospc")),
     ),
     connection.onDomainEvent("trayChange", ({ domain }) => tell(domain)),
+    connection.onDomainEvent("deviceRemoved", ({ domain, device }) => {
+      if (/^net\d/.test(device)) tell(domain, listeners.unplugged);
+    }),
     connection.onDomainEvent("agentLifecycle", ({ domain, state }) =>
       tell(domain, (id) => listeners.agent(id, state === "connected")),
     ),
