@@ -3,7 +3,7 @@
  * create). Where virt-install is there, it does it too.
  */
 import { join } from "node:path";
-import { decode, type Instance, InstanceCreateInput, type InstanceId, type Sha256 } from "@nano/contract";
+import type { Instance, InstanceId, Sha256 } from "@nano/contract";
 import { type Connection, connect, type StoragePool } from "@nano/libvirt";
 import { checkout } from "@nano/nanoctl/config";
 import { buildTinyImage } from "@nano/nanoctl/image/tiny";
@@ -11,6 +11,7 @@ import type { Bench, Row } from "../bench.ts";
 import { interleave } from "../interleave.ts";
 import { ratioAtMost } from "../target.ts";
 import { run } from "../world/command.ts";
+import { createInstance, deleteInstance, send } from "../world/instance.ts";
 import { finished } from "../world/task.ts";
 import { startZone, type Zone } from "../world/zone.ts";
 
@@ -26,28 +27,13 @@ export const create: Bench = {
     await using zone = await startZone({ directory });
     const { bus } = zone;
     const { image, upload } = await bus.call("image.create", { name: "tiny", sha256: tiny.sha256 as Sha256 });
-    const answer = await fetch(upload.url, {
-      method: "PUT",
-      headers: { authorization: `Bearer ${upload.ticket}` },
-      body: Bun.file(tiny.path),
-    });
-    if (!answer.ok) throw new Error(`the image was not taken: ${await answer.text()}`);
+    await send(upload, Bun.file(tiny.path));
 
     let count = 0;
     /** Seconds until its state is "running", and the instance. */
     const createAndStart = async (): Promise<{ taken: number; instance: Instance }> => {
-      const wanted = {
-        name: `bench-${count++}`,
-        pool: "default",
-        cores: 1,
-        memoryMiB: 128,
-        systemDisk: { sizeGiB: 1, image: image.id },
-        start: true,
-      };
       const start = Bun.nanoseconds();
-      const input = decode(InstanceCreateInput, wanted, "asking for an instance");
-      const { resource } = await finished(bus, await bus.call("instance.create", input));
-      const id = resource.id as InstanceId;
+      const id = await createInstance(bus, { name: `bench-${count++}`, image: image.id, start: true });
       let instance = await bus.call("instance.get", { id });
       while (instance.state !== "running") instance = await bus.call("instance.get", { id });
       return { taken: (Bun.nanoseconds() - start) / 1e9, instance };
@@ -94,7 +80,7 @@ export const create: Bench = {
 
 async function remove({ bus }: Zone, id: InstanceId): Promise<void> {
   await finished(bus, await bus.call("instance.stop", { id, force: true }));
-  await finished(bus, await bus.call("instance.delete", { id }));
+  await deleteInstance(bus, id);
 }
 
 /** The model's twin: every path and name in its definition is made of its id. */

@@ -1,12 +1,9 @@
 /** What one question to libvirt costs: over its RPC protocol, and by a `virsh` process as most clouds' agents do. */
 import { startLibvirtd } from "@nano/lab";
-import { type Connection, connect } from "@nano/libvirt";
+import { connect } from "@nano/libvirt";
 import type { Bench } from "../bench.ts";
 import { interleave, seconds } from "../interleave.ts";
-import { atMost } from "../target.ts";
 import { run } from "../world/command.ts";
-
-const domains = 100;
 
 export const libvirtCall: Bench = {
   name: "libvirt-call",
@@ -14,9 +11,7 @@ export const libvirtCall: Bench = {
   async run({ quick, say }) {
     await using lab = await startLibvirtd();
     await using connection = await connect({ socket: lab.socket });
-    say(`defining ${domains} domains`);
-    for (let i = 0; i < domains; i++) await connection.defineDomain(blank(`bench-${i}`));
-    const domain = await connection.domainByName("bench-0");
+    const domain = await connection.defineDomain(blank("bench-0"));
     const uri = `qemu:///system?socket=${lab.socket}`;
     const calls = 200;
 
@@ -30,8 +25,6 @@ export const libvirtCall: Bench = {
       pipelined: async () =>
         (await seconds(() => Promise.all(Array.from({ length: calls }, () => domain.getState())))) / calls,
       virsh: () => seconds(() => run(["virsh", "--quiet", "-c", uri, "domstate", "bench-0"])),
-      sync: () => seconds(() => fullSync(connection)),
-      virshAll: () => seconds(() => run(["virsh", "--quiet", "-c", uri, "list", "--all"])),
     });
 
     const virsh = { name: "virsh domstate", figure: { unit: "s", samples: samples.virsh } } as const;
@@ -46,20 +39,9 @@ export const libvirtCall: Bench = {
         measured: { unit: "s", samples: samples.pipelined },
         peer: virsh,
       },
-      {
-        what: `libvirt: list and state of ${domains} domains`,
-        measured: { unit: "s", samples: samples.sync },
-        peer: { name: "virsh list --all", figure: { unit: "s", samples: samples.virshAll } },
-        target: atMost(0.05),
-      },
     ];
   },
 };
-
-/** What a cell does when it (re)connects: which domains there are, and how each of them is. */
-async function fullSync(connection: Connection): Promise<void> {
-  await Promise.all((await connection.listAllDomains()).map((domain) => domain.getState()));
-}
 
 const blank = (name: string): string => `
   <domain type='qemu'><name>${name}</name><memory unit='MiB'>32</memory>

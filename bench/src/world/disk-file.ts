@@ -26,3 +26,6 @@ export async function writeQcow2(path: string, bytes: number): Promise<void> {
 export async function allocateQcow2(path: string, bytes: number): Promise<void> {
   await run(["qemu-img", "create", "-q", "-f", "qcow2", "-o", "preallocation=falloc", path, String(bytes)]);
 }
+
+/** Before something that writes much: what others have left to be written to that file system must not count for it. */
+export const settle = (path: string): Promise<string> => run(["sync", "-f", path]);
