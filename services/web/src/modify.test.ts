@@ -223,6 +223,10 @@ test("why it is as it is, in Chinese: also what names a number or a cell", async
   for (const [reason, chinese] of [
     ["QEMU ended without being asked to.", "QEMU 意外退出。"],
     ["It crashed, and is started again in 5 s: attempt 2.", "云主机已崩溃，将在 5 秒后重新启动：第 2 次尝试。"],
+    [
+      "Its last start failed. It is tried again in 60 s: attempt 3.",
+      "上次启动失败，将在 60 秒后再次尝试：第 3 次尝试。",
+    ],
     ["Its cell node-1 does not answer (it left). It may well be running.", "所在节点 node-1 没有响应（it left）。"],
   ] as const) {
     const { id } = world.cloud.addInstance(crypto.randomUUID(), { state: "crashed", stateReason: reason });

@@ -77,6 +77,16 @@ test("otherwise the cell is right", () => {
   expect(observe(instance("lost"), observed("running"), now)).toMatchObject({ state: "running", stateReason: null });
 });
 
+test("what is done about a crash or a failed start is not forgotten with the cell's next word", () => {
+  const said = (state: InstanceState, stateReason: string) => ({ ...observed(state), stateReason });
+  const failed = { ...instance("stopped"), stateReason: "Its start failed. It is tried again." };
+  expect(observe(failed, said("stopped", "Its start failed."), now)).not.toHaveProperty("stateReason");
+  expect(observe(failed, said("stopped", "Another."), now).stateReason).toBe("Another.");
+  expect(observe(failed, observed("stopped"), now).stateReason).toBeNull();
+  expect(observe(failed, said("crashed", "It ended."), now).stateReason).toBe("It ended.");
+  expect(observe(instance("crashed"), said("crashed", "It ended."), now)).not.toHaveProperty("stateReason");
+});
+
 describe("after a press of the power button", () => {
   test("it is stopping, whatever the cell says of a guest that still runs", () => {
     for (const said of ["running", "stopping"] as const)

@@ -45,6 +45,11 @@ export function observe(instance: StoredInstance, observed: Observed, now: numbe
       // What is done about it was added when it crashed.
       if (instance.state === "crashed") return { ...seen, state: "crashed", stopAskedAt: null };
       return { ...seen, state: "crashed", stateReason: reason, stopAskedAt: null };
+    case "stopped":
+      // The same, when its start failed.
+      if (reason !== null && instance.state === "stopped" && instance.stateReason?.startsWith(reason))
+        return { ...seen, state: "stopped", stopAskedAt: null };
+      return { ...seen, state: "stopped", stateReason: reason, stopAskedAt: null };
     default:
       return { ...seen, state: observed.state, stateReason: reason, stopAskedAt: null };
   }

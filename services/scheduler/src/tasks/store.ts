@@ -5,6 +5,7 @@ import {
   type ErrorBody,
   ErrorRecord,
   NanoError,
+  type OperationName,
   type Task,
   type TaskId,
   type TaskState,
@@ -210,6 +211,24 @@ export const tasksWaitingFor = async (db: Kysely<Database>, id: TaskId): Promise
     .orderBy("created_at")
     .execute();
   return rows.map((row) => row.id);
+};
+
+/** The newest task of one of these operations on a resource. */
+export const newestTask = async (
+  db: Kysely<Database>,
+  resource: string,
+  operations: readonly OperationName[],
+): Promise<StoredTask | undefined> => {
+  const row = await db
+    .selectFrom("tasks")
+    .selectAll()
+    .where("resource_id", "=", resource)
+    .where("operation", "in", [...operations])
+    .orderBy("created_at", "desc")
+    .orderBy("id", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row && fromRow(row);
 };
 
 export interface TaskQuery extends PageQuery {

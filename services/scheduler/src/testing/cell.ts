@@ -44,6 +44,7 @@ interface Domain {
   /** What it was started with, and what it got since. */
   live?: InstanceSpec;
   state: InstanceState;
+  stateReason?: string;
   media?: NonNullable<Observed["media"]>;
   startedAt?: string;
   snapshots?: Snapshot[];
@@ -194,9 +195,13 @@ export class TestCell {
   }
 
   /** Something happens to a domain, and libvirt's event says so. */
-  become(id: InstanceId, state: InstanceState): void {
+  become(id: InstanceId, state: InstanceState, stateReason?: string): void {
     const domain = this.domains.get(id);
-    if (domain) domain.state = state;
+    if (domain) {
+      domain.state = state;
+      delete domain.stateReason;
+      if (stateReason !== undefined) domain.stateReason = stateReason;
+    }
     this.report(id);
   }
 
@@ -217,12 +222,13 @@ export class TestCell {
   #find(id: InstanceId): Observed | undefined {
     const domain = this.domains.get(id);
     if (!domain) return undefined;
-    const { spec, state, media, startedAt, live = spec, snapshots = [] } = domain;
+    const { spec, state, stateReason, media, startedAt, live = spec, snapshots = [] } = domain;
     const pending = state === "running" || state === "paused" ? pendingBetween(live, spec) : [];
     return {
       id,
       epoch: spec.epoch,
       state,
+      ...(stateReason && state !== "running" ? { stateReason } : {}),
       // Media is in the drive for one run.
       ...(media && state !== "stopped" ? { media } : {}),
       addresses: [],

@@ -18,6 +18,8 @@ export const reasonTexts = {
 export const reasonPatterns = {
   "It crashed, and is started again in {pause} s: attempt {count}.":
     "云主机已崩溃，将在 {pause} 秒后重新启动：第 {count} 次尝试。",
+  "Its last start failed. It is tried again in {pause} s: attempt {count}.":
+    "上次启动失败，将在 {pause} 秒后再次尝试：第 {count} 次尝试。",
   "Its cell {cell} does not answer ({why}). It may well be running.":
     "所在节点 {cell} 没有响应（{why}）。云主机可能仍在运行。",
   "The guest did not react to the power button within {seconds} s. It can be stopped by force.":
