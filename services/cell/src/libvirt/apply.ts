@@ -23,10 +23,12 @@ const setCores = async (domain: Domain, live: InstanceSpec, { cores }: InstanceS
 export const hasMemory = async (domain: Domain, { memoryMiB }: InstanceSpec): Promise<boolean> =>
   (await domain.getInfo()).memory === memoryMiB * kibPerMib;
 
-const setMemory = async (domain: Domain, spec: InstanceSpec): Promise<boolean> => {
+/** Asked each time: a guest that has not followed, or did so long after, must not keep to what was asked of it before. */
+const setMemory = async (domain: Domain, live: InstanceSpec, spec: InstanceSpec): Promise<boolean> => {
   const { maxMemory } = await domain.getInfo();
-  if (spec.memoryMiB * kibPerMib > maxMemory) return false;
-  await domain.setMemory(spec.memoryMiB * kibPerMib, Affect.live);
+  const fits = spec.memoryMiB * kibPerMib <= maxMemory;
+  await domain.setMemory((fits ? spec : live).memoryMiB * kibPerMib, Affect.live);
+  if (!fits) return false;
   for (let waited = 0; waited < balloonPatienceMs; waited += balloonPauseMs) {
     if (await hasMemory(domain, spec)) return true;
     await Bun.sleep(balloonPauseMs);
@@ -77,16 +79,21 @@ const attempt = async (work: () => Promise<boolean>): Promise<boolean> => {
   }
 };
 
+const toApply = (live: InstanceSpec, spec: InstanceSpec): PendingSetting[] => {
+  const different = pendingBetween(live, spec);
+  return different.includes("memoryMiB") ? different : [...different, "memoryMiB"];
+};
+
 /** @returns what the guest does not have even now */
 export const applyLive = async (domain: Domain, live: InstanceSpec, spec: InstanceSpec): Promise<PendingSetting[]> => {
   const pending: PendingSetting[] = [];
-  for (const setting of pendingBetween(live, spec)) {
+  for (const setting of toApply(live, spec)) {
     const works = await attempt(async () => {
       switch (setting) {
         case "cores":
           return setCores(domain, live, spec);
         case "memoryMiB":
-          return setMemory(domain, spec);
+          return setMemory(domain, live, spec);
         case "qos":
           return setLimits(domain, live, spec);
         case "disks":
