@@ -48,7 +48,10 @@ export const verbs: Bench = {
   },
 };
 
-/** In this order, each finds the instance as it needs it; after the last it is off, as before the first. */
+/**
+ * In this order, each finds the instance as it needs it; after the last it is off, as before the first. Media go in and out while it stands still: firmware
+ * that looks for something to boot closes the tray under libvirt's hands now and then ("Tray of the device is not open").
+ */
 function verbsOf({ bus, settings }: Zone, id: InstanceId, twin: Domain, media: Media): readonly Verb[] {
   const iso = join(settings.cell.storage, fetchedVolume(media.sha256, "iso"));
   const larger = { nano: 1, libvirt: 1 };
@@ -66,22 +69,22 @@ function verbsOf({ bus, settings }: Zone, id: InstanceId, twin: Domain, media: M
       libvirt: () => twin.suspend(),
     },
     {
-      name: "resume",
-      peer: "resume",
-      nano: () => bus.call("instance.resume", { id }),
-      libvirt: () => twin.resume(),
-    },
-    {
-      name: "insert media",
+      name: "insert media, paused",
       peer: "update-device",
       nano: () => bus.call("media.insert", { id, media: media.id }),
       libvirt: () => twin.updateDevice(driveWith(`<source file='${iso}'/>`), Affect.live),
     },
     {
-      name: "eject media",
+      name: "eject media, paused",
       peer: "update-device",
       nano: () => bus.call("media.eject", { id }),
       libvirt: () => twin.updateDevice(driveWith(""), Affect.live),
+    },
+    {
+      name: "resume",
+      peer: "resume",
+      nano: () => bus.call("instance.resume", { id }),
+      libvirt: () => twin.resume(),
     },
     {
       name: "grow a disk of a running instance",
