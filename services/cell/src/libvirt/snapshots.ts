@@ -88,9 +88,14 @@ export class Snapshots {
           remedy: "Take the snapshot without memory.",
           details: { state: "stopped" },
         });
-      await this.#refuseFullStorage(request.memory ? await memoryOf(domain) : 0);
+      const memory = request.memory ? await memoryOf(domain) : 0;
+      await this.#refuseFullStorage(memory);
       if (!running || request.memory)
-        await domain.createSnapshot(snapshotXml(request, running), 0, { timeout: patienceMs });
+        await domain.createSnapshot(snapshotXml(request, running), 0, { timeout: patienceMs }).catch(async (error) => {
+          // QEMU calls it an I/O error when the storage runs full under it.
+          await this.#refuseFullStorage(memory);
+          throw error;
+        });
       else await keepDisks(domain, request, await currentOf(domain), Math.floor(this.#options.clock.now() / 1_000));
     });
   }
