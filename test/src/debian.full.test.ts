@@ -182,6 +182,13 @@ describe.skipIf(!full)("a Debian guest", () => {
   test(
     "its linked clone is a machine of its own, with a static address, and leaves the source as it was",
     async () => {
+      // It may still be the agent that was stopped for a while.
+      await until(
+        "its agent speaks again",
+        () => said("echo yes").catch(() => ""),
+        (text) => text === "yes",
+        120,
+      );
       await said("echo common > /opt/data/note; sync");
       await cloud.done(await cloud.api("instance.stop", { id }));
       await until("it is off", get, ({ state }) => state === "stopped", patience / 1_000);

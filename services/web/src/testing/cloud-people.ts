@@ -1,0 +1,67 @@
+/** What the gateway answers about people, their sessions and tokens, and consoles. */
+import type { Handlers } from "@nano/bus";
+import { NanoError, type Token, timestamp, type UserId } from "@nano/contract";
+import { type Cloud, example, now, page, uuid } from "./cloud.ts";
+
+export const gatewayHandlers = (cloud: Cloud): Handlers<"gateway"> => {
+  const session = (name: string) => ({
+    user: { ...example.user, id: example.user.id satisfies UserId, name },
+    session: cloud.logIn(name),
+    expiresAt: timestamp(Date.now() + 3_600_000),
+  });
+  return {
+    "setup.get": () => ({ needed: cloud.people.size === 0 }),
+    "setup.create": ({ name, password }) => {
+      if (cloud.people.size > 0) throw new NanoError("setup-done", "There is an administrator already");
+      cloud.people.set(name, password);
+      return session(name);
+    },
+    "session.create": ({ name, password }) => {
+      if (cloud.people.get(name) !== password) throw new NanoError("login-failed", "Unknown name or wrong password");
+      return session(name);
+    },
+    "session.get": (_, { actor }) => ({
+      kind: actor.kind,
+      id: actor.id,
+      name: actor.name,
+      permissions: [...actor.permissions],
+    }),
+    "session.delete": ({ session: secret }) => {
+      if (secret) cloud.sessions.delete(secret);
+      return {};
+    },
+    "session.resolve": ({ secret }) => {
+      const name = cloud.sessions.get(secret);
+      if (!name) throw new NanoError("unauthenticated", "There is no such session");
+      return {
+        kind: "user",
+        id: example.user.id,
+        name,
+        permissions: name === "reader" ? ["instance.read", "zone.read"] : ["*"],
+        expiresAt: timestamp(Date.now() + 3_600_000),
+      };
+    },
+    "token.list": (input) => page([...cloud.tokens.values()], input),
+    "token.create": ({ name }) => {
+      const token: Token = { ...example.token, id: uuid<Token["id"]>(), name };
+      cloud.tokens.set(token.id, token);
+      return { token, secret: "nano_shown-once" };
+    },
+    "token.delete": ({ id }) => {
+      cloud.tokens.delete(id);
+      return {};
+    },
+    "console.create": ({ instance, kind }, context) => {
+      cloud.note("console.create", context);
+      cloud.one(cloud.instances, instance, "instance-not-found");
+      if (kind === "serial")
+        return { ticket: "serial-ticket-0123456789abcdef", path: "/console/socket", expiresAt: now() };
+      return {
+        ticket: "console-ticket-0123456789abcdef",
+        path: "/console/socket",
+        password: "s3cretpw",
+        expiresAt: now(),
+      };
+    },
+  };
+};
