@@ -85,13 +85,16 @@ test(
     await hypervisor.growDisk(id, "system", gib(2));
     expect(await guest.inside("cat /proc/partitions")).toMatch(new RegExp(`${kibibytes(3)} vda`));
     expect((await info(`${id}-system.qcow2`))["virtual-size"]).toBe(3 * 2 ** 30);
+    const pending = async () => (await hypervisor.find(id))?.pending;
 
     const disks = [...spec.disks.map((disk) => ({ ...disk, sizeGiB: gib(3) })), { name: "data-1", sizeGiB: gib(2) }];
     await expect(hypervisor.attachDisk(id, "data-1")).rejects.toMatchObject({ code: "disk-not-found" });
     await hypervisor.createDisk({ id, disk: "data-1", sizeGiB: gib(2) });
     await hypervisor.define({ ...spec, disks });
+    expect(await pending()).toEqual(["disks"]);
     await hypervisor.attachDisk(id, "data-1");
     await hypervisor.attachDisk(id, "data-1");
+    expect(await pending()).toBeUndefined();
     expect(await guest.inside("until [ -b /dev/vdb ]; do sleep 1; done; cat /proc/partitions")).toMatch(
       new RegExp(`${kibibytes(2)} vdb`),
     );
@@ -108,7 +111,8 @@ test(
     await hypervisor.detachDisk(id, "data-1");
     await hypervisor.detachDisk(id, "data-1");
     expect(await guest.inside("cat /proc/partitions")).not.toContain("vdb");
-    await hypervisor.define(spec);
+    await hypervisor.define({ ...spec, disks: disks.slice(0, 1) });
+    expect(await pending()).toBeUndefined();
     // The guest runs on while its former disk is deleted.
     await hypervisor.deleteDisk(id, "data-1");
     expect(await files(id)).toEqual(["system.qcow2"]);

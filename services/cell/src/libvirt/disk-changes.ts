@@ -2,7 +2,7 @@
 import { type Disk, type InstanceId, NanoError } from "@nano/contract";
 import { Affect, type Domain, LibvirtError, type Volume } from "@nano/libvirt";
 import type { MeasuredDisk } from "../hypervisor.ts";
-import { bytes } from "../units.ts";
+import { bytes, gib } from "../units.ts";
 import { readXml } from "../xml/read.ts";
 import { childrenOf, type Element, find } from "../xml/tree.ts";
 import { write } from "../xml/write.ts";
@@ -42,16 +42,18 @@ export class DiskChanges {
   /** Does nothing when it has that size or more: a disk is never made smaller. */
   grow(id: InstanceId, disk: Disk["name"], sizeGiB: number): Promise<void> {
     return translated(`growing disk ${disk} of instance ${id}`, async () => {
-      const { domain, volume, file } = await this.disk(id, disk);
+      const { domain, found, volume, file } = await this.disk(id, disk);
       await requireNoSnapshots(domain, "Growing a disk");
       const info = await existing(volume.getInfo());
       if (!info) throw diskMissing(id, disk, file);
-      const wanted = sizeGiB * gibibyte;
-      if (info.capacity >= wanted) return;
+      const wanted = Math.max(sizeGiB * gibibyte, info.capacity);
       const live = await this.#live(domain, id, disk);
       const target = live && find(live, "target")?.attributes.dev;
-      if (target === undefined) await volume.resize(wanted);
-      else await domain.blockResize(target, wanted);
+      if (info.capacity < wanted) {
+        if (target === undefined) await volume.resize(wanted);
+        else await domain.blockResize(target, wanted);
+      }
+      if (live) await this.#note(id, domain, { ...found, sizeGiB: gib(wanted / gibibyte) });
     });
   }
 
@@ -62,14 +64,14 @@ export class DiskChanges {
       if (!(await domain.isActive())) return;
       const wanted = spec.disks.find(({ name }) => name === disk);
       if (!wanted) throw diskNotFound(id, disk);
-      const devices = find(readXml(await domain.getXMLDesc()), "devices");
-      const all = devices ? childrenOf(devices, "disk") : [];
-      if (all.some((each) => isDiskVolume(id, disk, sourceOf(each)))) return;
+      const all = await this.#liveDisks(domain);
+      if (all.some((each) => isDiskVolume(id, disk, sourceOf(each)))) return this.#note(id, domain, wanted);
       const taken = new Set(all.map((each) => find(each, "target")?.attributes.dev));
       const target = targetsLike(spec.hardware?.diskBus ?? "virtio").find((name) => !taken.has(name));
       if (target === undefined)
         throw new NanoError("hypervisor-failed", `Instance ${id} has no name left for another disk`);
       await domain.attachDevice(write(diskElement({ spec, host }, wanted, target)), Affect.live);
+      await this.#note(id, domain, wanted);
     });
   }
 
@@ -79,14 +81,33 @@ export class DiskChanges {
       const { domain } = await this.#instances.specified(id);
       await requireNoSnapshots(domain, "Removing a disk");
       const live = await this.#live(domain, id, disk);
-      if (!live) return;
       const isThere = async () => (await this.#live(domain, id, disk)) !== undefined;
-      if (await unplug(domain, live, isThere)) return;
+      if (!live || (await unplug(domain, live, isThere))) return this.#note(id, domain);
       throw new NanoError("in-use", `The guest of instance ${id} did not let go of its disk ${disk}`, {
         remedy: "Unmount it inside the guest, or stop the instance first.",
         details: { disk },
       });
     });
+  }
+
+  /** A guest may let go long after it was asked to: the record of what it has says so from then on, whatever the definition says. */
+  noteUnplugged(id: InstanceId): Promise<void> {
+    return translated(`looking at the disks of instance ${id}`, async () =>
+      this.#note(id, await this.#instances.known(id)),
+    );
+  }
+
+  /** Records which disks the running guest has now, in the order of its definition. @param changed one of them that is another than recorded */
+  async #note(id: InstanceId, domain: Domain, changed?: Disk): Promise<void> {
+    if (!(await domain.isActive())) return;
+    const { spec } = await this.#instances.specified(id);
+    const { disks } = await this.#instances.liveSpec(id);
+    const there = await this.#liveDisks(domain);
+    const place = ({ name }: Disk) => spec.disks.findIndex((each) => each.name === name);
+    const now = [...disks.filter(({ name }) => name !== changed?.name), ...(changed ? [changed] : [])]
+      .filter(({ name }) => there.some((each) => isDiskVolume(id, name, sourceOf(each))))
+      .sort((a, b) => place(a) - place(b));
+    if (!Bun.deepEquals(now, disks)) await this.#instances.recordLive(id, { disks: now });
   }
 
   /** @throws NanoError `disk-not-found`, `disk-missing` */
@@ -111,8 +132,12 @@ export class DiskChanges {
   /** The disk as the running guest has it. */
   async #live(domain: Domain, id: InstanceId, disk: string): Promise<Element | undefined> {
     if (!(await domain.isActive())) return undefined;
+    return (await this.#liveDisks(domain)).find((each) => isDiskVolume(id, disk, sourceOf(each)));
+  }
+
+  async #liveDisks(domain: Domain): Promise<Element[]> {
     const devices = find(readXml(await domain.getXMLDesc()), "devices");
-    return devices && childrenOf(devices, "disk").find((each) => isDiskVolume(id, disk, sourceOf(each)));
+    return devices ? childrenOf(devices, "disk") : [];
   }
 }
 

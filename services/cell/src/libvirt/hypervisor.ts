@@ -188,8 +188,11 @@ export class LibvirtHypervisor implements Hypervisor {
       },
       diskTrouble: (id, noSpace) => this.#trouble.set(id, noSpace ? "no-space" : "other"),
       unplugged: (id) => {
-        const noted = this.#nicChanges.noteUnplugged(id).then(() => this.#tell(id));
-        this.#quietly("noting that an interface is gone", noted);
+        const noted = [this.#nicChanges.noteUnplugged(id), this.#diskChanges.noteUnplugged(id)];
+        this.#quietly(
+          "noting what a guest let go of",
+          Promise.all(noted).then(() => this.#tell(id)),
+        );
       },
       agent: (id, connected) => this.#addresses.agent(id, connected),
     });

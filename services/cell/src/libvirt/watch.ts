@@ -133,9 +133,7 @@ export const watchDomains = async (connection: Connection, listeners: EventListe
       tell(domain, (id) => listeners.diskTrouble(id, reason === "enospc")),
     ),
     connection.onDomainEvent("trayChange", ({ domain }) => tell(domain)),
-    connection.onDomainEvent("deviceRemoved", ({ domain, device }) => {
-      if (/^net\d/.test(device)) tell(domain, listeners.unplugged);
-    }),
+    connection.onDomainEvent("deviceRemoved", ({ domain }) => tell(domain, listeners.unplugged)),
     connection.onDomainEvent("agentLifecycle", ({ domain, state }) =>
       tell(domain, (id) => listeners.agent(id, state === "connected")),
     ),
