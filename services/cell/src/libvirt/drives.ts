@@ -31,6 +31,10 @@ export const driveWith = (drive: Element, file: string | undefined): string =>
     ],
   });
 
+/** A machine that is just starting may close the tray again while it is being opened: that is no lock. */
+const changeTries = 4;
+const changePauseMs = 500;
+
 export class Drives {
   readonly #instances: Instances;
   readonly #storage: Storage;
@@ -69,14 +73,22 @@ export class Drives {
         remedy: "Start it anew: it gets a drive with its definition.",
       });
     if (find(drive, "source")?.attributes.file === file) return;
-    try {
-      await domain.updateDevice(driveWith(drive, file), Affect.live | (force ? DomainDeviceModify.force : 0));
-    } catch (error) {
-      if (!(error instanceof LibvirtError) || !/locked|tray/i.test(error.message)) throw error;
-      throw new NanoError("tray-locked", `The guest of instance ${domain.uuid} has locked its drive`, {
-        details: { libvirt: error.message },
-        cause: error,
-      });
+    const flags = Affect.live | (force ? DomainDeviceModify.force : 0);
+    for (let triesLeft = changeTries; ; ) {
+      try {
+        return await domain.updateDevice(driveWith(drive, file), flags);
+      } catch (error) {
+        if (!(error instanceof LibvirtError) || !/locked|tray/i.test(error.message)) throw error;
+        triesLeft--;
+        if (/not open/i.test(error.message) && triesLeft > 0) {
+          await Bun.sleep(changePauseMs);
+          continue;
+        }
+        throw new NanoError("tray-locked", `The guest of instance ${domain.uuid} has locked its drive`, {
+          details: { libvirt: error.message },
+          cause: error,
+        });
+      }
     }
   }
 }
