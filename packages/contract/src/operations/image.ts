@@ -138,7 +138,7 @@ export const imageOperations = {
       description: Description,
       tags: ImageTags,
       /** Who asked for it. */
-      owner: Type.String({ maxLength: 128 }),
+      owner: Label,
       exportedFrom: ExportedFrom,
       bytes: Type.Optional(BytesSchema),
       dryRun: Type.Optional(Type.Boolean()),

@@ -23,10 +23,21 @@ const setCores = async (domain: Domain, live: InstanceSpec, { cores }: InstanceS
 export const hasMemory = async (domain: Domain, { memoryMiB }: InstanceSpec): Promise<boolean> =>
   (await domain.getInfo()).memory === memoryMiB * kibPerMib;
 
+/** Of what a guest says it could do without, so much may be taken: more, and it hangs in looking for it. */
+const spareShare = 0.9;
+
+const canSpare = async (domain: Domain, currentKib: number, wantedKib: number): Promise<boolean> => {
+  if (wantedKib >= currentKib) return true;
+  const { usable, unused } = await domain.memoryStats();
+  const spare = usable ?? unused;
+  return spare === undefined || currentKib - wantedKib <= spare * spareShare;
+};
+
 /** Asked each time: a guest that has not followed, or did so long after, must not keep to what was asked of it before. */
 const setMemory = async (domain: Domain, live: InstanceSpec, spec: InstanceSpec): Promise<boolean> => {
-  const { maxMemory } = await domain.getInfo();
-  const fits = spec.memoryMiB * kibPerMib <= maxMemory;
+  const { memory, maxMemory } = await domain.getInfo();
+  const wanted = spec.memoryMiB * kibPerMib;
+  const fits = wanted <= maxMemory && (await canSpare(domain, memory, wanted));
   await domain.setMemory((fits ? spec : live).memoryMiB * kibPerMib, Affect.live);
   if (!fits) return false;
   for (let waited = 0; waited < balloonPatienceMs; waited += balloonPauseMs) {

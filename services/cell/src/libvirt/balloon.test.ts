@@ -105,7 +105,14 @@ test(
     const used = await measured();
     expect(used).toBeWithin(idle + 50, 201);
     expect(await guest.inside("ls -l /ram/x")).toContain("62914560");
-    await guest.inside("rm /ram/x");
+    // What it cannot spare is not taken: it waits for the next start, and the guest lives.
+    await guest.inside("dd if=/dev/zero of=/ram/y bs=1M count=40");
+    await until(async () => (await measured()) >= idle + 90);
+    await change(64);
+    expect((await hypervisor.find(spec.id))?.pending).toEqual(["memoryMiB"]);
+    expect(await current()).toBe(200);
+    expect(await guest.inside("echo alive")).toContain("alive");
+    await guest.inside("rm /ram/x /ram/y");
     await until(async () => (await measured()) < idle + 30);
     await change(256);
     await followed();
