@@ -7,7 +7,7 @@
  * 4. `killedEverywhere`: the scheduler's process is killed with SIGKILL before and after every effect, on the way there and on the way back, is
  *    started again, and the task ends as if nothing had happened
  */
-import { expect } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { NanoError, type OperationName, type Task } from "@nano/contract";
 import { expectInvariants } from "../testing/invariants.ts";
 import { until, World } from "../testing/world.ts";
@@ -35,11 +35,11 @@ export interface SagaScenario<Subject> {
 const effects = ["before", "after"] as const;
 const key = () => Bun.randomUUIDv7();
 
-export async function failsEverywhere<S>(scenario: SagaScenario<S>): Promise<void> {
+async function failsEverywhere<S>(scenario: SagaScenario<S>): Promise<void> {
   await failEverywhere(scenario, (saga) => saga);
 }
 
-export async function stepsRunTwice<S>(scenario: SagaScenario<S>): Promise<void> {
+async function stepsRunTwice<S>(scenario: SagaScenario<S>): Promise<void> {
   await using world = await World.start({ overrides: { adaptSaga: (saga) => adapt(saga, scenario, "do") } });
   const subject = await scenario.prepare(world);
   const task = await world.ended(await scenario.begin(world, subject, key()));
@@ -48,11 +48,11 @@ export async function stepsRunTwice<S>(scenario: SagaScenario<S>): Promise<void>
   await settled(world);
 }
 
-export async function undosRunTwice<S>(scenario: SagaScenario<S>): Promise<void> {
+async function undosRunTwice<S>(scenario: SagaScenario<S>): Promise<void> {
   await failEverywhere(scenario, (saga) => adapt(saga, scenario, "undo"));
 }
 
-export async function killedEverywhere<S>(scenario: SagaScenario<S>): Promise<void> {
+async function killedEverywhere<S>(scenario: SagaScenario<S>): Promise<void> {
   await using world = await World.start({ process: true });
   const steps = await stepsOf(world, scenario);
   const { operation, undos, onwardsOnly = [] } = scenario;
@@ -185,3 +185,12 @@ async function settled(world: World): Promise<void> {
   for (const cell of world.cells) cell.inventory();
   await until("the invariants hold", () => expectInvariants(world).then(() => true));
 }
+
+/** All four, as tests of their own. */
+export const everySagaTest = <S>(scenario: SagaScenario<S>): void =>
+  describe(scenario.operation, () => {
+    test("fails at every step and leaves nothing", () => failsEverywhere(scenario), 60_000);
+    test("every step may run twice", () => stepsRunTwice(scenario), 60_000);
+    test("every undo may run twice", () => undosRunTwice(scenario), 60_000);
+    test("is killed at every step and goes on", () => killedEverywhere(scenario), 180_000);
+  });
