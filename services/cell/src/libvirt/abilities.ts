@@ -40,7 +40,8 @@ const sharesProcessors = async (connection: Connection): Promise<boolean> => {
         element("os", {}, element("type", { arch: "x86_64", machine: "pc" }, "hvm")),
       ),
     ),
-    flags: DomainStart.paused | DomainStart.autoDestroy,
+    // Not to be destroyed with our connection: what a killed cell leaves is looked for above, and libvirtd 9.0 has crashed where connections end in the middle.
+    flags: DomainStart.paused,
   });
   try {
     await connection.call("domainGetSchedulerParametersFlags", { domain, nparams: 1, flags: 0 });

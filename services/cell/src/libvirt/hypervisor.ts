@@ -89,6 +89,8 @@ export interface LibvirtConfig extends LibvirtTarget {
 
 /** As often as the scheduler tells a load on. */
 const sampleIntervalMs = 2_000;
+/** How long a stop waits for what is being tried out. */
+const probePatienceMs = 5_000;
 const openRetryMs = 2_000;
 /** A libvirtd that hangs is given up, and said to be silent, after about 12 s. */
 const keepalive = { interval: 3_000, count: 3 };
@@ -210,6 +212,8 @@ export class LibvirtHypervisor implements Hypervisor {
     clearInterval(this.#sampler);
     clearTimeout(this.#retry);
     await Promise.all([this.#fetcher.stop(), this.#exports.stop()]);
+    // libvirtd 9.0 has crashed when whom it was making something for went away in the middle of it.
+    await Promise.race([this.#probing, Bun.sleep(probePatienceMs)]);
     this.#connection.close();
     await this.#opening;
     await this.#probing;
