@@ -1,8 +1,39 @@
-/** The shell on the tiny guest's serial port, for tests that look at things from inside. */
-import type { InstanceId } from "@nano/contract";
+/** The tiny guest in a cell's storage, and the shell on its serial port, for tests that look at things from inside. */
+import { resolve } from "node:path";
+import { decode, type InstanceId, type MediaId, type Sha256, Sha256Schema } from "@nano/contract";
 import type { Connection } from "@nano/libvirt";
+import { buildTinyImage, buildTinyIso } from "@nano/nanoctl/image/tiny";
+import type { BootMedia } from "./hypervisor.ts";
 import type { LibvirtHypervisor } from "./libvirt/hypervisor.ts";
 import { until } from "./testing.ts";
+import { bytes } from "./units.ts";
+
+const cache = resolve(import.meta.dir, "../../../data/cache");
+
+const fetched = async (
+  hypervisor: LibvirtHypervisor,
+  built: { path: string; sha256: string },
+  format: "iso" | "qcow2",
+): Promise<Sha256> => {
+  const file = Bun.file(built.path);
+  const sha256 = decode(Sha256Schema, built.sha256, "Looking at the tiny guest");
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response(file) });
+  const request = { sha256, bytes: bytes(file.size), format, url: server.url.href, ticket: "ticket" };
+  await until(async () => (await hypervisor.fetchVolume(request)).ready);
+  await server.stop(true);
+  return sha256;
+};
+
+/** To boot from: it lives in memory and in an instance's blank disks. */
+export const tinyMedia = async (hypervisor: LibvirtHypervisor): Promise<BootMedia> => ({
+  id: crypto.randomUUID() as MediaId,
+  name: "Tiny",
+  sha256: await fetched(hypervisor, await buildTinyIso(cache), "iso"),
+});
+
+/** To lay disks over. */
+export const tinyImage = async (hypervisor: LibvirtHypervisor): Promise<Sha256> =>
+  fetched(hypervisor, await buildTinyImage(cache), "qcow2");
 
 export interface Guest {
   /** What a command prints, errors included. */

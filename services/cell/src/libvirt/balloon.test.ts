@@ -1,10 +1,8 @@
 /** Memory that a running guest gives back and takes again through its balloon, as the guest itself, libvirt and the statistics see it. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { resolve } from "node:path";
-import type { Bytes, InstanceSpec, MediaId, Sha256 } from "@nano/contract";
+import type { InstanceSpec } from "@nano/contract";
 import { Affect, type Connection, connect } from "@nano/libvirt";
-import { buildTinyIso } from "@nano/nanoctl/image/tiny";
-import { type Guest, openGuest } from "../guest.testing.ts";
+import { type Guest, openGuest, tinyMedia } from "../guest.testing.ts";
 import { type LabHost, specOf, startLabHost, until } from "../testing.ts";
 import { mib } from "../units.ts";
 import type { LibvirtHypervisor } from "./hypervisor.ts";
@@ -17,17 +15,12 @@ let spec: InstanceSpec;
 let guest: Guest;
 
 beforeAll(async () => {
-  const iso = await buildTinyIso(resolve(import.meta.dir, "../../../../data/cache"));
-  using server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response(Bun.file(iso.path)) });
   host = await startLabHost();
   hypervisor = await host.open();
   connection = await connect({ socket: host.lab.socket });
-  const sha256 = iso.sha256 as Sha256;
-  const file = { sha256, bytes: Bun.file(iso.path).size as Bytes, format: "iso", ticket: "ticket" } as const;
-  await until(async () => (await hypervisor.fetchVolume({ ...file, url: `${server.url}` })).ready);
   spec = specOf({ memoryMiB: mib(256) });
   await hypervisor.define(spec);
-  await hypervisor.boot(spec.id, { id: crypto.randomUUID() as MediaId, name: "Tiny", sha256 });
+  await hypervisor.boot(spec.id, await tinyMedia(hypervisor));
   guest = await openGuest(hypervisor, connection, spec.id);
 }, patience);
 afterAll(async () => {

@@ -2,9 +2,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { mkdir, mkdtemp, readdir, rm, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import {
-  type Bytes,
   type ImageId,
   type InstanceId,
   type InstanceSpec,
@@ -14,7 +13,7 @@ import {
 } from "@nano/contract";
 import { openWorld, type World } from "@nano/images/testing/world";
 import { startLibvirtd } from "@nano/lab";
-import { buildTinyImage } from "@nano/nanoctl/image/tiny";
+import { tinyImage } from "../guest.testing.ts";
 import type { UploadTarget } from "../hypervisor.ts";
 import { type LabHost, labConfig, oneGiB, openHypervisor, specOf, startLabHost, until } from "../testing.ts";
 import type { LibvirtHypervisor } from "./hypervisor.ts";
@@ -30,12 +29,7 @@ let tiny: Sha256;
 beforeAll(async () => {
   [host, images] = await Promise.all([startLabHost(), openWorld()]);
   hypervisor = await host.open();
-  const image = await buildTinyImage(resolve(import.meta.dir, "../../../../data/cache"));
-  const file = Bun.file(image.path);
-  tiny = image.sha256 as Sha256;
-  using server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response(file) });
-  const request = { sha256: tiny, bytes: file.size as Bytes, format: "qcow2" as const, ticket: "ticket" };
-  await until(async () => (await hypervisor.fetchVolume({ ...request, url: `${server.url}` })).ready);
+  tiny = await tinyImage(hypervisor);
 }, patience);
 afterAll(async () => {
   await images?.[Symbol.asyncDispose]();

@@ -2,11 +2,11 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdir, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { type Bytes, type MediaId, type Sha256, type SnapshotId, silentLog } from "@nano/contract";
+import { join } from "node:path";
+import { type SnapshotId, silentLog } from "@nano/contract";
 import { type LabLibvirtd, startLibvirtd } from "@nano/lab";
 import { connect } from "@nano/libvirt";
-import { buildTinyIso } from "@nano/nanoctl/image/tiny";
+import { tinyMedia } from "../guest.testing.ts";
 import { labConfig, oneGiB, openHypervisor, specOf, until } from "../testing.ts";
 import { mib } from "../units.ts";
 import type { LibvirtHypervisor } from "./hypervisor.ts";
@@ -32,18 +32,10 @@ afterAll(async () => {
 test(
   "an instance that fills the storage is paused, with the reason, and resumes when there is room",
   async () => {
-    const iso = await buildTinyIso(resolve(import.meta.dir, "../../../../data/cache"));
-    const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response(Bun.file(iso.path)) });
-    const sha256 = iso.sha256 as Sha256;
-    const bytes = Bun.file(iso.path).size as Bytes;
-    const url = `http://127.0.0.1:${server.port}/`;
-    await until(
-      async () => (await hypervisor.fetchVolume({ sha256, bytes, format: "iso", url, ticket: "ticket" })).ready,
-    );
     const spec = specOf({ memoryMiB: mib(128), disks: [{ name: "system", sizeGiB: oneGiB }] });
     await hypervisor.createDisk({ id: spec.id, disk: "system", sizeGiB: oneGiB });
     await hypervisor.define(spec);
-    await hypervisor.boot(spec.id, { id: crypto.randomUUID() as MediaId, name: "Tiny", sha256 });
+    await hypervisor.boot(spec.id, await tinyMedia(hypervisor));
     await until(async () => (await hypervisor.serial(spec.id)).text.includes("NANO-TINY ready"));
     await using connection = await connect({ socket: lab.socket });
     const keyboard = await (await connection.domainByUuid(spec.id)).openConsole();
@@ -66,7 +58,6 @@ test(
     await hypervisor.reboot(spec.id, true);
     await hypervisor.undefine(spec.id);
     await hypervisor.deleteDisk(spec.id, "system");
-    await server.stop(true);
   },
   patience,
 );

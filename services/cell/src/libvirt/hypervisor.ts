@@ -213,7 +213,8 @@ export class LibvirtHypervisor implements Hypervisor {
     clearTimeout(this.#retry);
     await Promise.all([this.#fetcher.stop(), this.#exports.stop()]);
     // libvirtd 9.0 has crashed when whom it was making something for went away in the middle of it.
-    await Promise.race([this.#probing, Bun.sleep(probePatienceMs)]);
+    const patience = new Promise<void>((resolve) => setTimeout(resolve, probePatienceMs).unref());
+    await Promise.race([this.#probing, patience]);
     this.#connection.close();
     await this.#opening;
     await this.#probing;

@@ -1,13 +1,10 @@
 /** A guest that talks to libvirt as its agent and lies: everything inside it belongs to whoever rules it. Against a real libvirtd and a real QEMU. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { resolve } from "node:path";
-import { decode, type InstanceId, type MediaId, Sha256Schema } from "@nano/contract";
+import type { InstanceId } from "@nano/contract";
 import { type Connection, connect } from "@nano/libvirt";
-import { buildTinyIso } from "@nano/nanoctl/image/tiny";
-import { type Guest, openGuest } from "../guest.testing.ts";
-import type { BootMedia } from "../hypervisor.ts";
+import { type Guest, openGuest, tinyMedia } from "../guest.testing.ts";
 import { type LabHost, specOf, startLabHost, until } from "../testing.ts";
-import { bytes, mib } from "../units.ts";
+import { mib } from "../units.ts";
 import type { LibvirtHypervisor } from "./hypervisor.ts";
 
 const patience = 240_000;
@@ -17,17 +14,6 @@ let connection: Connection;
 let guest: Guest;
 let id: InstanceId;
 
-const fetchTiny = async (): Promise<BootMedia> => {
-  const iso = await buildTinyIso(resolve(import.meta.dir, "../../../../data/cache"));
-  const sha256 = decode(Sha256Schema, iso.sha256, "Looking at the tiny image");
-  const file = Bun.file(iso.path);
-  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response(file) });
-  const request = { bytes: bytes(file.size), sha256, format: "iso", url: server.url.href, ticket: "x" } as const;
-  await until(async () => (await hypervisor.fetchVolume(request)).ready);
-  await server.stop(true);
-  return { id: crypto.randomUUID() as MediaId, name: "Tiny", sha256 };
-};
-
 beforeAll(async () => {
   host = await startLabHost();
   hypervisor = await host.open();
@@ -35,7 +21,7 @@ beforeAll(async () => {
   const spec = specOf({ memoryMiB: mib(192) });
   id = spec.id;
   await hypervisor.define(spec);
-  await hypervisor.boot(id, await fetchTiny());
+  await hypervisor.boot(id, await tinyMedia(hypervisor));
   guest = await openGuest(hypervisor, connection, id);
 }, patience);
 afterAll(async () => {

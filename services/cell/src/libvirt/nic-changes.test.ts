@@ -1,10 +1,8 @@
 /** Network interfaces of an instance, changed under a guest that runs and under one that is off; the facts are libvirt's and the guest's own. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { resolve } from "node:path";
-import type { Bytes, ImageId, InstanceId, InstanceSpec, Nic, Sha256, SnapshotId } from "@nano/contract";
+import type { ImageId, InstanceId, InstanceSpec, Nic, Sha256, SnapshotId } from "@nano/contract";
 import { Affect, type Connection, connect } from "@nano/libvirt";
-import { buildTinyImage } from "@nano/nanoctl/image/tiny";
-import { openGuest } from "../guest.testing.ts";
+import { openGuest, tinyImage } from "../guest.testing.ts";
 import { type LabHost, oneGiB, specOf, startLabHost, until } from "../testing.ts";
 import { mib } from "../units.ts";
 import { readXml } from "../xml/read.ts";
@@ -21,14 +19,7 @@ beforeAll(async () => {
   host = await startLabHost();
   hypervisor = await host.open();
   connection = await connect({ socket: host.lab.socket });
-  const image = await buildTinyImage(resolve(import.meta.dir, "../../../../data/cache"));
-  const file = Bun.file(image.path);
-  sha256 = image.sha256 as Sha256;
-  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response(file) });
-  const request = { sha256, bytes: file.size as Bytes, format: "qcow2" as const, ticket: "ticket" };
-  const url = `http://127.0.0.1:${server.port}/`;
-  await until(async () => (await hypervisor.fetchVolume({ ...request, url })).ready);
-  await server.stop(true);
+  sha256 = await tinyImage(hypervisor);
 }, patience);
 afterAll(async () => {
   connection?.close();

@@ -1,10 +1,8 @@
 /** Snapshots of a guest that writes to two disks and remembers something: what it finds afterwards is read inside it. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { resolve } from "node:path";
-import type { Bytes, MediaId, Sha256, SnapshotId } from "@nano/contract";
+import type { SnapshotId } from "@nano/contract";
 import { type Connection, connect } from "@nano/libvirt";
-import { buildTinyIso } from "@nano/nanoctl/image/tiny";
-import type { BootMedia } from "../hypervisor.ts";
+import { tinyMedia } from "../guest.testing.ts";
 import { type LabHost, oneGiB, specOf, startLabHost, until } from "../testing.ts";
 import { mib } from "../units.ts";
 import { domainXml } from "./domain-xml.ts";
@@ -34,23 +32,10 @@ const request = (name: string, memory: boolean) => ({
 });
 const poolFiles = (pattern: string) => Array.fromAsync(new Bun.Glob(pattern).scan(`${host.lab.storage}/pool`));
 
-const fetchIso = async (): Promise<BootMedia> => {
-  const iso = await buildTinyIso(resolve(import.meta.dir, "../../../../data/cache"));
-  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response(Bun.file(iso.path)) });
-  const sha256 = iso.sha256 as Sha256;
-  const bytes = Bun.file(iso.path).size as Bytes;
-  const url = `http://127.0.0.1:${server.port}/`;
-  await until(
-    async () => (await hypervisor.fetchVolume({ sha256, bytes, format: "iso", url, ticket: "ticket" })).ready,
-  );
-  await server.stop(true);
-  return { id: crypto.randomUUID() as MediaId, name: "Tiny", sha256 };
-};
-
 test(
   "a guest finds what was there: with memory, live without it, and after changes of its definition",
   async () => {
-    const media = await fetchIso();
+    const media = await tinyMedia(hypervisor);
     const disks = [
       { name: "system", sizeGiB: oneGiB },
       { name: "data-1", sizeGiB: oneGiB },

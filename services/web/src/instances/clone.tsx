@@ -8,8 +8,9 @@ import { to } from "../paths.ts";
 import { get, post, type Route } from "../route.ts";
 import { ShowAsCommand } from "../view/command.tsx";
 import { Check, noProblems, type Problems, SelectField, TextArea, TextField } from "../view/fields.tsx";
+import { FormActions, Key, SubmitUnless } from "../view/form.tsx";
 import { page } from "../view/layout.tsx";
-import { DisabledButton, ErrorNotice, LinkButton, Notice, PageHead, SubmitButton } from "../view/parts.tsx";
+import { ErrorNotice, LinkButton, Notice, PageHead } from "../view/parts.tsx";
 import { NetworkFields, networkOf, readCloudInitForm } from "./cloud-init.tsx";
 
 type Mode = (typeof cloneModes)[number];
@@ -79,7 +80,7 @@ const clonePage = (
         </Notice>
       ) : null}
       <form method="post" action={to.instanceClone(id)} class="form panel">
-        <input type="hidden" name="key" value={crypto.randomUUID()} />
+        <Key />
         <TextField
           visit={visit}
           name="name"
@@ -123,14 +124,10 @@ const clonePage = (
           />
         ) : null}
         <Check name="start" label={t("Start it once it is made")} checked={form.has("start")} />
-        <div class="form-actions">
+        <FormActions>
           <LinkButton href={to.instance(id)} look={{ label: t("Cancel") }} />
-          {why === undefined ? (
-            <SubmitButton look={{ ...look, kind: "primary" }} />
-          ) : (
-            <DisabledButton look={look} why={why} />
-          )}
-        </div>
+          <SubmitUnless why={why} look={{ ...look, kind: "primary" }} />
+        </FormActions>
       </form>
       <ShowAsCommand
         visit={visit}

@@ -8,8 +8,9 @@ import { to } from "../paths.ts";
 import { get, post, type Route } from "../route.ts";
 import { ShowAsCommand } from "../view/command.tsx";
 import { noProblems, type Problems, TextArea, TextField } from "../view/fields.tsx";
+import { FormActions, Key, SubmitUnless } from "../view/form.tsx";
 import { page } from "../view/layout.tsx";
-import { DisabledButton, ErrorNotice, LinkButton, Notice, PageHead, SubmitButton } from "../view/parts.tsx";
+import { DisabledButton, ErrorNotice, LinkButton, Notice, PageHead } from "../view/parts.tsx";
 
 /** Why it cannot be done now. */
 export const whyNoExport = (visit: Visit, instance: Instance): string | undefined => {
@@ -97,7 +98,7 @@ const exportPage = (visit: Visit, instance: Instance, disk: string, form: Form, 
         </p>
       </Notice>
       <form method="post" action={to.diskAction(instance.id, disk, "export")} class="form panel">
-        <input type="hidden" name="key" value={crypto.randomUUID()} />
+        <Key />
         <TextField
           visit={visit}
           name="name"
@@ -124,14 +125,10 @@ const exportPage = (visit: Visit, instance: Instance, disk: string, form: Form, 
           value={form.text("tags")}
           problems={problems}
         />
-        <div class="form-actions">
+        <FormActions>
           <LinkButton href={to.instance(instance.id, "disks")} look={{ label: t("Cancel") }} />
-          {why === undefined ? (
-            <SubmitButton look={{ ...look, kind: "primary" }} />
-          ) : (
-            <DisabledButton look={look} why={why} />
-          )}
-        </div>
+          <SubmitUnless why={why} look={{ ...look, kind: "primary" }} />
+        </FormActions>
       </form>
       <ShowAsCommand
         visit={visit}

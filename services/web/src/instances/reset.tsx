@@ -9,8 +9,9 @@ import { get, post, type Route } from "../route.ts";
 import { formatGiB } from "../text/format.ts";
 import { ShowAsCommand } from "../view/command.tsx";
 import { noProblems, SelectField } from "../view/fields.tsx";
+import { FormActions, Key, SubmitUnless } from "../view/form.tsx";
 import { page } from "../view/layout.tsx";
-import { DisabledButton, LinkButton, Notice, PageHead, SubmitButton } from "../view/parts.tsx";
+import { LinkButton, Notice, PageHead } from "../view/parts.tsx";
 
 /** Why it cannot be done now. */
 export const whyNoReset = (visit: Visit, instance: Instance): string | undefined => {
@@ -48,7 +49,7 @@ const resetPage = (visit: Visit, instance: Instance, images: Attempt<Output<"ima
         <p safe>{t("That is lost.")}</p>
       </Notice>
       <form method="post" action={to.instanceReset(id)} class="form panel">
-        <input type="hidden" name="key" value={crypto.randomUUID()} />
+        <Key />
         <SelectField
           visit={visit}
           name="source"
@@ -61,14 +62,10 @@ const resetPage = (visit: Visit, instance: Instance, images: Attempt<Output<"ima
             ...others.map((image) => ({ value: image.id, text: image.name })),
           ]}
         />
-        <div class="form-actions">
+        <FormActions>
           <LinkButton href={to.instance(id)} look={{ label: t("Keep it as it is") }} />
-          {why === undefined ? (
-            <SubmitButton look={{ ...look, kind: "danger" }} />
-          ) : (
-            <DisabledButton look={look} why={why} />
-          )}
-        </div>
+          <SubmitUnless why={why} look={{ ...look, kind: "danger" }} />
+        </FormActions>
       </form>
       <ShowAsCommand visit={visit} commands={[{ operation: "system.reset", input: { id } }]} />
     </div>,

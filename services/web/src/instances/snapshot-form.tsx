@@ -5,8 +5,9 @@ import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { ShowAsCommand } from "../view/command.tsx";
 import { Check, noProblems, type Problems, TextArea, TextField } from "../view/fields.tsx";
+import { FormActions, Key, SubmitUnless } from "../view/form.tsx";
 import { page } from "../view/layout.tsx";
-import { DisabledButton, ErrorNotice, LinkButton, PageHead, SubmitButton } from "../view/parts.tsx";
+import { ErrorNotice, LinkButton, PageHead } from "../view/parts.tsx";
 import { whyNoSnapshot } from "./tabs/snapshots.tsx";
 
 /** As the operation wants it. `memory` is asked only of a running one. */
@@ -50,7 +51,7 @@ export const snapshotPage = (
       <PageHead title={title} lead={t("It keeps all its disks at once, as they are now.")} />
       {error && problems.size === 0 ? <ErrorNotice visit={visit} error={error} /> : null}
       <form method="post" action={to.snapshotNew(instance.id)} class="form panel">
-        <input type="hidden" name="key" value={crypto.randomUUID()} />
+        <Key />
         <TextField
           visit={visit}
           name="name"
@@ -79,14 +80,10 @@ export const snapshotPage = (
             checked={!form.has("key") || form.has("memory")}
           />
         ) : null}
-        <div class="form-actions">
+        <FormActions>
           <LinkButton href={to.instance(instance.id, "snapshots")} look={{ label: t("Cancel") }} />
-          {why === undefined ? (
-            <SubmitButton look={{ ...look, kind: "primary" }} />
-          ) : (
-            <DisabledButton look={look} why={why} />
-          )}
-        </div>
+          <SubmitUnless why={why} look={{ ...look, kind: "primary" }} />
+        </FormActions>
       </form>
       <ShowAsCommand
         visit={visit}

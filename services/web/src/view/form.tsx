@@ -1,6 +1,7 @@
 /** What forms are put together from, beside their fields. */
 import { type Children, escapeHtml } from "@kitajs/html";
 import { Icon, type IconName } from "./icons.tsx";
+import { type ButtonLook, DisabledButton, SubmitButton } from "./parts.tsx";
 
 /** Makes a double click one effect: asked for with the form, so that sending it twice is asking once. */
 export const Key = ({ value = crypto.randomUUID() }: { value?: string }) => (
@@ -38,3 +39,7 @@ export const Folded = ({
 );
 
 export const FormActions = ({ children }: { children?: Children }) => <div class="form-actions">{children}</div>;
+
+/** The button that does it, or, where it cannot be done now, one that says why. */
+export const SubmitUnless = ({ why, look }: { why: string | undefined; look: ButtonLook }) =>
+  why === undefined ? <SubmitButton look={look} /> : <DisabledButton look={{ ...look, kind: "plain" }} why={why} />;
