@@ -1,6 +1,6 @@
 /** What the service must be told. `start` takes the typed object; only the executable part reads an environment. */
 import type { Clock, Log } from "@nano/contract";
-import type { UploadStage } from "./uploads/uploads.ts";
+import type { UploadStage } from "./uploads/finish.ts";
 
 export interface ImagesConfig {
   /** Directory of the service's own state: database, files, the key of its tickets. Made if it is not there. */

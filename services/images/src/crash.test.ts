@@ -12,7 +12,7 @@ import { fullQcow2File } from "./testing/files.ts";
 import { type ServiceProcess, startProcess } from "./testing/process.ts";
 import { rawClient, requestHead } from "./testing/raw.ts";
 import { answering, put, refusal, sha256Of, storedFiles, until, webUrl } from "./testing/world.ts";
-import { type UploadStage, uploadStages } from "./uploads/uploads.ts";
+import { type UploadStage, uploadStages } from "./uploads/finish.ts";
 
 let nats: TestBus;
 let bus: Bus;

@@ -21,6 +21,7 @@ import type { FileRow, ImagesDatabase } from "./records/store.ts";
 import { viewImage, viewMedia } from "./records/view.ts";
 import { reconcile } from "./recovery.ts";
 import { createTickets, loadTicketKey } from "./tickets.ts";
+import { createFinish } from "./uploads/finish.ts";
 import { createSpace } from "./uploads/space.ts";
 import { createUploads } from "./uploads/uploads.ts";
 
@@ -80,17 +81,20 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
 
     const blobMutex = createMutex();
     const space = createSpace(() => blobs.roomBytes());
+    const formats = { image: qcow2, media: iso };
+    const { onStage } = config;
+    const finish = createFinish({ db, blobs, blobMutex, formats, limits, clock, onCommit, onStage });
     const uploads = createUploads({
       db,
       blobs,
       space,
-      blobMutex,
-      formats: { image: qcow2, media: iso },
+      finish,
+      formats,
       limits,
       clock,
       log,
       onCommit,
-      onStage: config.onStage,
+      onStage,
       // Not worth a row in the outbox: the next one replaces it, and the last word is the committed state.
       onProgress: (row, bytes, total) => {
         if (!bus.connected) return;

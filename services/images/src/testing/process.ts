@@ -5,7 +5,7 @@
 
 import { configFromEnv } from "../config.ts";
 import { start } from "../main.ts";
-import { uploadStages } from "../uploads/uploads.ts";
+import { uploadStages } from "../uploads/finish.ts";
 
 export interface ServiceProcess {
   readonly url: string;

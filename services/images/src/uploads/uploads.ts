@@ -11,21 +11,11 @@ import { type Clock, type ErrorBody, type Log, NanoError } from "@nano/contract"
 import { isDiskFull } from "@nano/store";
 import type { Kysely } from "kysely";
 import type { BlobStore, Part } from "../blobs/blobs.ts";
-import type { ByteSource, Format, FormatLimits } from "../formats/format.ts";
-import type { Mutex } from "../mutex.ts";
-import {
-  beginAttempt,
-  type FileRow,
-  findFile,
-  type ImagesDatabase,
-  isReferred,
-  type Kind,
-  markChecking,
-  markFailed,
-  markReady,
-} from "../records/store.ts";
+import type { Format, FormatLimits } from "../formats/format.ts";
+import { beginAttempt, type FileRow, findFile, type ImagesDatabase, type Kind, markFailed } from "../records/store.ts";
 import type { UploadClaims } from "../tickets.ts";
-import { type Received, receive } from "./receive.ts";
+import type { Finish, UploadStage } from "./finish.ts";
+import { receive } from "./receive.ts";
 import type { Space } from "./space.ts";
 
 export interface UploadLimits extends FormatLimits {
@@ -35,16 +25,11 @@ export interface UploadLimits extends FormatLimits {
   readonly maxUploads: number;
 }
 
-/** The places between which an upload changes what is stored. Tests kill the process at each. */
-export const uploadStages = ["begun", "received", "checking", "sealed", "inspected", "published", "recorded"] as const;
-export type UploadStage = (typeof uploadStages)[number];
-
 export interface UploadsOptions {
   readonly db: Kysely<ImagesDatabase>;
   readonly blobs: BlobStore;
   readonly space: Space;
-  /** Held while a blob is published or removed together with its record. */
-  readonly blobMutex: Mutex;
+  readonly finish: Finish;
   readonly formats: Readonly<Record<Kind, Format>>;
   readonly limits: UploadLimits;
   readonly clock: Clock;
@@ -137,43 +122,13 @@ export const createUploads = (options: UploadsOptions): Uploads => {
         });
         request.onReceived();
         await passed("received");
-        return await finish(row, part, received, own.controller.signal);
+        return await options.finish(row, part, received, own.controller.signal);
       } finally {
         reservation.release();
       }
     } finally {
       await part?.discard();
     }
-  };
-
-  const finish = async (row: FileRow, part: Part, received: Received, signal: AbortSignal): Promise<FileRow> => {
-    if (!(await markChecking(db, row, received.bytes, cause()))) throw superseded();
-    options.onCommit();
-    await passed("checking");
-    const file: ByteSource = await part.seal();
-    await passed("sealed");
-    const facts = await formats[row.kind].inspect(file, limits);
-    await passed("inspected");
-    return await options.blobMutex.run(async () => {
-      signal.throwIfAborted();
-      await part.publish(received.sha256);
-      await passed("published");
-      const ready = await markReady(db, row, { ...received, facts }, cause()).catch(async (error) => {
-        await removeIfOrphan(received.sha256);
-        throw error;
-      });
-      if (!ready) {
-        await removeIfOrphan(received.sha256);
-        throw superseded();
-      }
-      await passed("recorded");
-      options.onCommit();
-      return ready;
-    });
-  };
-
-  const removeIfOrphan = async (sha256: Received["sha256"]) => {
-    if (!(await isReferred(db, sha256))) await blobs.remove(sha256);
   };
 
   return {
@@ -229,9 +184,6 @@ export const createUploads = (options: UploadsOptions): Uploads => {
     },
   };
 };
-
-const superseded = () =>
-  new NanoError("cancelled", "The record was deleted meanwhile, or another ticket was asked for");
 
 /** These refuse the request, and leave the record as it is. */
 const noFaultOfTheFile: ReadonlySet<string> = new Set([
