@@ -43,7 +43,7 @@ test("an instance made from it starts and has what was on the disk", async () =>
   const image = task.result?.id as ImageId;
   expect(await cloud.api("image.get", { id: image })).toMatchObject({
     state: "ready",
-    exportedFrom: { instance: source, name: "source", disk: "system" },
+    source: { from: "instance", instance: source, name: "source", disk: "system" },
   });
   expect(await copies()).toEqual([]);
   const copy = await create("copy", image, { start: true });

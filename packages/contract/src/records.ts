@@ -289,6 +289,17 @@ export type Decision = Static<typeof Decision>;
 // --- images and media ------------------------------------------------------------------------------------------------
 
 export const imageStates = ["uploading", "checking", "ready", "failed"] as const;
+/** A disk that an image was made of, as it was called then. */
+export const DiskSource = Closed({ from: OneOf(["instance"]), instance: InstanceIdSchema, name: Name, disk: DiskName });
+export type DiskSource = Static<typeof DiskSource>;
+/** Where a file came from. */
+export const FileSource = Type.Union([
+  Closed({ from: OneOf(["upload"]) }),
+  Closed({ from: OneOf(["url"]), url: Type.String() }),
+  Closed({ from: OneOf(["directory"]), file: Type.String({ description: "Its name in the server's directory" }) }),
+  DiskSource,
+]);
+export type FileSource = Static<typeof FileSource>;
 const stored = {
   name: Label,
   description: Description,
@@ -299,20 +310,17 @@ const stored = {
   bytes: BytesSchema,
   expectedBytes: Type.Optional(BytesSchema),
   sha256: Type.Optional(Sha256Schema),
+  source: FileSource,
   owner: Type.String(),
   createdAt: TimestampSchema,
   modifiedAt: TimestampSchema,
   revision: Revision,
 };
-/** The disk that an image was made of, as it was called then. */
-export const ExportedFrom = Closed({ instance: InstanceIdSchema, name: Name, disk: DiskName });
-export type ExportedFrom = Static<typeof ExportedFrom>;
 export const Image = Closed({
   id: ImageIdSchema,
   ...stored,
   format: OneOf(["qcow2"]),
   virtualBytes: Type.Optional(BytesSchema),
-  exportedFrom: Type.Optional(ExportedFrom),
 });
 export type Image = Static<typeof Image>;
 export const Media = Closed({

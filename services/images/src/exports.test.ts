@@ -16,7 +16,7 @@ const registered = (more: Partial<Input<"image.begin">> = {}) => ({
   description: "",
   tags: ["linux"],
   owner: "ann",
-  exportedFrom: { instance: Bun.randomUUIDv7() as InstanceId, name: "web-1", disk: "system" },
+  source: { from: "instance" as const, instance: Bun.randomUUIDv7() as InstanceId, name: "web-1", disk: "system" },
   ...more,
 });
 const begin = (record: Input<"image.begin">) => world.nats.bus("scheduler").call("image.begin", record);
@@ -25,8 +25,8 @@ test("it is listed at once, waits longer than an upload does, and keeps where it
   const record = registered();
   await begin(record);
   await begin(record);
-  const { name, exportedFrom } = record;
-  const shown = { name, exportedFrom, state: "uploading", owner: "ann", tags: ["linux"] };
+  const { name, source } = record;
+  const shown = { name, source, state: "uploading", owner: "ann", tags: ["linux"] };
   expect(await world.bus.call("image.get", { id: record.id })).toMatchObject(shown);
   world.clock.ahead += 24 * 3_600_000;
   await world.restart();

@@ -20,7 +20,7 @@ test("a disk is exported from its tab or the instance's page; the image and the 
   const begun = await person.post(form, fields);
   expect(begun).toMatchObject({ status: 303, location: `${page}?tab=disks` });
   const image = [...world.cloud.images.values()].find(({ name }) => name === "golden");
-  expect(image).toMatchObject({ description: "Just so", tags: ["linux", "web"], exportedFrom: { name: "web-1" } });
+  expect(image).toMatchObject({ description: "Just so", tags: ["linux", "web"], source: { name: "web-1" } });
 
   const arriving = await person.get(`/images/${image?.id}`);
   expect(arriving.text).toContain("Being made of the disk system of web-1");

@@ -173,6 +173,7 @@ const stored = {
   tags: ["linux"],
   state: "ready" as const,
   sha256,
+  source: { from: "upload" as const },
   owner: "admin",
   createdAt: at,
   modifiedAt: at,

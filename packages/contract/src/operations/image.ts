@@ -1,7 +1,7 @@
 /** Disk images and media are two kinds of the same thing: a verified file with a record. */
 import type { Bytes } from "../brand.ts";
 import { operation } from "../operation.ts";
-import { ExportedFrom, Image, imageStates, Media, UploadTicket } from "../records.ts";
+import { DiskSource, Image, imageStates, Media, UploadTicket } from "../records.ts";
 import {
   BytesSchema,
   Closed,
@@ -139,7 +139,7 @@ export const imageOperations = {
       tags: ImageTags,
       /** Who asked for it. */
       owner: Label,
-      exportedFrom: ExportedFrom,
+      source: DiskSource,
       bytes: Type.Optional(BytesSchema),
       dryRun: Type.Optional(Type.Boolean()),
     }),
@@ -155,7 +155,7 @@ export const imageOperations = {
         description: "",
         tags: [],
         owner: "admin",
-        exportedFrom: { instance: ids.instance, name: "web-1", disk: "system" },
+        source: { from: "instance", instance: ids.instance, name: "web-1", disk: "system" },
       },
       output: {},
     },

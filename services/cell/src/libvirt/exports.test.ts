@@ -64,8 +64,8 @@ const remove = async ({ id }: { id: InstanceId }) => {
 };
 
 const register = async (spec: InstanceSpec) => {
-  const exportedFrom = { instance: spec.id, name: spec.name, disk: "system" };
-  const record = { id: image, name: `golden ${image}`, description: "", tags: [], owner: "admin", exportedFrom };
+  const source = { from: "instance" as const, instance: spec.id, name: spec.name, disk: "system" };
+  const record = { id: image, name: `golden ${image}`, description: "", tags: [], owner: "admin", source };
   await images.nats.bus("scheduler").call("image.begin", record);
 };
 const ticket = async (): Promise<UploadTarget> => {
@@ -105,7 +105,7 @@ test(
     await exported(spec);
 
     const made = await record();
-    expect(made).toMatchObject({ state: "ready", virtualBytes: 2 ** 30, exportedFrom: { name: spec.name } });
+    expect(made).toMatchObject({ state: "ready", virtualBytes: 2 ** 30, source: { name: spec.name } });
     const blob = `${images.data}/blobs/${made.sha256?.slice(0, 2)}/${made.sha256}`;
     const info = await Bun.$`qemu-img info -f qcow2 --output json ${blob}`.json();
     expect(info).not.toHaveProperty("backing-filename");

@@ -39,4 +39,20 @@ export const migrations: Migrations = {
       await db.schema.alterTable("file").addColumn("exported_from", "text").execute();
     },
   },
+  "008-source": {
+    async up(db) {
+      const uploaded = JSON.stringify({ from: "upload" });
+      await db.schema
+        .alterTable("file")
+        .addColumn("source", "text", (c) => c.notNull().defaultTo(uploaded))
+        .execute();
+      const exported = await db.selectFrom("file").select(["id", "exported_from"]).execute();
+      for (const { id, exported_from } of exported) {
+        if (exported_from === null) continue;
+        const source = JSON.stringify({ from: "instance", ...JSON.parse(exported_from) });
+        await db.updateTable("file").set({ source }).where("id", "=", id).execute();
+      }
+      await db.schema.alterTable("file").dropColumn("exported_from").execute();
+    },
+  },
 };

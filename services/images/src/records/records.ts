@@ -137,6 +137,7 @@ export const createRecords = (options: RecordsOptions) => {
             tags: input.tags ?? [],
             expectedBytes: bytes,
             expectedSha256: input.sha256,
+            source: { from: "upload" },
             owner: context.actor.name,
             ticketUntil: cause.now + ticketMs.upload,
           },

@@ -9,7 +9,7 @@
  * `attempt` counts upload tickets: only the newest is valid, and `begun` says that it was used. Every change is committed together
  * with the event that tells of it.
  */
-import { type ErrorBody, type EventName, type ExportedFrom, type Sha256, timestamp } from "@nano/contract";
+import { type ErrorBody, type EventName, type FileSource, type Sha256, timestamp } from "@nano/contract";
 import { enqueue, type IdempotencyTable, type OutboxTable, type Queryable } from "@nano/store";
 import { type Kysely, type Selectable, sql } from "kysely";
 import type { Facts } from "../formats/format.ts";
@@ -36,8 +36,8 @@ interface FileTable {
   sha256: string | null;
   virtual_bytes: number | null;
   volume_label: string | null;
-  /** JSON {@link ExportedFrom}: the disk of an instance that it is made of. */
-  exported_from: string | null;
+  /** JSON {@link FileSource}: where it came from. */
+  source: string;
   owner: string;
   attempt: number;
   begun: number;
@@ -57,7 +57,7 @@ export interface NewFile {
   readonly tags: readonly string[];
   readonly expectedBytes?: number | undefined;
   readonly expectedSha256?: string | undefined;
-  readonly exportedFrom?: ExportedFrom | undefined;
+  readonly source: FileSource;
   readonly owner: string;
   readonly ticketUntil: number;
 }
@@ -96,7 +96,7 @@ export const createFile = async (db: Queryable<ImagesDatabase>, file: NewFile, c
     sha256: null,
     virtual_bytes: null,
     volume_label: null,
-    exported_from: file.exportedFrom === undefined ? null : JSON.stringify(file.exportedFrom),
+    source: JSON.stringify(file.source),
     owner: file.owner,
     attempt: 1,
     begun: 0,

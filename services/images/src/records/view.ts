@@ -2,7 +2,7 @@
 import {
   type Bytes,
   ErrorRecord,
-  ExportedFrom,
+  FileSource,
   fits,
   type Image,
   ImageIdSchema,
@@ -20,9 +20,9 @@ const readError = (text: string | null) => {
   const error: unknown = text === null ? undefined : JSON.parse(text);
   return fits(ErrorRecord, error) ? { error } : {};
 };
-const readExportedFrom = (text: string | null) => {
-  const exportedFrom: unknown = text === null ? undefined : JSON.parse(text);
-  return fits(ExportedFrom, exportedFrom) ? { exportedFrom } : {};
+export const readSource = (text: string): FileSource => {
+  const source: unknown = JSON.parse(text);
+  return fits(FileSource, source) ? source : { from: "upload" };
 };
 const readTags = (text: string): string[] => {
   const tags: unknown = JSON.parse(text);
@@ -41,6 +41,7 @@ const stored = (row: FileRow, arrived: number | undefined) => {
     bytes: bytes(row.state === "uploading" ? (arrived ?? Number(row.bytes)) : Number(row.bytes)),
     ...(row.expected_bytes === null ? {} : { expectedBytes: bytes(Number(row.expected_bytes)) }),
     ...(fits(Sha256Schema, sha256) ? { sha256 } : {}),
+    source: readSource(row.source),
     owner: row.owner,
     createdAt: timestamp(Number(row.created_at)),
     modifiedAt: timestamp(Number(row.modified_at)),
@@ -57,7 +58,6 @@ export const viewImage = (row: FileRow, arrived?: number): Image => {
     ...stored(row, arrived),
     format: "qcow2",
     ...(row.virtual_bytes === null ? {} : { virtualBytes: bytes(Number(row.virtual_bytes)) }),
-    ...readExportedFrom(row.exported_from),
   };
 };
 

@@ -7,7 +7,7 @@ import {
   Closed,
   Description,
   DiskName,
-  ExportedFrom,
+  DiskSource,
   ImageIdSchema,
   ImageTags,
   type Input,
@@ -30,7 +30,7 @@ export const ExportState = Closed({
   name: Label,
   description: Description,
   tags: ImageTags,
-  exportedFrom: ExportedFrom,
+  source: DiskSource,
 });
 export type ExportState = Static<typeof ExportState>;
 type Run = StepRun<ExportState>;
@@ -78,8 +78,8 @@ export const exportSaga = (deps: Pick<InstanceDeps, "ask" | "bus">): Saga => {
         name: "register",
         title: ({ name }) => `Register the image ${name}`,
         do: async ({ state, actor, requestId }) => {
-          const { image: id, name, description, tags, exportedFrom } = state;
-          const record = { id, name, description, tags, exportedFrom, owner: actor.name };
+          const { image: id, name, description, tags, source } = state;
+          const record = { id, name, description, tags, source, owner: actor.name };
           await bus.call("image.begin", record, { requestId });
         },
         undo: async ({ state, requestId }) => {

@@ -37,7 +37,7 @@ test("the task names the image, and the image where it comes from and whose it i
     description: "Just so",
     tags: ["linux"],
     state: "ready",
-    exportedFrom: { instance: id, name, disk: "data-1" },
+    source: { from: "instance", instance: id, name, disk: "data-1" },
   });
   await expectInvariants(world);
 });

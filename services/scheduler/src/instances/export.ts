@@ -37,8 +37,8 @@ export function exportHandlers(deps: InstanceDeps, engine: TaskEngine): Pick<Han
       requireAllowed(instance, "export");
       diskOf(instance, disk);
       const image = decode(ImageIdSchema, newId(), "Naming an image");
-      const exportedFrom = { instance: id, name: instance.name, disk };
-      const record = { id: image, name, description, tags, exportedFrom };
+      const source = { from: "instance" as const, instance: id, name: instance.name, disk };
+      const record = { id: image, name, description, tags, source };
       // What can be refused is refused at once: the name, and the room for it.
       const bytes = await expectedBytes(instance, disk, context.requestId);
       const trial = { ...record, owner: context.actor.name, ...(bytes === undefined ? {} : { bytes }), dryRun: true };

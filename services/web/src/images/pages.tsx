@@ -190,7 +190,7 @@ export const filesPage = (
 export const filePage = (visit: Visit, kind: Kind, file: StoredFile): Promise<Response> => {
   const { t } = visit;
   const ready = file.state === "ready";
-  const madeOf = "exportedFrom" in file ? file.exportedFrom : undefined;
+  const madeOf = file.source.from === "instance" ? file.source : undefined;
   const label = "volumeLabel" in file ? file.volumeLabel : undefined;
   return page(
     visit,

@@ -40,8 +40,8 @@ export const diskHandlers = (cloud: Cloud) =>
       const instance = cloud.one(cloud.instances, id, "instance-not-found");
       taken(cloud.images, name);
       const task = cloud.act(id, "export", "disk.export", instance.state);
-      const exportedFrom = { instance: id, name: instance.name, disk };
-      const image = cloud.addImage(name, { description, tags, exportedFrom, state: "uploading", bytes: 0 as Bytes });
+      const source = { from: "instance" as const, instance: id, name: instance.name, disk };
+      const image = cloud.addImage(name, { description, tags, source, state: "uploading", bytes: 0 as Bytes });
       const done: Task = { ...task, result: { type: "image", id: image.id, name } };
       cloud.tasks.set(task.id, done);
       return done;
