@@ -250,6 +250,17 @@ export const errorDefinitions = define({
     title: "The disk has no room for it",
     remedy: "Free some space or add storage, then repeat.",
   },
+  // Imports
+  "import-refused": {
+    status: 422,
+    title: "This may not be imported",
+    remedy: "Use a public https URL, or upload the file.",
+  },
+  "import-failed": {
+    status: 502,
+    title: "The file could not be fetched from where it is",
+    remedy: "Check that it can be had there, delete the record and import it again.",
+  },
   // The machinery
   unavailable: {
     status: 503,

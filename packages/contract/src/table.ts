@@ -8,6 +8,7 @@ import { cloneOperations } from "./operations/clone.ts";
 import { diskOperations } from "./operations/disk.ts";
 import { exportOperations } from "./operations/export.ts";
 import { imageOperations, mediaOperations } from "./operations/image.ts";
+import { imageImportOperations } from "./operations/image-import.ts";
 import { instanceOperations } from "./operations/instance.ts";
 import { mediaDriveOperations } from "./operations/media-drive.ts";
 import { nicOperations } from "./operations/nic.ts";
@@ -43,6 +44,7 @@ export const operations = {
   ...taskOperations,
   ...imageOperations,
   ...mediaOperations,
+  ...imageImportOperations,
   ...mediaDriveOperations,
   ...peopleOperations,
   ...onCellOperations,

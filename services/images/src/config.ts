@@ -1,5 +1,7 @@
 /** What the service must be told. `start` takes the typed object; only the executable part reads an environment. */
 import type { Clock, Log } from "@nano/contract";
+import { type Network, readNetwork } from "./imports/addresses.ts";
+import type { DownloadRules } from "./imports/download.ts";
 import type { UploadStage } from "./uploads/finish.ts";
 
 export interface ImagesConfig {
@@ -16,6 +18,10 @@ export interface ImagesConfig {
   readonly natsUrl: string;
   readonly natsCreds: string;
   readonly limits?: Partial<Limits>;
+  /** How files are fetched from URLs: which networks are allowed beside public ones, and what tests want otherwise. */
+  readonly imports?: Partial<DownloadRules>;
+  /** Directory that operators copy files into; `incoming` in {@link data} unless told. */
+  readonly incoming?: string;
   readonly log?: Log;
   readonly clock?: Clock;
   /** Validate what handlers answer against the contract. On in tests. */
@@ -30,6 +36,8 @@ export interface Limits {
   /** Largest disk that an image may declare, in bytes. */
   readonly maxVirtualBytes: number;
   readonly maxUploads: number;
+  /** Files that the service fetches itself at the same time. */
+  readonly maxImports: number;
   /** Kept free on the file system, in bytes. 5 % of it, at most 1 GiB, unless told. */
   readonly reserveBytes: number | undefined;
   /** A transfer that stands still so long is ended, in seconds; at most 255. */
@@ -43,6 +51,7 @@ export const defaultLimits: Limits = {
   maxBytes: 2 ** 42,
   maxVirtualBytes: 2 ** 44,
   maxUploads: 64,
+  maxImports: 4,
   reserveBytes: undefined,
   stallSeconds: 60,
   graceMs: 600_000,
@@ -72,6 +81,16 @@ export const configFromEnv = (env: Readonly<Record<string, string | undefined>>)
       throw new ConfigError(`${name} is "${text}", but it should be a whole number from ${minimum} to ${maximum}`);
     return value;
   };
+  const networks = (name: string): Network[] => {
+    const texts = (env[name] ?? "").split(/[\s,]+/).filter((text) => text !== "");
+    return texts.map((text) => {
+      try {
+        return readNetwork(text);
+      } catch {
+        throw new ConfigError(`${name} has "${text}", but it should list networks like 10.0.0.0/8`);
+      }
+    });
+  };
   const maxBytes = whole("NANO_IMAGES_MAX_BYTES", 1, Number.MAX_SAFE_INTEGER);
   const maxVirtualBytes = whole("NANO_IMAGES_MAX_VIRTUAL_BYTES", 1, Number.MAX_SAFE_INTEGER);
   const reserveBytes = whole("NANO_IMAGES_RESERVE_BYTES", 0, Number.MAX_SAFE_INTEGER);
@@ -83,6 +102,8 @@ export const configFromEnv = (env: Readonly<Record<string, string | undefined>>)
     webUrl: env.NANO_WEB_URL ? url("NANO_WEB_URL") : "http://127.0.0.1:5850",
     natsUrl: env.NANO_NATS_URL?.trim() || "nats://127.0.0.1:4222",
     natsCreds: required("NANO_NATS_CREDS"),
+    imports: { allowed: networks("NANO_IMAGES_IMPORT_ALLOW") },
+    ...(env.NANO_IMAGES_INCOMING ? { incoming: env.NANO_IMAGES_INCOMING } : {}),
     limits: {
       ...(maxBytes === undefined ? {} : { maxBytes }),
       ...(maxVirtualBytes === undefined ? {} : { maxVirtualBytes }),

@@ -13,6 +13,11 @@ import { configFromEnv, defaultLimits, type ImagesConfig } from "./config.ts";
 import { iso } from "./formats/iso.ts";
 import { qcow2 } from "./formats/qcow2-tables.ts";
 import { type HttpParts, openHttp } from "./http/server.ts";
+import { openDirectory } from "./imports/directory.ts";
+import { defaultRules } from "./imports/download.ts";
+import { createImports } from "./imports/imports.ts";
+import { createIntake } from "./imports/intake.ts";
+import { createSync } from "./imports/sync.ts";
 import { createMutex } from "./mutex.ts";
 import { createHandlers } from "./records/handlers.ts";
 import { migrations } from "./records/migrations.ts";
@@ -137,7 +142,14 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
     });
     const view = (row: FileRow) => (row.kind === "image" ? viewImage(row) : viewMedia(row));
     parts = { db, blobs, tickets, uploads, view };
-    bus.serve("images", createHandlers(records, uploads));
+    const intake = createIntake({ db, uploads, clock, log, onCommit, atMost: limits.maxImports });
+    open.push(() => intake.stop());
+    const rules = { ...defaultRules, allowed: [], ...config.imports };
+    const imports = createImports({ db, records, intake, rules, clock });
+    const directory = await openDirectory(config.incoming ?? join(config.data, "incoming"), clock);
+    const sync = createSync({ db, records, directory, intake, clock });
+    await imports.resume();
+    bus.serve("images", createHandlers({ records, uploads, imports, sync }));
 
     let reconciling: Promise<void> = Promise.resolve();
     const timer = setInterval(() => {

@@ -22,7 +22,8 @@ for (const name of operationNames) {
 
 /** Where what was made can be found: itself, or in the one record inside the answer (`{image, upload}` → `image`). */
 const locationOf = (binding: RestBinding, output: Output): string | undefined => {
-  const member = memberPaths.get(binding.path);
+  // `POST /images` makes one, and so does the verb `POST /images/import`.
+  const member = memberPaths.get(binding.path) ?? memberPaths.get(binding.path.replace(/\/[a-z-]+$/, ""));
   if (member) {
     const { name, key } = member;
     const holder = [output, ...Object.values(output)].find(

@@ -5,6 +5,7 @@
 import type { Readable } from "node:stream";
 import { Busboy } from "@fastify/busboy";
 import { NanoError } from "@nano/contract";
+import { streamOf } from "../streams.ts";
 
 export interface UploadForm {
   readonly ticket: string | undefined;
@@ -100,7 +101,7 @@ export const readForm = async (request: Request): Promise<UploadForm> => {
 
   try {
     const stream = await begun.promise;
-    return { ticket: fields.ticket, next: fields.next, file: stream && webStreamOf(stream), stop };
+    return { ticket: fields.ticket, next: fields.next, file: stream && streamOf(stream), stop };
   } catch (error) {
     await stop();
     throw error;
@@ -113,22 +114,4 @@ const openParser = (type: string) => {
   } catch (error) {
     throw malformed(error);
   }
-};
-
-/** With back-pressure: the next piece is asked for when the reader wants it. */
-const webStreamOf = (file: Readable): ReadableStream<Uint8Array> => {
-  const pieces: AsyncIterator<Uint8Array> = file[Symbol.asyncIterator]();
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const next = await pieces.next();
-        if (next.done) controller.close();
-        else controller.enqueue(next.value);
-      },
-      async cancel() {
-        await pieces.return?.();
-      },
-    },
-    { highWaterMark: 0 },
-  );
 };

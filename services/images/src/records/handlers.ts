@@ -1,10 +1,19 @@
 /** The operations of the contract that this service owns. */
 import type { Handlers } from "@nano/bus";
+import type { Imports } from "../imports/imports.ts";
+import type { Sync } from "../imports/sync.ts";
 import type { Uploads } from "../uploads/uploads.ts";
 import type { Records } from "./records.ts";
 import { viewImage, viewMedia } from "./view.ts";
 
-export const createHandlers = (records: Records, uploads: Uploads): Handlers<"images"> => ({
+export interface HandlerParts {
+  readonly records: Records;
+  readonly uploads: Uploads;
+  readonly imports: Imports;
+  readonly sync: Sync;
+}
+
+export const createHandlers = ({ records, uploads, imports, sync }: HandlerParts): Handlers<"images"> => ({
   "image.list": async (input) => {
     const { rows, ...page } = await records.list("image", input);
     return { items: rows.map((row) => viewImage(row, uploads.progressOf(row.id))), ...page };
@@ -28,6 +37,8 @@ export const createHandlers = (records: Records, uploads: Uploads): Handlers<"im
     const { name, bytes, virtualBytes } = viewImage(row);
     return { name, bytes, ...(virtualBytes === undefined ? {} : { virtualBytes }), format: "qcow2", ...source };
   },
+  "image.import": async (input, context) => viewImage(await imports.begin("image", input, context)),
+  "image.sync": (_input, context) => sync.images(context),
 
   "media.list": async (input) => {
     const { rows, ...page } = await records.list("media", input);
@@ -44,6 +55,8 @@ export const createHandlers = (records: Records, uploads: Uploads): Handlers<"im
     await records.remove("media", id, context);
     return {};
   },
+  "media.import": async (input, context) => viewMedia(await imports.begin("media", input, context)),
+  "media.sync": (_input, context) => sync.media(context),
   "media.source": async ({ id }, context) => {
     const { row, ...source } = await records.source("media", id, context);
     const { name, bytes } = viewMedia(row);

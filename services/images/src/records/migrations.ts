@@ -55,4 +55,9 @@ export const migrations: Migrations = {
       await db.schema.alterTable("file").dropColumn("exported_from").execute();
     },
   },
+  "009-import": {
+    async up(db) {
+      await db.schema.alterTable("file").addColumn("import_url", "text").execute();
+    },
+  },
 };

@@ -8,6 +8,7 @@ import {
   type Clock,
   limits as contractLimits,
   decode,
+  type FileSource,
   type Input,
   type MediaId,
   NanoError,
@@ -60,6 +61,11 @@ export interface CreateInput {
   readonly bytes?: number;
   readonly sha256?: string;
 }
+/** A record whose file comes from anywhere. */
+export interface NewRecord extends CreateInput {
+  readonly source: FileSource;
+  readonly importUrl?: string;
+}
 export interface ListInput {
   readonly limit?: number;
   readonly cursor?: string;
@@ -105,6 +111,44 @@ export const createRecords = (options: RecordsOptions) => {
     await space.check(bytes);
   };
 
+  /** A new record, or the one that the same request has made before. */
+  const register = async (kind: Kind, input: NewRecord, context: RequestContext): Promise<FileRow> => {
+    await requireRoom(input.bytes);
+    const cause = causeOf(context);
+    const request = {
+      key: context.idempotencyKey,
+      actor: `${context.actor.kind}:${context.actor.id}`,
+      operation: `${kind}.create`,
+      input,
+      now: cause.now,
+    };
+    const answer = await once(db, request, async (trx) => {
+      const row = await createFile(
+        trx,
+        {
+          id: Bun.randomUUIDv7(),
+          kind,
+          name: input.name,
+          description: input.description ?? "",
+          tags: input.tags ?? [],
+          expectedBytes: input.bytes,
+          expectedSha256: input.sha256,
+          source: input.source,
+          importUrl: input.importUrl,
+          owner: context.actor.name,
+          ticketUntil: cause.now + ticketMs.upload,
+        },
+        cause,
+      );
+      // Only the id is kept for a repetition: a ticket is a secret, and made again from the record.
+      return { id: row.id };
+    }).catch((error) => {
+      throw isUniqueViolation(error) ? nameTaken(kind, input.name) : error;
+    });
+    onCommit();
+    return await get(kind, decode(Created, answer, "Reading what an earlier request created").id);
+  };
+
   return {
     get,
 
@@ -116,42 +160,11 @@ export const createRecords = (options: RecordsOptions) => {
     },
 
     async create(kind: Kind, input: CreateInput, context: RequestContext) {
-      const { bytes } = input;
-      await requireRoom(bytes);
-      const cause = causeOf(context);
-      const request = {
-        key: context.idempotencyKey,
-        actor: `${context.actor.kind}:${context.actor.id}`,
-        operation: `${kind}.create`,
-        input,
-        now: cause.now,
-      };
-      const answer = await once(db, request, async (trx) => {
-        const row = await createFile(
-          trx,
-          {
-            id: Bun.randomUUIDv7(),
-            kind,
-            name: input.name,
-            description: input.description ?? "",
-            tags: input.tags ?? [],
-            expectedBytes: bytes,
-            expectedSha256: input.sha256,
-            source: { from: "upload" },
-            owner: context.actor.name,
-            ticketUntil: cause.now + ticketMs.upload,
-          },
-          cause,
-        );
-        // Only the id is kept for a repetition: a ticket is a secret, and made again from the record.
-        return { id: row.id };
-      }).catch((error) => {
-        throw isUniqueViolation(error) ? nameTaken(kind, input.name) : error;
-      });
-      onCommit();
-      const row = await get(kind, decode(Created, answer, "Reading what an earlier request created").id);
+      const row = await register(kind, { ...input, source: { from: "upload" } }, context);
       return { row, upload: ticketFor(row) };
     },
+
+    register,
 
     /** Registers an image that a cell will send, under an id that was chosen before. */
     async begin(input: Input<"image.begin">, context: RequestContext): Promise<void> {

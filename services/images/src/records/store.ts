@@ -38,6 +38,8 @@ interface FileTable {
   volume_label: string | null;
   /** JSON {@link FileSource}: where it came from. */
   source: string;
+  /** What is being imported, until that has ended. It may carry a secret and is never shown. */
+  import_url: string | null;
   owner: string;
   attempt: number;
   begun: number;
@@ -58,6 +60,7 @@ export interface NewFile {
   readonly expectedBytes?: number | undefined;
   readonly expectedSha256?: string | undefined;
   readonly source: FileSource;
+  readonly importUrl?: string | undefined;
   readonly owner: string;
   readonly ticketUntil: number;
 }
@@ -97,6 +100,7 @@ export const createFile = async (db: Queryable<ImagesDatabase>, file: NewFile, c
     virtual_bytes: null,
     volume_label: null,
     source: JSON.stringify(file.source),
+    import_url: file.importUrl ?? null,
     owner: file.owner,
     attempt: 1,
     begun: 0,
@@ -272,6 +276,29 @@ export const listUnended = (db: Queryable<ImagesDatabase>, now: number): Promise
       ]),
     )
     .execute();
+
+/** What its file will have, as whoever sends it says. */
+export const expectBytes = async (db: Queryable<ImagesDatabase>, row: FileRow, bytes: number): Promise<void> => {
+  await db.updateTable("file").set({ expected_bytes: bytes }).where("id", "=", row.id).execute();
+};
+
+/** Imports that have not ended. */
+export const listImports = (db: Queryable<ImagesDatabase>): Promise<FileRow[]> =>
+  db.selectFrom("file").selectAll().where("import_url", "is not", null).where("state", "!=", "ready").execute();
+
+export const endImport = async (db: Queryable<ImagesDatabase>, id: string): Promise<void> => {
+  await db.updateTable("file").set({ import_url: null }).where("id", "=", id).execute();
+};
+
+/** Of a kind, those that were taken from a file of the server's directory and did not become ready. */
+export const findUnready = (db: Queryable<ImagesDatabase>, kind: Kind, source: FileSource) =>
+  db
+    .selectFrom("file")
+    .selectAll()
+    .where("kind", "=", kind)
+    .where("source", "=", JSON.stringify(source))
+    .where("state", "!=", "ready")
+    .executeTakeFirst();
 
 export const listReady = (db: Queryable<ImagesDatabase>) =>
   db.selectFrom("file").selectAll().where("state", "=", "ready").execute();

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Bus, Handlers } from "@nano/bus";
 import { startTestBus, type TestBus } from "@nano/bus/testing";
 import { type Clock, type Log, NanoError, type Output, ownedBy, systemClock } from "@nano/contract";
-import type { ImagesConfig, Limits } from "../config.ts";
+import type { ImagesConfig } from "../config.ts";
 import { type ImagesService, start } from "../main.ts";
 
 export interface World extends AsyncDisposable {
@@ -57,7 +57,7 @@ const recordingLog = (lines: string[]): Log => {
 export const webUrl = "http://portal.test:5850";
 
 export const openWorld = async (
-  options: { limits?: Partial<Limits>; data?: string; onStage?: NonNullable<ImagesConfig["onStage"]> } = {},
+  options: Partial<Pick<ImagesConfig, "limits" | "data" | "onStage" | "imports">> = {},
 ): Promise<World> => {
   const nats = await startTestBus();
   const scheduler = nats.bus("scheduler");
@@ -78,6 +78,7 @@ export const openWorld = async (
     log: recordingLog(lines),
     clock,
     checkReplies: true,
+    imports: { resolve: async () => [], ...options.imports },
     ...(options.onStage ? { onStage: options.onStage } : {}),
   };
   const bus = nats.bus("gateway");

@@ -80,6 +80,8 @@ export const receive = async (body: ReadableStream<Uint8Array>, options: Receive
         next = await reader.read();
       } catch (cause) {
         signal.throwIfAborted();
+        // Whoever sends knows better what went wrong: it is this service itself.
+        if (cause instanceof NanoError) throw cause;
         throw new NanoError("upload-incomplete", `The client went away after ${bytes} bytes`, {
           cause,
           details: { receivedBytes: bytes },

@@ -53,6 +53,10 @@ export function serveImages(bus: Bus): Map<ImageId, Registered> {
       if (id !== readyMedia) throw new NanoError("media-not-found", `There is no media image ${id}`);
       return { ...source, name: "rescue", format: "iso" };
     },
+    "image.import": notHere,
+    "image.sync": notHere,
+    "media.import": notHere,
+    "media.sync": notHere,
     "image.begin": ({ id, dryRun = false, bytes: _, ...record }) => {
       if (registered.has(id)) return {};
       if ([...registered.values()].some(({ image }) => image.name === record.name))

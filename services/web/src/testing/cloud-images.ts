@@ -31,6 +31,26 @@ export const imageHandlers = (cloud: Cloud): Handlers<"images"> => {
       return {};
     },
     "image.begin": () => ({}),
+    "image.import": ({ name, description = "", tags = [], url }) => {
+      taken(cloud.images, name);
+      return cloud.addImage(name, { description, tags, state: "uploading", source: { from: "url", url } });
+    },
+    "image.sync": () => {
+      const { id } = cloud.addImage("golden", { source: { from: "directory", file: "golden.qcow2" } });
+      const error = new NanoError("import-refused", "'new.img' was written to just now").toBody();
+      return {
+        directory: "/srv/nano/incoming",
+        items: [
+          { file: "golden.qcow2", id },
+          { file: "new.img", error },
+        ],
+      };
+    },
+    "media.import": ({ name, description = "", tags = [], url }) => {
+      taken(cloud.media, name);
+      return cloud.addMedia(name, { description, tags, state: "uploading", source: { from: "url", url } });
+    },
+    "media.sync": () => ({ directory: "/srv/nano/incoming", items: [] }),
     "image.source": () => source.output,
     "media.list": (input) =>
       page(

@@ -1,0 +1,113 @@
+/** Files that the image service fetches itself: from a URL, or from its own machine's directory. */
+import { operation } from "../operation.ts";
+import { ErrorRecord, Image, Media } from "../records.ts";
+import {
+  Closed,
+  Description,
+  ImageIdSchema,
+  ImageTags,
+  Label,
+  MediaIdSchema,
+  Nothing,
+  Sha256Schema,
+  Type,
+} from "../schema.ts";
+import { ids, image, media, sha256 } from "./examples.ts";
+
+const importInput = Closed({
+  name: Label,
+  description: Type.Optional(Description),
+  tags: Type.Optional(ImageTags),
+  url: Type.String({
+    pattern: "^https?://[!-~]+$",
+    maxLength: 2_048,
+    description: "http or https, at a public address or one in a network the operator allows; its query is kept secret",
+  }),
+  sha256: Type.Optional(Sha256Schema),
+});
+const importDescription =
+  "The record is there at once and is `ready` when the file has arrived and was verified; `bytes` of `expectedBytes` tell how far it is. Without TLS the SHA-256 must be given. A service that restarts begins it again.";
+const syncDescription =
+  "They are recognized by their extension, are named after their files, and are gone from the directory when their image is `ready`. Only who has access to that machine can put files there.";
+const importErrors = ["name-taken", "import-refused", "idempotency-key-reused"] as const;
+const urlOf = (file: string) => `https://images.example/${file}`;
+const synced = <T extends typeof ImageIdSchema | typeof MediaIdSchema>(id: T) =>
+  Closed({
+    directory: Type.String({ description: "Where the service looks, on its own machine" }),
+    items: Type.Array(
+      Closed({
+        file: Type.String(),
+        /** Of the record that it becomes. */
+        id: Type.Optional(id),
+        /** Why it is not taken. */
+        error: Type.Optional(ErrorRecord),
+      }),
+    ),
+  });
+
+export const imageImportOperations = {
+  "image.import": operation({
+    owner: "images",
+    summary: "Fetch a disk image from a URL",
+    description: importDescription,
+    input: importInput,
+    output: Image,
+    errors: [...importErrors],
+    requires: "image.write",
+    rest: { method: "POST", path: "/api/v2/images/import", status: 201 },
+    changes: true,
+    events: ["image.changed"],
+    example: {
+      input: { name: "debian-12", url: urlOf("debian-12.qcow2"), sha256 },
+      output: { ...image, state: "uploading", source: { from: "url", url: urlOf("debian-12.qcow2") } },
+    },
+  }),
+  "image.sync": operation({
+    owner: "images",
+    summary: "Take in the disk images that an operator copied into the image service's directory",
+    description: syncDescription,
+    input: Nothing,
+    output: synced(ImageIdSchema),
+    errors: [],
+    requires: "image.write",
+    rest: { method: "POST", path: "/api/v2/images/sync", status: 200 },
+    changes: true,
+    events: ["image.changed"],
+    example: {
+      input: {},
+      output: { directory: "/srv/nano/incoming", items: [{ file: "debian-12.qcow2", id: ids.image }] },
+    },
+  }),
+  "media.import": operation({
+    owner: "images",
+    summary: "Fetch a media image from a URL",
+    description: importDescription,
+    input: importInput,
+    output: Media,
+    errors: [...importErrors],
+    requires: "media.write",
+    rest: { method: "POST", path: "/api/v2/media/import", status: 201 },
+    changes: true,
+    events: ["media.changed"],
+    example: {
+      input: { name: "debian-12-netinst", url: urlOf("netinst.iso"), sha256 },
+      output: { ...media, state: "uploading", source: { from: "url", url: urlOf("netinst.iso") } },
+    },
+  }),
+  "media.sync": operation({
+    owner: "images",
+    summary: "Take in the media images that an operator copied into the image service's directory",
+    description: syncDescription,
+    input: Nothing,
+    output: synced(MediaIdSchema),
+    errors: [],
+    requires: "media.write",
+    rest: { method: "POST", path: "/api/v2/media/sync", status: 200 },
+    changes: true,
+    events: ["media.changed"],
+    example: {
+      input: {},
+      output: { directory: "/srv/nano/incoming", items: [{ file: "netinst.iso", id: ids.media }] },
+    },
+  }),
+};

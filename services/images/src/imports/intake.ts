@@ -1,0 +1,87 @@
+/**
+ * Files that the service fetches itself, from a URL or a directory: a few at a time, the others wait. They go through the same door as an upload.
+ */
+import { type Clock, type Log, NanoError } from "@nano/contract";
+import type { Kysely } from "kysely";
+import { expectBytes, type FileRow, findFile, type ImagesDatabase, markFailed } from "../records/store.ts";
+import type { Uploads } from "../uploads/uploads.ts";
+import type { Download } from "./download.ts";
+
+export interface IntakeOptions {
+  readonly db: Kysely<ImagesDatabase>;
+  readonly uploads: Uploads;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly onCommit: () => void;
+  /** At the same time. */
+  readonly atMost: number;
+}
+
+export interface Job {
+  readonly row: FileRow;
+  open(signal: AbortSignal): Promise<Download>;
+  /** It ended, well (with the record) or not; not called when the service stops in the middle. */
+  ended(outcome: { readonly ready: FileRow } | { readonly error: NanoError }): Promise<void>;
+}
+
+export interface Intake {
+  /** Queues it; never throws: what goes wrong is in the record. */
+  take(job: Job): void;
+  stop(): Promise<void>;
+}
+
+export const createIntake = ({ db, uploads, clock, log, onCommit, atMost }: IntakeOptions): Intake => {
+  const waiting: Job[] = [];
+  const running = new Set<Promise<void>>();
+  const stopping = new AbortController();
+
+  const fail = async (row: FileRow, error: NanoError): Promise<void> => {
+    if (await markFailed(db, row.id, error.toBody(), { now: clock.now() }, { attempt: row.attempt })) onCommit();
+    log.info("A file could not be fetched", { kind: row.kind, id: row.id, code: error.code, reason: error.message });
+  };
+
+  const work = async ({ row, open, ended }: Job): Promise<void> => {
+    try {
+      if (!(await findFile(db, row.kind, row.id))) throw new NanoError("cancelled", "The record was deleted");
+      const { bytes, body } = await open(stopping.signal);
+      if (bytes !== undefined) await expectBytes(db, row, bytes);
+      const claims = { purpose: "upload", ...pick(row), expiresAt: Number.MAX_SAFE_INTEGER } as const;
+      const ready = await uploads.accept(claims, body, { exactly: bytes, onReceived: () => {} });
+      await ended({ ready });
+    } catch (thrown) {
+      if (stopping.signal.aborted) return;
+      const error = NanoError.from(thrown, "fetching a file");
+      if (error.code === "internal") log.error("Failed over a file", { id: row.id, error: thrown });
+      await fail(row, error);
+      await ended({ error });
+    }
+  };
+
+  const next = (): void => {
+    while (running.size < atMost && !stopping.signal.aborted) {
+      const job = waiting.shift();
+      if (!job) return;
+      const done: Promise<void> = work(job)
+        .catch((error) => log.error("Could not record what became of a file", { id: job.row.id, error }))
+        .finally(() => {
+          running.delete(done);
+          next();
+        });
+      running.add(done);
+    }
+  };
+
+  return {
+    take(job) {
+      waiting.push(job);
+      next();
+    },
+    async stop() {
+      stopping.abort(new NanoError("unavailable", "The images service stops"));
+      waiting.length = 0;
+      await Promise.all(running);
+    },
+  };
+};
+
+const pick = ({ kind, id, attempt }: FileRow) => ({ kind, id, attempt });

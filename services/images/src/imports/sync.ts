@@ -1,0 +1,90 @@
+/** One look at the directory of operators' files: each becomes a record, or is told why not. */
+import type { RequestContext } from "@nano/bus";
+import { type Clock, type FileSource, fits, ImageIdSchema, MediaIdSchema, NanoError } from "@nano/contract";
+import type { Kysely } from "kysely";
+import type { Records } from "../records/records.ts";
+import { type FileRow, findFile, findUnready, type ImagesDatabase, type Kind, renewAttempt } from "../records/store.ts";
+import { type Directory, type Found, nameOf, shownName } from "./directory.ts";
+import type { Intake } from "./intake.ts";
+
+export interface SyncOptions {
+  readonly db: Kysely<ImagesDatabase>;
+  readonly records: Pick<Records, "register">;
+  readonly directory: Directory;
+  readonly intake: Intake;
+  readonly clock: Clock;
+}
+
+export interface SyncedFile {
+  readonly file: string;
+  readonly id?: string;
+  readonly error?: NanoError;
+}
+
+export type Sync = ReturnType<typeof createSync>;
+
+export const createSync = ({ db, records, directory, intake, clock }: SyncOptions) => {
+  /** Being taken in by this life of the service, by kind and file. */
+  const taken = new Map<string, { readonly id: string; readonly ended: Promise<void> }>();
+
+  const recordFor = async (kind: Kind, file: string, context: RequestContext): Promise<FileRow> => {
+    const source: FileSource = { from: "directory", file: shownName(file) };
+    const earlier = await findUnready(db, kind, source);
+    const now = clock.now();
+    const renewed = earlier && (await renewAttempt(db, earlier, now, { now }));
+    return renewed ?? (await records.register(kind, { name: nameOf(file), source }, context));
+  };
+
+  const take = async (kind: Kind, found: Found, context: RequestContext): Promise<SyncedFile> => {
+    const file = shownName(found.file);
+    const key = `${kind}/${found.file}`;
+    const known = taken.get(key);
+    if (known) {
+      if ((await findFile(db, kind, known.id))?.state !== "failed") return { file, id: known.id };
+      // It is tried again, when whoever failed over it is quite done.
+      await known.ended;
+    }
+    if (found.refusal) return { file, error: found.refusal };
+    try {
+      const row = await recordFor(kind, found.file, context);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      taken.set(key, { id: row.id, ended: promise });
+      intake.take({
+        row,
+        open: async () => ({ bytes: found.bytes, body: directory.open(found) }),
+        async ended(outcome) {
+          if ("ready" in outcome) await directory.remove(found.file);
+          taken.delete(key);
+          resolve();
+        },
+      });
+      return { file, id: row.id };
+    } catch (error) {
+      return { file, error: NanoError.from(error, `taking in ${file}`) };
+    }
+  };
+
+  const sync = async (kind: Kind, context: RequestContext): Promise<SyncedFile[]> => {
+    const files: SyncedFile[] = [];
+    for (const found of await directory.list(kind)) files.push(await take(kind, found, context));
+    return files;
+  };
+  const idsBy =
+    <T extends string>(isId: (id: string) => id is T) =>
+    ({ file, id, error }: SyncedFile) => ({
+      file,
+      ...(id !== undefined && isId(id) ? { id } : {}),
+      ...(error ? { error: error.toBody() } : {}),
+    });
+  const { path } = directory;
+  return {
+    images: async (context: RequestContext) => ({
+      directory: path,
+      items: (await sync("image", context)).map(idsBy((id) => fits(ImageIdSchema, id))),
+    }),
+    media: async (context: RequestContext) => ({
+      directory: path,
+      items: (await sync("media", context)).map(idsBy((id) => fits(MediaIdSchema, id))),
+    }),
+  };
+};
