@@ -45,6 +45,8 @@ export const to = {
   files,
   fileNew: (kind: FileKind) => `${files(kind)}/new`,
   file: (kind: FileKind, id: string) => `${files(kind)}/${part(id)}`,
+  fileImport: (kind: FileKind) => `${files(kind)}/import`,
+  fileSync: (kind: FileKind) => `${files(kind)}/sync`,
   fileUpload: (kind: FileKind, id: string) => `${files(kind)}/${part(id)}/upload`,
   fileDelete: (kind: FileKind, id: string) => `${files(kind)}/${part(id)}/delete`,
   instances: "/instances",

@@ -26,6 +26,8 @@ export interface Kind {
     typed: Readonly<Record<string, unknown>>,
     key: string,
   ): Promise<Attempt<{ file: StoredFile; upload: Output<"image.upload"> }>>;
+  import(visit: Visit, typed: Readonly<Record<string, unknown>>, key: string): Promise<Attempt<StoredFile>>;
+  sync(visit: Visit): Promise<Attempt<Output<"image.sync"> | Output<"media.sync">>>;
   ticket(visit: Visit): Promise<Attempt<Output<"image.upload">>>;
   delete(visit: Visit, key: string): Promise<Attempt<object>>;
 }
@@ -50,6 +52,8 @@ const imageKind: Kind = {
     const made = await visit.submit("image.create", typed, { idempotencyKey: key });
     return made.ok ? { ok: true, value: { file: made.value.image, upload: made.value.upload } } : made;
   },
+  import: (visit, typed, key) => visit.submit("image.import", typed, { idempotencyKey: key }),
+  sync: (visit) => visit.attempt("image.sync", {}),
   ticket: (visit) => visit.attempt("image.upload", { id: readId.image(visit.param("id")) }),
   delete: (visit, key) =>
     visit.attempt("image.delete", { id: readId.image(visit.param("id")) }, { idempotencyKey: key }),
@@ -75,6 +79,8 @@ const mediaKind: Kind = {
     const made = await visit.submit("media.create", typed, { idempotencyKey: key });
     return made.ok ? { ok: true, value: { file: made.value.media, upload: made.value.upload } } : made;
   },
+  import: (visit, typed, key) => visit.submit("media.import", typed, { idempotencyKey: key }),
+  sync: (visit) => visit.attempt("media.sync", {}),
   ticket: (visit) => visit.attempt("media.upload", { id: readId.media(visit.param("id")) }),
   delete: (visit, key) =>
     visit.attempt("media.delete", { id: readId.media(visit.param("id")) }, { idempotencyKey: key }),

@@ -21,6 +21,7 @@ import {
   Notice,
   PageHead,
   Panel,
+  SubmitButton,
   Time,
 } from "../view/parts.tsx";
 import { Head, Pager } from "../view/table.tsx";
@@ -137,6 +138,10 @@ export const filesPage = (
     },
     <>
       <PageHead title={t(kind.text.many)} lead={t(kind.text.lead)}>
+        <form method="post" action={to.fileSync(kind.kind)}>
+          <SubmitButton look={{ label: t("From the server's directory"), icon: "disk" }} />
+        </form>
+        <LinkButton href={to.fileImport(kind.kind)} look={{ label: t("From a URL"), icon: "out" }} />
         <LinkButton
           href={to.fileNew(kind.kind)}
           look={{ label: t(kind.text.upload), icon: "upload", kind: "primary" }}
@@ -208,7 +213,7 @@ export const filePage = (visit: Visit, kind: Kind, file: StoredFile): Promise<Re
             href={to.fileDelete(kind.kind, file.id)}
             look={{ label: t("Delete"), icon: "trash", kind: "danger" }}
           />
-          {madeOf && file.state !== "failed" && !ready ? null : ready ? (
+          {file.source.from !== "upload" && file.state !== "failed" && !ready ? null : ready ? (
             kind.kind === "image" ? (
               <LinkButton
                 href={withQuery(to.instanceNew, { image: file.id })}
@@ -271,6 +276,19 @@ export const filePage = (visit: Visit, kind: Kind, file: StoredFile): Promise<Re
                 <a href={to.instance(madeOf.instance)} safe>
                   {t("disk {disk} of {name}", madeOf)}
                 </a>
+              </FactRow>
+            ) : null}
+            {file.source.from === "url" ? (
+              <FactRow term={t("Source")}>
+                <Mono visit={visit} text={file.source.url} />
+              </FactRow>
+            ) : null}
+            {file.source.from === "directory" ? (
+              <FactRow term={t("Source")}>
+                <code safe>{file.source.file}</code>{" "}
+                <span class="quiet" safe>
+                  {t("the server's directory")}
+                </span>
               </FactRow>
             ) : null}
             <FactRow term={t("Owner")}>

@@ -8,6 +8,7 @@ import { get, post, type Route } from "../route.ts";
 import { formatBytes } from "../text/format.ts";
 import { confirmPage } from "../view/confirm.tsx";
 import { pageQuery } from "../view/table.tsx";
+import { importRoutes } from "./import.tsx";
 import { type Kind, kinds } from "./kinds.ts";
 import { filePage, filesPage } from "./pages.tsx";
 import { emptyUpload, type UploadFields, uploadFormPage, uploadSecondPage } from "./upload.tsx";
@@ -158,6 +159,7 @@ const routesOf = (kind: Kind): Route[] => {
     get(root, list(kind)),
     get(`${root}/new`, (visit) => uploadFormPage(visit, kind, emptyUpload())),
     post(`${root}/new`, begin(kind)),
+    ...importRoutes(kind),
     get(`${root}/:id`, show(kind)),
     get(`${root}/:id/upload`, second(kind)),
     post(`${root}/:id/upload`, renew(kind)),

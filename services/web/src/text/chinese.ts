@@ -6,6 +6,7 @@ import { contractTexts } from "./chinese/contract.ts";
 import { diskTexts, diskWords } from "./chinese/disks.ts";
 import { exportPatterns, exportTexts } from "./chinese/exports.ts";
 import { fileTexts } from "./chinese/files.ts";
+import { importTexts } from "./chinese/imports.ts";
 import { instanceTexts } from "./chinese/instances.ts";
 import { modifyTexts, modifyWords } from "./chinese/modify.ts";
 import { nicTexts, nicWords } from "./chinese/nics.ts";
@@ -31,6 +32,7 @@ const ownTexts = {
   ...cloneTexts,
   ...diskTexts,
   ...exportTexts,
+  ...importTexts,
   ...modifyTexts,
   ...nicTexts,
   ...serialTexts,

@@ -191,6 +191,11 @@ export const contractTexts = {
   "Make it smaller, or raise the limit of the image service.": "请缩小镜像，或提高镜像服务的限制。",
   "The stored file is missing or damaged": "存储的文件丢失或损坏",
   "Upload it again with a new ticket.": "请用新的票据重新上传。",
+  "This may not be imported": "不允许导入",
+  "Use a public https URL, or upload the file.": "请使用公网 https 网址，或直接上传文件。",
+  "The file could not be fetched from where it is": "无法从来源获取文件",
+  "Check that it can be had there, delete the record and import it again.":
+    "请确认文件可以获取，删除该记录后重新导入。",
   "The disk has no room for it": "磁盘空间不足",
   "Free some space or add storage, then repeat.": "请释放空间或增加存储后重试。",
   "A service does not answer": "服务没有响应",
