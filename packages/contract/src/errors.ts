@@ -220,6 +220,11 @@ export const errorDefinitions = define({
     title: "This image is being uploaded by another request",
     remedy: "Wait for it to end.",
   },
+  "upload-offset": {
+    status: 409,
+    title: "The upload does not go on there",
+    remedy: "Ask with HEAD how much has arrived, and go on from there.",
+  },
   "checksum-mismatch": {
     status: 422,
     title: "The bytes do not have the promised SHA-256",

@@ -38,6 +38,10 @@ export interface Limits {
   readonly maxUploads: number;
   /** Files that the service fetches itself at the same time. */
   readonly maxImports: number;
+  /** How long what arrived of a resumable upload waits for the rest, in milliseconds since the last byte. */
+  readonly waitMs: number;
+  /** A client of one that has said nothing for so long gives way to another request, in milliseconds. */
+  readonly silentMs: number;
   /** Kept free on the file system, in bytes. 5 % of it, at most 1 GiB, unless told. */
   readonly reserveBytes: number | undefined;
   /** A transfer that stands still so long is ended, in seconds; at most 255. */
@@ -52,6 +56,8 @@ export const defaultLimits: Limits = {
   maxVirtualBytes: 2 ** 44,
   maxUploads: 64,
   maxImports: 4,
+  waitMs: 24 * 3_600_000,
+  silentMs: 5_000,
   reserveBytes: undefined,
   stallSeconds: 60,
   graceMs: 600_000,
@@ -93,6 +99,7 @@ export const configFromEnv = (env: Readonly<Record<string, string | undefined>>)
   };
   const maxBytes = whole("NANO_IMAGES_MAX_BYTES", 1, Number.MAX_SAFE_INTEGER);
   const maxVirtualBytes = whole("NANO_IMAGES_MAX_VIRTUAL_BYTES", 1, Number.MAX_SAFE_INTEGER);
+  const waitHours = whole("NANO_IMAGES_WAIT_HOURS", 1, 24 * 365);
   const reserveBytes = whole("NANO_IMAGES_RESERVE_BYTES", 0, Number.MAX_SAFE_INTEGER);
   return {
     data: required("NANO_DATA"),
@@ -108,6 +115,7 @@ export const configFromEnv = (env: Readonly<Record<string, string | undefined>>)
       ...(maxBytes === undefined ? {} : { maxBytes }),
       ...(maxVirtualBytes === undefined ? {} : { maxVirtualBytes }),
       ...(reserveBytes === undefined ? {} : { reserveBytes }),
+      ...(waitHours === undefined ? {} : { waitMs: waitHours * 3_600_000 }),
     },
   };
 };

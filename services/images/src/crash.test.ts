@@ -1,6 +1,6 @@
 /** `kill -9` at every stage of an upload, and what the next life makes of it. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Bus } from "@nano/bus";
@@ -11,6 +11,7 @@ import { type ImagesConfig, start } from "./main.ts";
 import { fullQcow2File } from "./testing/files.ts";
 import { type ServiceProcess, startProcess } from "./testing/process.ts";
 import { rawClient, requestHead } from "./testing/raw.ts";
+import { offsetOf, patch, patchHeaders, type Target } from "./testing/tus.ts";
 import { answering, put, refusal, sha256Of, storedFiles, until, webUrl } from "./testing/world.ts";
 import { type UploadStage, uploadStages } from "./uploads/finish.ts";
 
@@ -108,6 +109,141 @@ describe("killed when an upload has", () => {
           expect(await bus.call("image.get", { id })).toMatchObject({
             state: "failed",
             error: { code: "upload-incomplete" },
+          });
+          expect(await storedFiles(data)).toEqual([]);
+        } finally {
+          await second.kill();
+        }
+      }),
+    30_000,
+  );
+});
+
+/** Where the upload is in the next life of the service, which listens on another port. */
+const moved = (service: ServiceProcess, ticket: Target): Target => ({
+  ...ticket,
+  url: `${service.url}${new URL(ticket.url).pathname}`,
+});
+
+describe("a resumable upload goes on when the service was killed", () => {
+  test.each([...uploadStages])(
+    "when it had: %s",
+    (stage) =>
+      withDirectory(async (data) => {
+        const first = await startHere(data, stage);
+        const { id, ticket } = await create();
+        await patch(ticket, 0, file).catch(() => {});
+        await first.ended;
+
+        const second = await startHere(data);
+        try {
+          if (stage === "begun") {
+            expect(await offsetOf(moved(second, ticket))).toBe(0);
+            expect((await patch(moved(second, ticket), 0, file)).status).toBe(204);
+          }
+          // All of it had arrived: nobody need send anything.
+          await until("it is ready", async () => (await bus.call("image.get", { id })).state === "ready");
+          expect(await bus.call("image.get", { id })).toMatchObject({ sha256: sha256Of(file), bytes: file.length });
+          expect(await storedFiles(data)).toEqual([blobName()]);
+          expect(await offsetOf(moved(second, ticket))).toBe(file.length);
+          await bus.call("image.delete", { id });
+          expect(await storedFiles(data)).toEqual([]);
+        } finally {
+          await second.kill();
+        }
+      }),
+    30_000,
+  );
+
+  test.each([0, 1, 50, 99])(
+    "at %d %, and again in the next piece",
+    (percent) =>
+      withDirectory(async (data) => {
+        const answered = Math.floor((file.length * percent) / 100);
+        const sent = answered + Math.floor((file.length - answered) / 2);
+        let service = await startHere(data);
+        const { id, ticket } = await create();
+        if (answered > 0) expect((await patch(ticket, 0, file.subarray(0, answered))).status).toBe(204);
+        await service.kill();
+
+        service = await startHere(data);
+        try {
+          const target = moved(service, ticket);
+          expect(await offsetOf(target)).toBe(answered);
+          const client = await rawClient(target.url);
+          await client.write(
+            requestHead("PATCH", target.url, {
+              authorization: `Bearer ${target.ticket}`,
+              "tus-resumable": "1.0.0",
+              ...patchHeaders(answered),
+              "content-length": file.length - answered,
+            }),
+          );
+          await client.write(file.subarray(answered, sent));
+          await until("it has arrived", async () => (await bus.call("image.get", { id })).bytes === sent);
+          await service.kill();
+          client.vanish();
+
+          service = await startHere(data);
+          // What was answered is there; of what was under way, as much as was made safe.
+          const offset = (await offsetOf(moved(service, ticket))) ?? -1;
+          expect(offset).toBeGreaterThanOrEqual(answered);
+          expect(offset).toBeLessThanOrEqual(sent);
+          expect(await bus.call("image.get", { id })).toMatchObject({ state: "uploading", bytes: offset });
+          expect((await patch(moved(service, ticket), offset, file.subarray(offset))).status).toBe(204);
+          expect(await bus.call("image.get", { id })).toMatchObject({ state: "ready", sha256: sha256Of(file) });
+          expect(await storedFiles(data)).toEqual([blobName()]);
+        } finally {
+          await service.kill();
+        }
+      }),
+    30_000,
+  );
+
+  test(
+    "SIGTERM in the middle loses nothing that arrived",
+    () =>
+      withDirectory(async (data) => {
+        const first = await startHere(data);
+        const { id, ticket } = await create();
+        const client = await rawClient(ticket.url);
+        await client.write(
+          requestHead("PATCH", ticket.url, {
+            authorization: `Bearer ${ticket.ticket}`,
+            "tus-resumable": "1.0.0",
+            ...patchHeaders(0),
+            "content-length": file.length,
+          }),
+        );
+        await client.write(file.subarray(0, 1_234_567));
+        await until("it arrives", async () => (await bus.call("image.get", { id })).bytes === 1_234_567);
+        expect(await first.terminate()).toBe(0);
+        client.vanish();
+        const second = await startHere(data);
+        try {
+          expect(await offsetOf(moved(second, ticket))).toBe(1_234_567);
+        } finally {
+          await second.kill();
+        }
+      }),
+    30_000,
+  );
+
+  test(
+    "and has failed when its bytes are not on the disk any more",
+    () =>
+      withDirectory(async (data) => {
+        const first = await startHere(data);
+        const { id, ticket } = await create();
+        await patch(ticket, 0, file.subarray(0, 1000));
+        await first.kill();
+        const [part = ""] = await storedFiles(data);
+        await truncate(join(data, part), 999);
+        const second = await startHere(data);
+        try {
+          expect(await bus.call("image.get", { id })).toMatchObject({
+            state: "failed",
+            error: { code: "image-damaged" },
           });
           expect(await storedFiles(data)).toEqual([]);
         } finally {

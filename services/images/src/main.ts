@@ -24,11 +24,15 @@ import { migrations } from "./records/migrations.ts";
 import { createRecords } from "./records/records.ts";
 import type { FileRow, ImagesDatabase } from "./records/store.ts";
 import { viewImage, viewMedia } from "./records/view.ts";
-import { reconcile } from "./recovery.ts";
+import { reconcile, resumeUploads } from "./recovery.ts";
 import { createTickets, loadTicketKey } from "./tickets.ts";
+import { createAttempts } from "./uploads/attempts.ts";
 import { createFinish } from "./uploads/finish.ts";
+import { createResumable } from "./uploads/resumable.ts";
+import { createRunning } from "./uploads/running.ts";
 import { createSpace } from "./uploads/space.ts";
 import { createUploads } from "./uploads/uploads.ts";
+import { createWaiting } from "./uploads/waiting.ts";
 
 export { configFromEnv, type ImagesConfig } from "./config.ts";
 
@@ -53,6 +57,7 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
     port: config.port,
     portalUrl: config.webUrl,
     stallSeconds: limits.stallSeconds,
+    maxBytes: limits.maxBytes,
     log,
     parts: () => parts,
   });
@@ -89,19 +94,24 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
     const formats = { image: qcow2, media: iso };
     const { onStage } = config;
     const finish = createFinish({ db, blobs, blobMutex, formats, limits, clock, onCommit, onStage });
-    const uploads = createUploads({
+    const running = createRunning({ clock, maxUploads: limits.maxUploads, silentMs: limits.silentMs });
+    const waiting = createWaiting(blobs);
+    const attempts = createAttempts({ db, waiting, clock, log, onCommit });
+    const uploading = {
       db,
       blobs,
       space,
+      running,
+      waiting,
+      attempts,
       finish,
       formats,
       limits,
       clock,
       log,
-      onCommit,
       onStage,
       // Not worth a row in the outbox: the next one replaces it, and the last word is the committed state.
-      onProgress: (row, bytes, total) => {
+      onProgress: (row: FileRow, bytes: number, total: number | undefined) => {
         if (!bus.connected) return;
         const data = {
           name: row.name,
@@ -112,8 +122,10 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
         const event = { name: `${row.kind}.changed`, id: row.id, at: timestamp(clock.now()), data } as const;
         bus.emit(event, Bun.randomUUIDv7()).catch(() => {});
       },
-    });
-    open.push(() => uploads.stop());
+    };
+    const uploads = createUploads(uploading);
+    const resumable = createResumable(uploading);
+    open.push(() => running.stop());
 
     const recovery = {
       db,
@@ -122,9 +134,11 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
       clock,
       log,
       graceMs: limits.graceMs,
-      isRunning: (id: string) => uploads.progressOf(id) !== undefined,
+      isRunning: running.has,
+      attempts,
       onCommit,
     };
+    await resumeUploads({ db, blobs, attempts, resumable, log });
     await reconcile(recovery, { atStart: true });
     const publicUrl = config.publicUrl ?? `http://${config.host}:${http.port}`;
     const records = createRecords({
@@ -133,7 +147,8 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
       space,
       blobMutex,
       tickets,
-      uploads,
+      running,
+      waiting,
       limits,
       clock,
       publicUrl,
@@ -141,7 +156,7 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
       mediaUsers: async (media, requestId) => (await bus.call("media.users", { media }, { requestId })).instances,
     });
     const view = (row: FileRow) => (row.kind === "image" ? viewImage(row) : viewMedia(row));
-    parts = { db, blobs, tickets, uploads, view };
+    parts = { db, blobs, tickets, uploads, resumable, view };
     const intake = createIntake({ db, uploads, clock, log, onCommit, atMost: limits.maxImports });
     open.push(() => intake.stop());
     const rules = { ...defaultRules, allowed: [], ...config.imports };
@@ -149,7 +164,7 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
     const directory = await openDirectory(config.incoming ?? join(config.data, "incoming"), clock);
     const sync = createSync({ db, records, directory, intake, clock });
     await imports.resume();
-    bus.serve("images", createHandlers({ records, uploads, imports, sync }));
+    bus.serve("images", createHandlers({ records, running, imports, sync }));
 
     let reconciling: Promise<void> = Promise.resolve();
     const timer = setInterval(() => {

@@ -3,9 +3,12 @@
  *
  * | found                                   | then                                                             |
  * |-----------------------------------------|------------------------------------------------------------------|
- * | `.part` file (at the start)             | removed: nobody writes to it any more                            |
+ * | `.part` file of no upload (at the start)| removed: nobody writes to it any more                            |
+ * | resumable upload with its part          | waits for the rest; checked and stored if all of it is there     |
+ * | resumable upload without                | `failed`, `image-damaged`                                        |
  * | record begun, and no upload of it runs  | `failed`, `upload-incomplete`                                    |
- * | record whose ticket expired unused      | `failed`, `upload-incomplete`                                    |
+ * | record that nobody began, or went on    | `failed`, `upload-incomplete`; its part is removed               |
+ * | with, in time                           |                                                                  |
  * | blob that no record refers to           | removed when it is older than the grace time                     |
  * | ready record whose blob is not there    | `failed`, `image-damaged`                                        |
  */
@@ -15,7 +18,18 @@ import type { BlobStore } from "./blobs/blobs.ts";
 import { asSha256 } from "./blobs/sha256.ts";
 import type { Mutex } from "./mutex.ts";
 import { damagedFile } from "./records/records.ts";
-import { type ImagesDatabase, isReferred, listReady, listUnended, markFailed } from "./records/store.ts";
+import {
+  type ImagesDatabase,
+  isReferred,
+  lengthOf,
+  listParts,
+  listReady,
+  listUnended,
+  markFailed,
+} from "./records/store.ts";
+import type { Attempts } from "./uploads/attempts.ts";
+import { lost } from "./uploads/pieces.ts";
+import type { Resumable } from "./uploads/resumable.ts";
 
 export interface RecoveryOptions {
   readonly db: Kysely<ImagesDatabase>;
@@ -27,8 +41,29 @@ export interface RecoveryOptions {
   readonly graceMs: number;
   /** Whether an upload of this record runs in this process. */
   readonly isRunning: (id: string) => boolean;
+  readonly attempts: Attempts;
   readonly onCommit: () => void;
 }
+
+/** Before {@link reconcile}, at the start: resumable uploads of an earlier life go on. Those that are complete are checked beside the rest. */
+export const resumeUploads = async (options: {
+  readonly db: Kysely<ImagesDatabase>;
+  readonly blobs: BlobStore;
+  readonly attempts: Attempts;
+  readonly resumable: Resumable;
+  readonly log: Log;
+}): Promise<void> => {
+  const { db, blobs, attempts, resumable, log } = options;
+  for (const row of await listParts(db)) {
+    if (row.state === "checking" || Number(row.bytes) === lengthOf(row)) {
+      resumable.complete(row).catch((error) => log.error("Could not check a file", { id: row.id, error }));
+      continue;
+    }
+    const part = await blobs.reopen(row.part ?? "", Number(row.bytes));
+    if (part) await part.close();
+    else await attempts.fail(row, lost(row));
+  }
+};
 
 /** @param atStart nothing of this life runs yet: half-received files are an earlier one's */
 export const reconcile = async (options: RecoveryOptions, { atStart }: { atStart: boolean }): Promise<void> => {
@@ -36,17 +71,20 @@ export const reconcile = async (options: RecoveryOptions, { atStart }: { atStart
   const cause = { now: clock.now() };
 
   if (atStart) {
-    const parts = await blobs.removeParts();
+    const waiting = (await listParts(db)).flatMap(({ part }) => part ?? []);
+    const parts = await blobs.removeParts(new Set(waiting));
     if (parts > 0) log.info("Removed half-received files", { count: parts });
   }
 
   for (const row of await listUnended(db, cause.now)) {
     if (options.isRunning(row.id)) continue;
-    const error = row.begun
-      ? new NanoError("upload-incomplete", "The images service ended during the upload")
-      : new NanoError("upload-incomplete", "Nobody sent the file before the ticket expired");
-    await markFailed(db, row.id, error.toBody(), cause, { attempt: row.attempt });
-    log.info("Gave up an upload", { kind: row.kind, id: row.id, reason: error.message });
+    const error =
+      row.part !== null
+        ? new NanoError("upload-incomplete", "Nobody sent the rest of the file in time")
+        : row.begun
+          ? new NanoError("upload-incomplete", "The images service ended during the upload")
+          : new NanoError("upload-incomplete", "Nobody sent the file before the ticket expired");
+    await options.attempts.fail(row, error);
   }
 
   for await (const blob of blobs.list()) {

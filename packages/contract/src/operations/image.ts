@@ -105,6 +105,8 @@ export const imageOperations = {
   "image.upload": operation({
     owner: "images",
     summary: "Get a new upload ticket for a disk image that is not ready",
+    description:
+      "What arrived of a resumable upload (tus) is kept, and it goes on with this ticket; a whole upload (PUT) begins anew.",
     input: Closed({ id: ImageIdSchema }),
     output: UploadTicket,
     errors: ["image-not-found", "wrong-state", "upload-in-progress"],
@@ -213,6 +215,8 @@ export const mediaOperations = {
   "media.upload": operation({
     owner: "images",
     summary: "Get a new upload ticket for a media image that is not ready",
+    description:
+      "What arrived of a resumable upload (tus) is kept, and it goes on with this ticket; a whole upload (PUT) begins anew.",
     input: Closed({ id: MediaIdSchema }),
     output: UploadTicket,
     errors: ["media-not-found", "wrong-state", "upload-in-progress"],

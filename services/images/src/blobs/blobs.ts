@@ -7,12 +7,22 @@ import type { ByteSource } from "../formats/format.ts";
 
 /** A file that is being received. Nobody else sees it until it is published. */
 export interface Part {
+  /** What {@link BlobStore.reopen} finds it by. */
+  readonly name: string;
   /** Appends; resolves when the bytes are handed to the system, not yet on the disk. One call at a time. */
   append(bytes: Uint8Array): Promise<void>;
+  /** Makes what was appended until now survive a power cut, also while more is appended. Returns how many bytes that are. */
+  sync(): Promise<number>;
+  /** Forgets what was appended behind so many bytes. */
+  cut(bytes: number): Promise<void>;
+  /** What was appended already. */
+  read(offset: number, length: number): Promise<Uint8Array>;
   /** Makes what was appended survive a power cut, and readable. */
   seal(): Promise<ByteSource>;
   /** Gives the sealed file its name, atomically and durably; an equal one that is there already is replaced by it. */
   publish(sha256: Sha256): Promise<void>;
+  /** Leaves it as it is, for {@link BlobStore.reopen}. Harmless after `publish`. */
+  close(): Promise<void>;
   /** Leaves nothing behind, whatever happened before. Harmless after `publish`. */
   discard(): Promise<void>;
 }
@@ -25,9 +35,12 @@ export interface StoredBlob {
 }
 
 export interface BlobStore {
-  /** Removes what an earlier life of the service left half received. Returns how many. */
-  removeParts(): Promise<number>;
+  /** Removes what an earlier life of the service left half received, but for those that will go on. Returns how many. */
+  removeParts(except: ReadonlySet<string>): Promise<number>;
   begin(label: string): Promise<Part>;
+  /** A part that was closed, with its first so many bytes; undefined when they are not there any more. */
+  reopen(name: string, bytes: number): Promise<Part | undefined>;
+  removePart(name: string): Promise<void>;
   find(sha256: Sha256): Promise<StoredBlob | undefined>;
   /** The bytes for an HTTP answer; `find` says whether they are there. */
   body(sha256: Sha256): Blob;

@@ -1,7 +1,7 @@
 /**
  * Blobs in a directory:
  *
- *     <data>/uploads/<label>.<random>.part     being received, 0600
+ *     <data>/uploads/<label>.<random>.part     being received, or waiting for the rest; 0600
  *     <data>/blobs/<aa>/<sha256>               verified, read-only, never changed
  *
  * Publishing is fsync(file), rename, fsync(directory): after a power cut the name exists with all its bytes, or not at all.
@@ -11,7 +11,7 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { chmod, type FileHandle, lstat, mkdir, open, opendir, readdir, rename, rm, statfs } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fits, NanoError, type Sha256, Sha256Schema } from "@nano/contract";
 import type { BlobStore, Part, StoredBlob } from "./blobs.ts";
 
@@ -24,6 +24,9 @@ export interface LocalBlobOptions {
 const isMissing = (error: unknown): boolean => error instanceof Error && "code" in error && error.code === "ENOENT";
 const isFull = (error: unknown): boolean =>
   error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
+
+/** As {@link openLocalBlobs} names them. */
+const isPart = (name: string): boolean => /^[\w-]+\.[0-9a-f]{16}\.part$/.test(name);
 
 const syncDirectory = async (path: string) => {
   const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
@@ -56,8 +59,8 @@ export const openLocalBlobs = async ({ directory, reserveBytes }: LocalBlobOptio
   };
 
   return {
-    async removeParts() {
-      const leftovers = (await readdir(uploads)).filter((name) => name.endsWith(".part"));
+    async removeParts(except) {
+      const leftovers = (await readdir(uploads)).filter((name) => isPart(name) && !except.has(name));
       for (const name of leftovers) await rm(join(uploads, name), { force: true });
       return leftovers.length;
     },
@@ -66,10 +69,38 @@ export const openLocalBlobs = async ({ directory, reserveBytes }: LocalBlobOptio
       const path = join(uploads, `${label}.${randomBytes(8).toString("hex")}.part`);
       const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
       try {
-        return localPart(path, await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600), pathOf);
+        return localPart(path, await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600), pathOf, 0);
       } catch (error) {
         throw named(error, "beginning to store the upload");
       }
+    },
+
+    async reopen(name, bytes) {
+      if (!isPart(name)) return undefined;
+      const path = join(uploads, name);
+      const handle = await open(path, constants.O_RDWR | constants.O_NOFOLLOW).catch((error) => {
+        if (isMissing(error)) return undefined;
+        throw error;
+      });
+      if (!handle) return undefined;
+      const part = localPart(path, handle, pathOf, bytes);
+      try {
+        const facts = await handle.stat();
+        if (facts.isFile() && facts.size >= bytes) {
+          // What came after the last byte that was made durable is not known to be what the client sent.
+          await part.cut(bytes);
+          return part;
+        }
+      } catch (error) {
+        await part.close();
+        throw error;
+      }
+      await part.close();
+      return undefined;
+    },
+
+    async removePart(name) {
+      if (isPart(name)) await rm(join(uploads, name), { force: true });
     },
 
     find,
@@ -99,9 +130,11 @@ export const openLocalBlobs = async ({ directory, reserveBytes }: LocalBlobOptio
 /** Written but not yet on the disk, at most about so much: the sync at the end of 50 GiB is short, and so is the one before it. */
 const syncEveryBytes = 64 * 2 ** 20;
 
-const localPart = (path: string, handle: FileHandle, pathOf: (sha256: Sha256) => string): Part => {
-  let length = 0;
-  let synced = 0;
+const localPart = (path: string, handle: FileHandle, pathOf: (sha256: Sha256) => string, bytes: number): Part => {
+  let length = bytes;
+  let synced = bytes;
+  /** Its name is on the disk, too: for a part that goes on it was made so when the first bytes were. */
+  let nameSynced = bytes > 0;
   let syncing: Promise<void> | undefined;
   let syncFailure: unknown;
   let open = true;
@@ -125,7 +158,22 @@ const localPart = (path: string, handle: FileHandle, pathOf: (sha256: Sha256) =>
       });
   };
 
+  const read = async (offset: number, wanted: number): Promise<Uint8Array> => {
+    const found = new Uint8Array(wanted);
+    let got = 0;
+    while (got < wanted) {
+      const { bytesRead } = await handle.read(found, got, wanted - got, offset + got);
+      if (bytesRead === 0) break;
+      got += bytesRead;
+    }
+    return found.subarray(0, got);
+  };
+
   return {
+    name: basename(path),
+    read,
+    close,
+
     async append(bytes) {
       try {
         for (let written = 0; written < bytes.length; ) {
@@ -139,6 +187,28 @@ const localPart = (path: string, handle: FileHandle, pathOf: (sha256: Sha256) =>
       }
     },
 
+    async sync() {
+      const upTo = length;
+      try {
+        await syncing;
+        if (syncFailure !== undefined) throw syncFailure;
+        await handle.datasync();
+        synced = Math.max(synced, upTo);
+        if (!nameSynced) await syncDirectory(dirname(path));
+        nameSynced = true;
+        return upTo;
+      } catch (error) {
+        syncFailure = error;
+        throw named(error, "storing the upload");
+      }
+    },
+
+    async cut(bytes) {
+      await handle.truncate(bytes);
+      length = bytes;
+      synced = Math.min(synced, bytes);
+    },
+
     async seal() {
       try {
         await syncing;
@@ -147,19 +217,7 @@ const localPart = (path: string, handle: FileHandle, pathOf: (sha256: Sha256) =>
       } catch (error) {
         throw named(error, "storing the upload");
       }
-      return {
-        length,
-        async read(offset, wanted) {
-          const bytes = new Uint8Array(wanted);
-          let got = 0;
-          while (got < wanted) {
-            const { bytesRead } = await handle.read(bytes, got, wanted - got, offset + got);
-            if (bytesRead === 0) break;
-            got += bytesRead;
-          }
-          return bytes.subarray(0, got);
-        },
-      };
+      return { length, read };
     },
 
     async publish(sha256) {
@@ -168,8 +226,9 @@ const localPart = (path: string, handle: FileHandle, pathOf: (sha256: Sha256) =>
       const shard = join(target, "..");
       try {
         const made = await mkdir(shard, { recursive: true, mode: 0o700 });
-        await chmod(path, 0o400);
+        // In this order: a part that a crash leaves unpublished can still be opened for writing.
         await rename(path, target);
+        await chmod(target, 0o400);
         await syncDirectory(shard);
         if (made !== undefined) await syncDirectory(join(shard, ".."));
       } catch (error) {

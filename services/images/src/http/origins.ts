@@ -4,6 +4,12 @@
  */
 const loopbackNames = ["127.0.0.1", "localhost", "[::1]"];
 
+/** What a script may send beside the ordinary, and read of an answer: the tickets, and tus. */
+const allowedHeaders =
+  "authorization, content-type, tus-resumable, upload-offset, upload-length, upload-defer-length, upload-metadata, upload-checksum, x-http-method-override, x-request-id";
+const exposedHeaders =
+  "ETag, Location, Retry-After, Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, Upload-Offset, Upload-Length, Upload-Defer-Length, Upload-Expires";
+
 export interface Origins {
   /** CORS headers for this request; none for a foreign origin. */
   headersFor(request: Request): Readonly<Record<string, string>>;
@@ -28,11 +34,11 @@ export const createOrigins = (portalUrl: string): Origins => {
       return {
         vary: "Origin",
         "access-control-allow-origin": origin,
-        "access-control-expose-headers": "ETag, Retry-After",
+        "access-control-expose-headers": exposedHeaders,
         ...(request.method === "OPTIONS"
           ? {
-              "access-control-allow-methods": "GET, HEAD, POST, PUT",
-              "access-control-allow-headers": "authorization, content-type",
+              "access-control-allow-methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
+              "access-control-allow-headers": allowedHeaders,
               "access-control-max-age": "600",
             }
           : {}),

@@ -5,6 +5,7 @@
  * |------------------------|-------------------------------------------|--------------------------------------------|
  * | `PUT /upload/<id>`     | `Authorization: Bearer <upload ticket>`   | the record, when it is verified and stored |
  * | `POST /upload/<id>`    | a form: `ticket`, `next`, the file        | 303 to `next` (portal only)                |
+ * | tus at `/upload/<id>`  | `Authorization: Bearer <upload ticket>`   | resumable: see `tus.ts`                    |
  * | `GET /blob/<sha256>`   | `Authorization: Bearer <blob ticket>`     | the file; ranges, ETag                     |
  * | `GET /healthz`         |                                           | 200 when it serves                         |
  *
@@ -16,16 +17,19 @@ import type { Kysely } from "kysely";
 import type { BlobStore } from "../blobs/blobs.ts";
 import { type FileRow, findFile, type ImagesDatabase } from "../records/store.ts";
 import type { Tickets } from "../tickets.ts";
+import type { Resumable } from "../uploads/resumable.ts";
 import type { Uploads } from "../uploads/uploads.ts";
 import { readForm } from "./form.ts";
 import { createOrigins } from "./origins.ts";
 import { problemResponse } from "./problem.ts";
+import { answerTus, tusHeaders, tusMethod, tusStatus } from "./tus.ts";
 
 export interface HttpParts {
   readonly db: Kysely<ImagesDatabase>;
   readonly blobs: BlobStore;
   readonly tickets: Tickets;
   readonly uploads: Uploads;
+  readonly resumable: Resumable;
   readonly view: (row: FileRow) => Image | Media;
 }
 
@@ -36,6 +40,8 @@ export interface HttpOptions {
   readonly portalUrl: string;
   /** A transfer that stands still so long is ended, in seconds; at most 255. */
   readonly stallSeconds: number;
+  /** Largest file, in bytes. */
+  readonly maxBytes: number;
   readonly log: Log;
   /** Undefined until the service has recovered from its life before: requests are answered `unavailable` meanwhile. */
   readonly parts: () => HttpParts | undefined;
@@ -87,9 +93,9 @@ export const openHttp = (options: HttpOptions): HttpServer => {
   const { log, portalUrl } = options;
   const origins = createOrigins(portalUrl);
 
-  const refuse = async (request: Request, error: NanoError): Promise<Response> => {
+  const refuse = async (request: Request, error: NanoError, status = error.status): Promise<Response> => {
     await drain(request.body);
-    const response = problemResponse(error, portalUrl);
+    const response = problemResponse(error, portalUrl, status);
     // What is left of the body, if anything, is not worth waiting for.
     if (request.body !== null) response.headers.set("connection", "close");
     return response;
@@ -103,6 +109,16 @@ export const openHttp = (options: HttpOptions): HttpServer => {
     });
     return Response.json(parts.view(row));
   };
+
+  const tus = (request: Request, method: string, id: string, parts: HttpParts): Promise<Response> =>
+    answerTus({
+      request,
+      method,
+      resumable: parts.resumable,
+      claims: () => parts.tickets.readUpload(bearer(request), id),
+      bodyBytes: contentLength(request),
+      onReceived: () => server.timeout(request, 0),
+    });
 
   const post = async (request: Request, id: string, parts: HttpParts): Promise<Response> => {
     const form = await readForm(request);
@@ -157,6 +173,8 @@ export const openHttp = (options: HttpOptions): HttpServer => {
       throw new NanoError("unknown-operation", "There is nothing at this address");
     if (!parts) throw new NanoError("unavailable", "The images service is starting");
     if (place === "upload" && fits(ImageIdSchema, name)) {
+      const asked = tusMethod(request);
+      if (asked) return tus(request, asked, name, parts);
       if (method === "PUT") return put(request, name, parts);
       if (method === "POST") return post(request, name, parts);
     }
@@ -179,9 +197,12 @@ export const openHttp = (options: HttpOptions): HttpServer => {
       const response = await answer(request).catch((thrown) => {
         const error = NanoError.from(thrown, "answering a request");
         if (error.code === "internal" && error !== thrown) log.error(error.message, { error: thrown });
-        return refuse(request, error);
+        return refuse(request, error, tusMethod(request) === undefined ? error.status : tusStatus(error));
       });
-      for (const [name, value] of Object.entries({ ...safety, ...origins.headersFor(request) }))
+      const tusAnswer = new URL(request.url).pathname.startsWith("/upload/")
+        ? tusHeaders(request, options.maxBytes)
+        : {};
+      for (const [name, value] of Object.entries({ ...safety, ...tusAnswer, ...origins.headersFor(request) }))
         response.headers.set(name, value);
       return response;
     },

@@ -2,26 +2,26 @@
 import type { Handlers } from "@nano/bus";
 import type { Imports } from "../imports/imports.ts";
 import type { Sync } from "../imports/sync.ts";
-import type { Uploads } from "../uploads/uploads.ts";
+import type { Running } from "../uploads/running.ts";
 import type { Records } from "./records.ts";
 import { viewImage, viewMedia } from "./view.ts";
 
 export interface HandlerParts {
   readonly records: Records;
-  readonly uploads: Uploads;
+  readonly running: Running;
   readonly imports: Imports;
   readonly sync: Sync;
 }
 
-export const createHandlers = ({ records, uploads, imports, sync }: HandlerParts): Handlers<"images"> => ({
+export const createHandlers = ({ records, running, imports, sync }: HandlerParts): Handlers<"images"> => ({
   "image.list": async (input) => {
     const { rows, ...page } = await records.list("image", input);
-    return { items: rows.map((row) => viewImage(row, uploads.progressOf(row.id))), ...page };
+    return { items: rows.map((row) => viewImage(row, running.progressOf(row.id))), ...page };
   },
-  "image.get": async ({ id }) => viewImage(await records.get("image", id), uploads.progressOf(id)),
+  "image.get": async ({ id }) => viewImage(await records.get("image", id), running.progressOf(id)),
   "image.create": async (input, context) => {
     const { row, upload } = await records.create("image", input, context);
-    return { image: viewImage(row, uploads.progressOf(row.id)), upload };
+    return { image: viewImage(row, running.progressOf(row.id)), upload };
   },
   "image.upload": ({ id }, context) => records.renew("image", id, context),
   "image.delete": async ({ id }, context) => {
@@ -42,12 +42,12 @@ export const createHandlers = ({ records, uploads, imports, sync }: HandlerParts
 
   "media.list": async (input) => {
     const { rows, ...page } = await records.list("media", input);
-    return { items: rows.map((row) => viewMedia(row, uploads.progressOf(row.id))), ...page };
+    return { items: rows.map((row) => viewMedia(row, running.progressOf(row.id))), ...page };
   },
-  "media.get": async ({ id }) => viewMedia(await records.get("media", id), uploads.progressOf(id)),
+  "media.get": async ({ id }) => viewMedia(await records.get("media", id), running.progressOf(id)),
   "media.create": async (input, context) => {
     const { row, upload } = await records.create("media", input, context);
-    return { media: viewMedia(row, uploads.progressOf(row.id)), upload };
+    return { media: viewMedia(row, running.progressOf(row.id)), upload };
   },
   "media.upload": ({ id }, context) => records.renew("media", id, context),
   "media.delete": async ({ id }, context) => {

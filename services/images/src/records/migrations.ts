@@ -39,6 +39,12 @@ export const migrations: Migrations = {
       await db.schema.alterTable("file").addColumn("exported_from", "text").execute();
     },
   },
+  "005-resumable": {
+    async up(db) {
+      await db.schema.alterTable("file").addColumn("part", "text").execute();
+      await db.schema.alterTable("file").addColumn("part_sha256", "text").execute();
+    },
+  },
   "008-source": {
     async up(db) {
       const uploaded = JSON.stringify({ from: "upload" });

@@ -22,11 +22,14 @@ import type { BlobStore } from "../blobs/blobs.ts";
 import { asSha256 } from "../blobs/sha256.ts";
 import type { Mutex } from "../mutex.ts";
 import { type Tickets, ticketMs } from "../tickets.ts";
+import type { Running } from "../uploads/running.ts";
 import type { Space } from "../uploads/space.ts";
-import type { UploadLimits, Uploads } from "../uploads/uploads.ts";
+import type { UploadLimits } from "../uploads/uploads.ts";
+import type { Waiting } from "../uploads/waiting.ts";
 import {
   createFile,
   deleteFile,
+  extendPart,
   type FileRow,
   findFile,
   type ImagesDatabase,
@@ -44,8 +47,9 @@ export interface RecordsOptions {
   readonly space: Space;
   readonly blobMutex: Mutex;
   readonly tickets: Tickets;
-  readonly uploads: Uploads;
-  readonly limits: UploadLimits;
+  readonly running: Running;
+  readonly waiting: Waiting;
+  readonly limits: UploadLimits & { readonly waitMs: number };
   readonly clock: Clock;
   /** Where browsers and cells reach this service, without a slash at the end. */
   readonly publicUrl: string;
@@ -78,7 +82,7 @@ export type Records = ReturnType<typeof createRecords>;
 const Created = Type.Object({ id: Type.String() });
 
 export const createRecords = (options: RecordsOptions) => {
-  const { db, blobs, space, tickets, uploads, limits, clock, publicUrl, onCommit } = options;
+  const { db, blobs, space, tickets, running, waiting, limits, clock, publicUrl, onCommit } = options;
 
   const causeOf = (context: RequestContext) => ({
     now: clock.now(),
@@ -186,7 +190,10 @@ export const createRecords = (options: RecordsOptions) => {
 
     async renew(kind: Kind, id: string, context: RequestContext): Promise<UploadTicket> {
       const row = await get(kind, id);
-      if (uploads.progressOf(id) !== undefined)
+      // What arrived stays, and whoever sends it is not disturbed.
+      const extended = row.part === null ? undefined : await extendPart(db, row, clock.now() + limits.waitMs);
+      if (extended) return ticketFor(extended);
+      if (running.has(id))
         throw new NanoError("upload-in-progress", `The ${kind} '${row.name}' is being uploaded right now`);
       const cause = causeOf(context);
       const renewed = await renewAttempt(db, row, cause.now + ticketMs.upload, cause);
@@ -211,11 +218,12 @@ export const createRecords = (options: RecordsOptions) => {
 
     async remove(kind: Kind, id: string, context: RequestContext): Promise<void> {
       await get(kind, id);
-      await uploads.cancel(id, new NanoError("cancelled", `The ${kind} was deleted during its upload`));
+      await running.cancel(id, new NanoError("cancelled", `The ${kind} was deleted during its upload`));
       await options.blobMutex.run(async () => {
         const deleted = await deleteFile(db, kind, id, causeOf(context));
         if (!deleted) throw new NanoError(`${kind}-not-found`, `There is no ${kind} ${id}`, { details: { id } });
         onCommit();
+        if (deleted.row.part !== null) await waiting.remove(deleted.row.part);
         if (deleted.orphan && deleted.row.sha256 !== null) await blobs.remove(asSha256(deleted.row.sha256));
       });
     },

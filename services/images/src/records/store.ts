@@ -6,8 +6,9 @@
  *         ▼ │ upload    ▼          ▼ (file lost on disk)
  *          failed ◄─────┴──────────┘
  *
- * `attempt` counts upload tickets: only the newest is valid, and `begun` says that it was used. Every change is committed together
- * with the event that tells of it.
+ * `attempt` counts upload tickets: only the newest is valid, and `begun` says that it was used. A resumable upload has its `part` from then on:
+ * `bytes` is how much of it is safe on the disk, `ticket_until` how long it waits for the rest. Every change is committed together with the event
+ * that tells of it.
  */
 import { type ErrorBody, type EventName, type FileSource, type Sha256, timestamp } from "@nano/contract";
 import { enqueue, type IdempotencyTable, type OutboxTable, type Queryable } from "@nano/store";
@@ -44,6 +45,10 @@ interface FileTable {
   attempt: number;
   begun: number;
   ticket_until: number;
+  /** The part that a resumable upload fills, while it does. */
+  part: string | null;
+  /** What that part will be published as: set when all of it is here and is being checked. */
+  part_sha256: string | null;
   created_at: number;
   modified_at: number;
   revision: number;
@@ -64,6 +69,10 @@ export interface NewFile {
   readonly owner: string;
   readonly ticketUntil: number;
 }
+
+/** Of the file that an upload brings, in bytes, if somebody has said. */
+export const lengthOf = (row: FileRow): number | undefined =>
+  row.expected_bytes === null ? undefined : Number(row.expected_bytes);
 
 const foldCase = (text: string) => text.toLocaleLowerCase("en");
 const escapeLike = (text: string) => text.replace(/[\\%_]/g, (c) => `\\${c}`);
@@ -105,6 +114,8 @@ export const createFile = async (db: Queryable<ImagesDatabase>, file: NewFile, c
     attempt: 1,
     begun: 0,
     ticket_until: file.ticketUntil,
+    part: null,
+    part_sha256: null,
     created_at: cause.now,
     modified_at: cause.now,
     revision: 1,
@@ -183,12 +194,29 @@ export const renewAttempt = (db: Kysely<ImagesDatabase>, row: FileRow, ticketUnt
     cause,
   );
 
-/** The first byte is there: the ticket is used up. Returns undefined if it was already, or is not the newest. */
-export const beginAttempt = (db: Kysely<ImagesDatabase>, kind: Kind, id: string, attempt: number, cause: Cause) =>
+/**
+ * The first byte is there: the ticket is used up, and what arrived of a resumable upload is given up. Returns undefined if it was used already, or
+ * is not the newest.
+ */
+export const beginAttempt = (db: Kysely<ImagesDatabase>, { id, attempt }: Attempt, cause: Cause) =>
   db
     .updateTable("file")
-    .set((e) => ({ begun: 1, modified_at: cause.now, revision: e("revision", "+", 1) }))
-    .where("kind", "=", kind)
+    .set((e) => ({ begun: 1, modified_at: cause.now, revision: e("revision", "+", 1), ...withoutPart, bytes: 0 }))
+    .where("id", "=", id)
+    .where("attempt", "=", attempt)
+    .where("state", "=", "uploading")
+    .where((e) => e.or([e("begun", "=", 0), e("part", "is not", null)]))
+    .returningAll()
+    .executeTakeFirst();
+
+type Attempt = Pick<FileRow, "id" | "attempt">;
+const withoutPart = { part: null, part_sha256: null } as const;
+
+/** The first byte of a resumable upload is there. Returns undefined if someone was faster. */
+export const beginPart = (db: Kysely<ImagesDatabase>, { id, attempt }: Attempt, part: string, until: number) =>
+  db
+    .updateTable("file")
+    .set({ begun: 1, part, bytes: 0, ticket_until: until })
     .where("id", "=", id)
     .where("attempt", "=", attempt)
     .where("state", "=", "uploading")
@@ -196,12 +224,65 @@ export const beginAttempt = (db: Kysely<ImagesDatabase>, kind: Kind, id: string,
     .returningAll()
     .executeTakeFirst();
 
+/**
+ * More of it is safe on the disk. No revision and no event: that is told while it goes on, and nobody edits by it. Returns undefined if the
+ * upload was given up meanwhile.
+ */
+export const savePart = (
+  db: Kysely<ImagesDatabase>,
+  { id, part }: Pick<FileRow, "id" | "part">,
+  bytes: number,
+  until: number,
+) =>
+  db
+    .updateTable("file")
+    .set({ bytes, ticket_until: until })
+    .where("id", "=", id)
+    .where("state", "=", "uploading")
+    .where("part", "=", part)
+    .returningAll()
+    .executeTakeFirst();
+
+/** A resumable upload says how long the file is, if nobody did before. */
+export const announceLength = (db: Kysely<ImagesDatabase>, { id, attempt }: Attempt, bytes: number) =>
+  db
+    .updateTable("file")
+    .set({ expected_bytes: bytes })
+    .where("id", "=", id)
+    .where("attempt", "=", attempt)
+    .where("state", "=", "uploading")
+    .where("expected_bytes", "is", null)
+    .returningAll()
+    .executeTakeFirst();
+
+/** A new ticket for an upload that has begun: what arrived stays. */
+export const extendPart = (db: Kysely<ImagesDatabase>, { id, part }: Pick<FileRow, "id" | "part">, until: number) =>
+  db
+    .updateTable("file")
+    .set({ ticket_until: until })
+    .where("id", "=", id)
+    .where("part", "=", part)
+    .where("state", "=", "uploading")
+    .returningAll()
+    .executeTakeFirst();
+
+/** Uploads that wait for the rest of their file, or whose whole file waits to be checked. */
+export const listParts = (db: Queryable<ImagesDatabase>): Promise<FileRow[]> =>
+  db.selectFrom("file").selectAll().where("part", "is not", null).execute();
+
+/** All of the file is here. One that an earlier life of the service was checking may be checked again. */
 export const markChecking = (
   db: Kysely<ImagesDatabase>,
-  { id, attempt }: Pick<FileRow, "id" | "attempt">,
-  bytes: number,
+  { id, attempt }: Attempt,
+  { bytes, sha256 }: { bytes: number; sha256: Sha256 },
   cause: Cause,
-) => changeFile(db, { id, states: ["uploading"], attempt }, { state: "checking", bytes }, cause);
+) =>
+  changeFile(
+    db,
+    { id, states: ["uploading", "checking"], attempt },
+    { state: "checking", bytes, part_sha256: sha256 },
+    cause,
+  );
 
 export const markReady = (
   db: Kysely<ImagesDatabase>,
@@ -217,6 +298,7 @@ export const markReady = (
       error: null,
       bytes: file.bytes,
       sha256: file.sha256,
+      ...withoutPart,
       virtual_bytes: file.facts.virtualBytes ?? null,
       volume_label: file.facts.volumeLabel ?? null,
     },
@@ -238,7 +320,15 @@ export const markFailed = (
       states: options.lost ? ["ready"] : ["uploading", "checking"],
       ...(options.attempt === undefined ? {} : { attempt: options.attempt }),
     },
-    { state: "failed", error: JSON.stringify(error), bytes: 0, sha256: null, virtual_bytes: null, volume_label: null },
+    {
+      state: "failed",
+      error: JSON.stringify(error),
+      bytes: 0,
+      sha256: null,
+      ...withoutPart,
+      virtual_bytes: null,
+      volume_label: null,
+    },
     cause,
   );
 
@@ -264,7 +354,10 @@ export const deleteFile = (
 export const isReferred = async (db: Queryable<ImagesDatabase>, sha256: string): Promise<boolean> =>
   (await db.selectFrom("file").select("id").where("sha256", "=", sha256).limit(1).executeTakeFirst()) !== undefined;
 
-/** Records of uploads that were begun and have not ended, and of those that nobody began before the ticket expired. */
+/**
+ * Records of uploads that were begun and have not ended, and of those that nobody began, or went on with, in time. Those that wait for the rest of
+ * their file are not among them.
+ */
 export const listUnended = (db: Queryable<ImagesDatabase>, now: number): Promise<FileRow[]> =>
   db
     .selectFrom("file")
@@ -272,7 +365,10 @@ export const listUnended = (db: Queryable<ImagesDatabase>, now: number): Promise
     .where((e) =>
       e.or([
         e("state", "=", "checking"),
-        e.and([e("state", "=", "uploading"), e.or([e("begun", "=", 1), e("ticket_until", "<=", now)])]),
+        e.and([
+          e("state", "=", "uploading"),
+          e.or([e.and([e("begun", "=", 1), e("part", "is", null)]), e("ticket_until", "<=", now)]),
+        ]),
       ]),
     )
     .execute();

@@ -44,7 +44,11 @@ export interface TestClock extends Clock {
   ahead: number;
 }
 export const createTestClock = (): TestClock => {
-  const clock = { ahead: 0, now: () => systemClock.now() + clock.ahead, monotonic: () => systemClock.monotonic() };
+  const clock = {
+    ahead: 0,
+    now: () => systemClock.now() + clock.ahead,
+    monotonic: () => systemClock.monotonic() + clock.ahead,
+  };
   return clock;
 };
 

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fullQcow2File } from "../testing/files.ts";
 import { rawClient, requestHead } from "../testing/raw.ts";
+import { offsetOf, patch, patchHeaders } from "../testing/tus.ts";
 import { codeOf, openWorld, put, refusal, until, type World } from "../testing/world.ts";
 
 const MiB = 2 ** 20;
@@ -94,5 +95,58 @@ describe.skipIf(!isRoot)("on a disk of 64 MiB", () => {
     expect(await world.files()).toEqual([]);
     const again = await world.bus.call("image.upload", { id: ticket.id as never });
     expect((await put(again, small)).status).toBe(200);
+    await world.bus.call("image.delete", { id: ticket.id as never });
+  });
+
+  describe("a resumable upload", () => {
+    test("is told before a byte is taken that its rest does not fit, and keeps what arrived", async () => {
+      const ticket = await world.create("image", { bytes: small.length });
+      const half = small.length / 2;
+      expect((await patch(ticket, 0, small.subarray(0, half))).status).toBe(204);
+      const hog = join(mount, "hog");
+      await writeFile(hog, new Uint8Array(40 * MiB));
+      const refused = await patch(ticket, half, small.subarray(half));
+      expect([refused.status, await codeOf(refused)]).toEqual([507, "disk-full"]);
+      expect(await offsetOf(ticket)).toBe(half);
+      await rm(hog);
+      expect((await patch(ticket, half, small.subarray(half))).status).toBe(204);
+      await world.bus.call("image.delete", { id: ticket.id as never });
+    });
+
+    test("ends when the disk becomes full under it, and gives its room back", async () => {
+      const ticket = await world.create("image", { bytes: small.length });
+      const half = small.length / 2;
+      const client = await rawClient(ticket.url);
+      await client.write(
+        requestHead("PATCH", ticket.url, {
+          authorization: `Bearer ${ticket.ticket}`,
+          "tus-resumable": "1.0.0",
+          ...patchHeaders(0),
+          "content-length": small.length,
+        }),
+      );
+      await client.write(small.subarray(0, half));
+      await until("half has come", async () => (await world.state("image", ticket.id)).bytes === half);
+      const hog = join(mount, "hog");
+      await writeFile(hog, new Uint8Array(64 * MiB)).catch(() => {});
+      await client.write(small.subarray(half));
+      expect(await client.answer("disk-full")).toStartWith("HTTP/1.1 507");
+      client.vanish();
+      await rm(hog);
+      await until("it failed", async () => (await world.state("image", ticket.id)).code === "disk-full");
+      expect(await world.files()).toEqual([]);
+      const again = await world.bus.call("image.upload", { id: ticket.id as never });
+      expect((await patch(again, 0, small)).status).toBe(204);
+      await world.bus.call("image.delete", { id: ticket.id as never });
+    });
+
+    test("that waits has nothing reserved for its rest: others may use the room", async () => {
+      const [waits, other] = [await world.create("image", { bytes: 40 * MiB }), await world.create("image")];
+      expect((await patch(waits, 0, small.subarray(0, MiB))).status).toBe(204);
+      expect((await put(other, small)).status).toBe(200);
+      expect((await patch(waits, MiB, small.subarray(MiB))).status).toBe(507);
+      for (const { id } of [waits, other]) await world.bus.call("image.delete", { id: id as never });
+      expect(await world.files()).toEqual([]);
+    });
   });
 });

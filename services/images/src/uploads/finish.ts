@@ -31,12 +31,15 @@ export interface FinishOptions {
   readonly onStage?: ((stage: UploadStage) => Promise<void> | void) | undefined;
 }
 
+/** A file that lies here whole: a part, or what an earlier life of the service has published and not recorded. */
+export type Arrived = Pick<Part, "seal" | "publish">;
+
 /**
  * Judges the file and publishes it with its record. The part stays the caller's, to discard.
  * @returns the ready record
  * @throws NanoError what the format's inspection says, `cancelled` when the record was deleted or another attempt was begun
  */
-export type Finish = (row: FileRow, part: Part, received: Received, signal: AbortSignal) => Promise<FileRow>;
+export type Finish = (row: FileRow, part: Arrived, received: Received, signal: AbortSignal) => Promise<FileRow>;
 
 export const createFinish = (options: FinishOptions): Finish => {
   const { db, blobs, blobMutex, formats, limits, clock, onCommit } = options;
@@ -48,7 +51,7 @@ export const createFinish = (options: FinishOptions): Finish => {
   };
 
   return async (row, part, received, signal) => {
-    if (!(await markChecking(db, row, received.bytes, cause()))) throw superseded();
+    if (!(await markChecking(db, row, received, cause()))) throw superseded();
     onCommit();
     await passed("checking");
     const file = await part.seal();
@@ -74,5 +77,5 @@ export const createFinish = (options: FinishOptions): Finish => {
   };
 };
 
-const superseded = () =>
+export const superseded = () =>
   new NanoError("cancelled", "The record was deleted meanwhile, or another ticket was asked for");

@@ -26,8 +26,17 @@ export interface ReceiveOptions {
   readonly expected: { readonly bytes: number | undefined; readonly sha256: string | undefined };
   /** Ends the transfer: the record was deleted, or the service stops. Its reason is thrown. */
   readonly signal: AbortSignal;
-  /** Called often: how many bytes have arrived. */
+  /** Called often: how many bytes of the file have arrived. */
   readonly onProgress: (bytes: number) => void;
+  /** Given when the file's beginning arrived before. */
+  readonly before?: Before;
+}
+
+/** The beginning of a file that goes on: what is in its part already. */
+export interface Before {
+  readonly bytes: number;
+  /** Over these bytes; not known any more after a restart, and then computed from the part when all is there. */
+  readonly hasher: Bun.CryptoHasher | undefined;
 }
 
 export interface Received {
@@ -35,32 +44,139 @@ export interface Received {
   readonly sha256: Sha256;
 }
 
-/**
- * @param body the file's bytes; it throws when the client goes away
- * @throws NanoError `upload-incomplete`, `invalid-input`, `image-too-large`, `checksum-mismatch`, `disk-full` or what the format's head check says
- */
+export interface Receiver {
+  /** How much of the file is in the part. */
+  readonly bytes: number;
+  /** Over those bytes, if it is known. */
+  readonly hasher: Bun.CryptoHasher | undefined;
+  /**
+   * Takes bytes until the body ends. What came before the client went away is in the part, too, when that is thrown.
+   * @param body throws when the client goes away
+   * @param also hashed beside: a checksum of this body alone
+   * @throws NanoError `upload-incomplete`, `invalid-input`, `image-too-large`, `disk-full`, what the format's head check says, or the signal's reason
+   */
+  take(body: ReadableStream<Uint8Array>, also?: Bun.CryptoHasher): Promise<void>;
+  /** There is no more. @throws NanoError `upload-incomplete`, `checksum-mismatch` or what the format's head check says */
+  end(): Promise<Received>;
+}
+
+/** A whole file from one body. @throws what {@link Receiver} throws */
 export const receive = async (body: ReadableStream<Uint8Array>, options: ReceiveOptions): Promise<Received> => {
-  const { part, reservation, signal, expected } = options;
-  const hasher = new Bun.CryptoHasher("sha256");
+  const receiver = await createReceiver(options);
+  await receiver.take(body);
+  return await receiver.end();
+};
+
+export const createReceiver = async (options: ReceiveOptions): Promise<Receiver> => {
+  const { part, signal, expected, before } = options;
   const head = createHead(options);
-  let bytes = 0;
-  // Copied into two buffers that take turns: the client's own pieces die young, and so cost the garbage collector next to nothing.
+  if (before) head.add(await part.read(0, Math.min(before.bytes, options.format.headBytes)));
+  const hasher = before ? before.hasher : new Bun.CryptoHasher("sha256");
+  const writer = createWriter(options);
+  let bytes = before?.bytes ?? 0;
+
+  return {
+    get bytes() {
+      return bytes;
+    },
+    hasher,
+
+    async take(body, also) {
+      const reader = body.getReader();
+      const stop = () => void reader.cancel(signal.reason).catch(() => {});
+      signal.addEventListener("abort", stop, { once: true });
+      try {
+        for (;;) {
+          const next = await reader.read().catch((cause) => new Gone(cause));
+          if (signal.aborted || next instanceof Gone) {
+            await writer.flush();
+            signal.throwIfAborted();
+            // Whoever sends knows better what went wrong: it is this service itself.
+            if (next instanceof Gone && next.cause instanceof NanoError) throw next.cause;
+            throw new NanoError("upload-incomplete", `The client went away after ${bytes} bytes`, {
+              cause: next instanceof Gone ? next.cause : undefined,
+              details: { receivedBytes: bytes },
+            });
+          }
+          if (next.done) break;
+          const piece = next.value;
+          checkLength(bytes + piece.length, options);
+          head.add(piece);
+          hasher?.update(piece);
+          also?.update(piece);
+          bytes += piece.length;
+          options.onProgress(bytes);
+          await writer.add(piece);
+        }
+        await writer.flush();
+      } finally {
+        signal.removeEventListener("abort", stop);
+        // The file may be closed only when nothing writes to it any more.
+        await writer.idle();
+        reader.releaseLock();
+      }
+    },
+
+    async end() {
+      head.end();
+      if (expected.bytes !== undefined && bytes < expected.bytes)
+        throw new NanoError("upload-incomplete", `The upload ended after ${bytes} of ${expected.bytes} bytes`, {
+          details: { receivedBytes: bytes, expectedBytes: expected.bytes },
+        });
+      const complete = hasher ?? (await hashOf(part, bytes, signal));
+      const sha256 = asSha256(complete.digest("hex"));
+      if (expected.sha256 !== undefined && sha256 !== expected.sha256)
+        throw new NanoError(
+          "checksum-mismatch",
+          `The bytes have the SHA-256 ${sha256}; ${expected.sha256} was promised`,
+          { details: { sha256, expectedSha256: expected.sha256 } },
+        );
+      return { bytes, sha256 };
+    },
+  };
+};
+
+/** The stream failed: whoever sent it is not there any more. */
+class Gone {
+  constructor(readonly cause: unknown) {}
+}
+
+const hashOf = async (part: Part, bytes: number, signal: AbortSignal): Promise<Bun.CryptoHasher> => {
+  const hasher = new Bun.CryptoHasher("sha256");
+  for (let at = 0; at < bytes; ) {
+    signal.throwIfAborted();
+    const piece = await part.read(at, Math.min(gatherBytes, bytes - at));
+    if (piece.length === 0) throw new NanoError("upload-incomplete", "What had arrived is not on the disk any more");
+    hasher.update(piece);
+    at += piece.length;
+  }
+  return hasher;
+};
+
+/**
+ * Gathers pieces into writes of a mebibyte, in two buffers that take turns: the client's own pieces die young, and so cost the garbage collector
+ * next to nothing.
+ */
+const createWriter = ({ part, reservation }: ReceiveOptions) => {
   let gathering = new Uint8Array(gatherBytes);
   let spare = new Uint8Array(gatherBytes);
-  let gatheredBytes = 0;
+  let gathered = 0;
   let writing: Promise<void> = Promise.resolve();
   let failure: unknown;
 
-  const flush = async () => {
-    const full = gathering;
-    const size = gatheredBytes;
+  const settled = async () => {
     await writing;
     if (failure !== undefined) throw failure;
+  };
+  const write = async () => {
+    const full = gathering;
+    const size = gathered;
+    await settled();
     gathering = spare;
     spare = full;
-    gatheredBytes = 0;
+    gathered = 0;
     await reservation.ensure(size);
-    // Not awaited here: it is while the next mebibyte is gathered. Its failure is thrown at the next flush.
+    // Not awaited here: it is while the next mebibyte is gathered. Its failure is thrown at the next write.
     writing = part.append(full.subarray(0, size)).then(
       () => reservation.wrote(size),
       (error) => {
@@ -68,65 +184,23 @@ export const receive = async (body: ReadableStream<Uint8Array>, options: Receive
       },
     );
   };
-
-  const reader = body.getReader();
-  const stop = () => void reader.cancel(signal.reason).catch(() => {});
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    for (;;) {
-      signal.throwIfAborted();
-      let next: Awaited<ReturnType<typeof reader.read>>;
-      try {
-        next = await reader.read();
-      } catch (cause) {
-        signal.throwIfAborted();
-        // Whoever sends knows better what went wrong: it is this service itself.
-        if (cause instanceof NanoError) throw cause;
-        throw new NanoError("upload-incomplete", `The client went away after ${bytes} bytes`, {
-          cause,
-          details: { receivedBytes: bytes },
-        });
-      }
-      const { done, value } = next;
-      signal.throwIfAborted();
-      if (done) break;
-      bytes += value.length;
-      checkLength(bytes, options);
-      head.add(value);
-      hasher.update(value);
-      options.onProgress(bytes);
-      for (let rest = value; rest.length > 0; ) {
-        const fitting = rest.subarray(0, gatherBytes - gatheredBytes);
-        gathering.set(fitting, gatheredBytes);
-        gatheredBytes += fitting.length;
+  return {
+    async add(piece: Uint8Array) {
+      for (let rest = piece; rest.length > 0; ) {
+        const fitting = rest.subarray(0, gatherBytes - gathered);
+        gathering.set(fitting, gathered);
+        gathered += fitting.length;
         rest = rest.subarray(fitting.length);
-        if (gatheredBytes === gatherBytes) await flush();
+        if (gathered === gatherBytes) await write();
       }
-    }
-    head.end();
-    if (expected.bytes !== undefined && bytes < expected.bytes)
-      throw new NanoError("upload-incomplete", `The upload ended after ${bytes} of ${expected.bytes} bytes`, {
-        details: { receivedBytes: bytes, expectedBytes: expected.bytes },
-      });
-    const sha256 = asSha256(hasher.digest("hex"));
-    if (expected.sha256 !== undefined && sha256 !== expected.sha256)
-      throw new NanoError(
-        "checksum-mismatch",
-        `The bytes have the SHA-256 ${sha256}; ${expected.sha256} was promised`,
-        {
-          details: { sha256, expectedSha256: expected.sha256 },
-        },
-      );
-    if (gatheredBytes > 0) await flush();
-    await writing;
-    if (failure !== undefined) throw failure;
-    return { bytes, sha256 };
-  } finally {
-    signal.removeEventListener("abort", stop);
-    // The file may be closed only when nothing writes to it any more.
-    await writing;
-    reader.releaseLock();
-  }
+    },
+    async flush() {
+      if (gathered > 0) await write();
+      await settled();
+    },
+    /** Nothing is being written; whether it failed is told by the others. */
+    idle: () => writing,
+  };
 };
 
 /** @throws NanoError when more comes than was promised or is allowed. */
@@ -147,7 +221,7 @@ const createHead = ({ format, limits }: ReceiveOptions) => {
   let open = true;
   return {
     add(piece: Uint8Array) {
-      if (!open) return;
+      if (!open || piece.length === 0) return;
       const wanted = piece.subarray(0, format.headBytes - head.length);
       const longer = new Uint8Array(head.length + wanted.length);
       longer.set(head);

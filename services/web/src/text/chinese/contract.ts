@@ -180,6 +180,8 @@ export const contractTexts = {
   "Upload the whole file again with a new ticket.": "请用新的票据重新上传整个文件。",
   "This image is being uploaded by another request": "此镜像正由另一个请求上传",
   "Wait for it to end.": "请等待其结束。",
+  "The upload does not go on there": "上传不能从该处继续",
+  "Ask with HEAD how much has arrived, and go on from there.": "请用 HEAD 查询已收到多少，再从该处继续。",
   "The bytes do not have the promised SHA-256": "内容与给定的 SHA-256 不符",
   "Check the file and upload it again.": "请检查文件并重新上传。",
   "This is not a file of the promised format": "文件格式不正确",
