@@ -96,7 +96,11 @@ async function store(settings: Settings, bus: Bus, name: string, built: BuiltDis
   const id = await step("upload it", async () => {
     const sha256 = decode(Sha256Schema, built.sha256, "reading the image's checksum");
     const description = "Debian 12 with cloud-init, qemu-guest-agent and OpenSSH, built by nanoctl";
-    const { image: begun, upload } = await bus.call("image.create", { name, sha256, description }, asOperator);
+    const { image: begun, upload } = await bus.call(
+      "image.create",
+      { name, sha256, description, visibility: "public" },
+      asOperator,
+    );
     try {
       const answer = await fetch(upload.url, {
         method: "PUT",

@@ -42,10 +42,11 @@ const subjectsOf = (names: readonly ZoneOperation[]): string[] => {
     ),
   ];
 };
-const served = (owner: Exclude<Owner, "cell">) => subjectsOf(ownedBy(owner));
+type ZoneOwner = Exclude<Owner, "cell">;
+const served = (...owners: ZoneOwner[]) => subjectsOf(owners.flatMap((owner) => ownedBy(owner)));
 /** What a person may ask: everything that is not between services. */
-const asked = (owner: Exclude<Owner, "cell">) =>
-  subjectsOf(ownedBy(owner).filter((name) => operations[name].requires !== "internal"));
+const asked = (...owners: ZoneOwner[]) =>
+  subjectsOf(owners.flatMap((owner) => ownedBy(owner)).filter((name) => operations[name].requires !== "internal"));
 const onAnyCell = (resource: string) => `nano.v1.cell.*.${resource}.*`;
 /** The services API's PING, INFO and STATS: to everyone, to this service, to one of its processes. */
 const discoverable = (service: string) => ["$SRV.*", `$SRV.*.${service}`, `$SRV.*.${service}.*`];
@@ -59,8 +60,7 @@ export const busPermissions = (name: IdentityName): BusPermissions => {
       return {
         publish: [
           ...["volume", "disk", "media", "instance", "snapshot"].map(onAnyCell),
-          ...served("images"),
-          ...served("scheduler"),
+          ...served("scheduler", "images"),
           ...events("*"),
           "$JS.API.>",
           "$SRV.>",
@@ -76,16 +76,14 @@ export const busPermissions = (name: IdentityName): BusPermissions => {
       };
     case "images":
       return {
-        publish: [operationSubject("media.users"), ...events("image", "media")],
+        publish: [operationSubject("image.users"), operationSubject("media.users"), ...events("image", "media")],
         subscribe: [...served("images"), own.replies, ...discoverable(name)],
         inboxPrefix: own.inboxPrefix,
       };
     case "gateway":
       return {
         publish: [
-          ...served("scheduler"),
-          ...served("images"),
-          ...served("gateway"),
+          ...served("scheduler", "images", "gateway"),
           onAnyCell("console"),
           ...events("user", "session", "token"),
           "$SRV.>",
@@ -95,13 +93,13 @@ export const busPermissions = (name: IdentityName): BusPermissions => {
       };
     case "web":
       return {
-        publish: [...served("scheduler"), ...served("images"), ...served("gateway"), "$SRV.>"],
+        publish: [...served("scheduler", "images", "gateway"), "$SRV.>"],
         subscribe: [eventFeedSubject, own.replies],
         inboxPrefix: own.inboxPrefix,
       };
     case "operator":
       return {
-        publish: [...asked("scheduler"), ...asked("images"), ...asked("gateway"), "$SRV.>"],
+        publish: [...asked("scheduler", "images", "gateway"), "$SRV.>"],
         // The inbox of any plain NATS client, and the one a client of ours makes for this name.
         subscribe: ["_INBOX.>", own.replies, "nano.v1.event.>"],
         inboxPrefix: "_INBOX",

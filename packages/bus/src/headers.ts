@@ -53,7 +53,9 @@ const decodeActor = (json: string): Actor => {
           (p): p is Actor["permissions"][number] =>
             p === "*" || (typeof p === "string" && Object.hasOwn(permissions, p)),
         );
-        return kind === "anonymous" ? anonymousActor : { kind: kind as Actor["kind"], id, name, permissions: known };
+        if (kind === "anonymous") return anonymousActor;
+        const group = "group" in value && typeof value.group === "string" ? { group: value.group } : {};
+        return { kind: kind as Actor["kind"], id, name, ...group, permissions: known };
       }
     }
   } catch {

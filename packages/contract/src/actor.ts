@@ -15,8 +15,10 @@ export const permissions = {
   "instance.delete": "Delete instances",
   "image.read": "See disk images",
   "image.write": "Upload and delete disk images",
+  "image.manage": "See, change and delete other people's disk images, too",
   "media.read": "See media images",
   "media.write": "Upload and delete media images",
+  "media.manage": "See, change and delete other people's media images, too",
   "task.read": "See tasks",
   "task.cancel": "Cancel tasks",
   "event.read": "Follow events",
@@ -24,6 +26,7 @@ export const permissions = {
   "token.own": "Have bearer tokens of one's own",
 } as const;
 export type Permission = keyof typeof permissions;
+export const permissionNames = Object.keys(permissions) as Permission[];
 export const isPermission = (name: string): name is Permission => Object.hasOwn(permissions, name);
 
 /**
@@ -40,9 +43,15 @@ export interface Actor {
   readonly kind: "user" | "service" | "operator" | "anonymous";
   readonly id: string;
   readonly name: string;
+  /** Whose resources are shared with them, if not {@link defaultGroup}'s. */
+  readonly group?: string;
   /** `"*"` holds every permission, those added later included. */
   readonly permissions: readonly (Permission | "*")[];
 }
+
+/** The group of everyone who is in no other. */
+export const defaultGroup = "default";
+export const groupOf = (actor: Actor): string => actor.group ?? defaultGroup;
 
 export const operatorActor: Actor = { kind: "operator", id: "operator", name: "operator", permissions: ["*"] };
 export const anonymousActor: Actor = { kind: "anonymous", id: "anonymous", name: "anonymous", permissions: [] };

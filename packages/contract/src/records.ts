@@ -1,5 +1,6 @@
 /** What is stored and shown: the records behind the operations. */
 
+import type { GiB } from "./brand.ts";
 import { CloudInitFacts } from "./cloud-init.ts";
 import { Abilities, Hardware, pendingSettings, Qos, RestartPolicy, Tags } from "./hardware.ts";
 import { Nic, NicStatus } from "./nics.ts";
@@ -300,10 +301,25 @@ export const FileSource = Type.Union([
   DiskSource,
 ]);
 export type FileSource = Static<typeof FileSource>;
+export const visibilities = ["private", "group", "public"] as const;
+export type Visibility = (typeof visibilities)[number];
+export const VisibilitySchema = OneOf(
+  visibilities,
+  "Who may see and use it, beside its owner and whoever manages such files: nobody else, its owner's group, or everyone who is logged in",
+);
+/** Whom deleting it concerns. Names for those who may see instances. */
+export const UsedBy = Closed({
+  count: Count,
+  instances: Type.Optional(
+    Type.Array(Closed({ id: InstanceIdSchema, name: Name }), { description: "The first of them by name" }),
+  ),
+});
+export type UsedBy = Static<typeof UsedBy>;
 const stored = {
   name: Label,
   description: Description,
   tags: ImageTags,
+  visibility: VisibilitySchema,
   state: OneOf(imageStates),
   error: Type.Optional(ErrorRecord),
   /** Size of the file. While it is uploading: how much has arrived. */
@@ -312,6 +328,8 @@ const stored = {
   sha256: Type.Optional(Sha256Schema),
   source: FileSource,
   owner: Type.String(),
+  group: Label,
+  usedBy: Type.Optional(UsedBy),
   createdAt: TimestampSchema,
   modifiedAt: TimestampSchema,
   revision: Revision,
@@ -321,6 +339,9 @@ export const Image = Closed({
   ...stored,
   format: OneOf(["qcow2"]),
   virtualBytes: Type.Optional(BytesSchema),
+  minimumDiskGiB: Type.Optional(
+    Type.Unsafe<GiB>({ ...DiskGiB, description: "The smallest system disk that is made of it, in GiB" }),
+  ),
 });
 export type Image = Static<typeof Image>;
 export const Media = Closed({
@@ -330,6 +351,17 @@ export const Media = Closed({
   volumeLabel: Type.Optional(Type.String()),
 });
 export type Media = Static<typeof Media>;
+
+/** Where the bytes are: `GET url` with `Authorization: Bearer ticket`, whole or in ranges. */
+export const DownloadTicket = Closed({
+  url: Type.String({ description: "Absolute URL of the image service's download" }),
+  ticket: Type.String(),
+  expiresAt: TimestampSchema,
+  fileName: Type.String(),
+  bytes: BytesSchema,
+  sha256: Sha256Schema,
+});
+export type DownloadTicket = Static<typeof DownloadTicket>;
 
 /** Where to send the bytes: `PUT url` with `Authorization: Bearer ticket`, or a form with the ticket before the file. */
 export const UploadTicket = Closed({

@@ -145,16 +145,20 @@ export const DiskGeneration = Type.Integer({
   description: "Which file holds it: grows each time the disk is written anew",
 });
 
+/** It holds what the page is ordered by: a name of 128 characters, some of them long in UTF-8. */
+const cursorMax = 1024;
 export const pageInput = {
   limit: Type.Optional(
     Type.Integer({ minimum: 1, maximum: limits.page.maximum, description: "How many; 50 unless told" }),
   ),
-  cursor: Type.Optional(Type.String({ maxLength: 256, description: "The `next` of the page before" })),
+  cursor: Type.Optional(Type.String({ maxLength: cursorMax, description: "The `next` of the page before" })),
 };
 export const Page = <T extends TSchema>(item: T) =>
   Closed({
     items: Type.Array(item),
     total: Type.Integer({ minimum: 0, description: "How many there are in all, filters applied" }),
-    next: Type.Optional(Type.String({ maxLength: 256, description: "Cursor of the next page; absent on the last" })),
+    next: Type.Optional(
+      Type.String({ maxLength: cursorMax, description: "Cursor of the next page; absent on the last" }),
+    ),
   });
 export const Nothing = Closed({});

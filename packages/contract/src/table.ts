@@ -8,7 +8,10 @@ import { cloneOperations } from "./operations/clone.ts";
 import { diskOperations } from "./operations/disk.ts";
 import { exportOperations } from "./operations/export.ts";
 import { imageOperations, mediaOperations } from "./operations/image.ts";
+import { imageDownloadOperations } from "./operations/image-download.ts";
 import { imageImportOperations } from "./operations/image-import.ts";
+import { imageModifyOperations } from "./operations/image-modify.ts";
+import { imageUseOperations } from "./operations/image-use.ts";
 import { instanceOperations } from "./operations/instance.ts";
 import { mediaDriveOperations } from "./operations/media-drive.ts";
 import { nicOperations } from "./operations/nic.ts";
@@ -45,6 +48,9 @@ export const operations = {
   ...imageOperations,
   ...mediaOperations,
   ...imageImportOperations,
+  ...imageModifyOperations,
+  ...imageDownloadOperations,
+  ...imageUseOperations,
   ...mediaDriveOperations,
   ...peopleOperations,
   ...onCellOperations,

@@ -75,7 +75,7 @@ describe("killed when an upload has", () => {
             expect((await put(again, file)).status).toBe(200);
           }
           expect(await storedFiles(data)).toEqual([blobName()]);
-          await bus.call("image.delete", { id });
+          await bus.call("image.delete", { id, force: true });
           expect(await storedFiles(data)).toEqual([]);
         } finally {
           await second.kill();

@@ -20,7 +20,9 @@ describe("a disk image", () => {
     const stored = await put(ticket, file);
     expect(stored.status).toBe(200);
     const record = await world.bus.call("image.get", { id: ticket.id as never });
-    expect(await stored.json()).toEqual(JSON.parse(JSON.stringify(record)));
+    const { usedBy, ...rest } = record;
+    expect(usedBy).toEqual({ count: 0, instances: [] });
+    expect(await stored.json()).toEqual(JSON.parse(JSON.stringify(rest)));
     expect(record).toMatchObject({
       name: "debian-12",
       tags: ["linux"],
@@ -87,7 +89,7 @@ describe("media in use", () => {
     const ticket = await world.create("media");
     expect((await put(ticket, await isoFile())).status).toBe(200);
     const id = ticket.id as MediaId;
-    world.mediaUsers.set(id, [{ id: Bun.randomUUIDv7() as InstanceId, name: "web-1" }]);
+    world.users.set(id, [{ id: Bun.randomUUIDv7() as InstanceId, name: "web-1" }]);
     const refused: NanoError = await world.bus.call("media.delete", { id }).then(
       () => expect.unreachable(),
       (error) => error,
@@ -95,7 +97,7 @@ describe("media in use", () => {
     expect(refused.code).toBe("in-use");
     expect(refused.message).toContain("web-1");
     expect(await world.state("media", id)).toMatchObject({ state: "ready" });
-    world.mediaUsers.delete(id);
+    world.users.delete(id);
     expect(await world.bus.call("media.delete", { id })).toEqual({});
     expect(await refusal(world.bus.call("media.delete", { id }))).toBe("media-not-found");
   });

@@ -5,7 +5,16 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { connectBus, createLog } from "@nano/bus";
 import { shrinkOnceQuiet } from "@nano/bus/shrink";
-import { NanoError, systemClock, timestamp } from "@nano/contract";
+import {
+  fits,
+  type ImageId,
+  ImageIdSchema,
+  type MediaId,
+  MediaIdSchema,
+  NanoError,
+  systemClock,
+  timestamp,
+} from "@nano/contract";
 import { openDatabase, startOutbox } from "@nano/store";
 import packageJson from "../package.json";
 import { openLocalBlobs } from "./blobs/local.ts";
@@ -42,6 +51,9 @@ export interface ImagesService {
   /** Ends running uploads (their records say so), leaves the bus, closes the database. */
   stop(): Promise<void>;
 }
+
+const isImageId = (id: string): id is ImageId => fits(ImageIdSchema, id);
+const isMediaId = (id: string): id is MediaId => fits(MediaIdSchema, id);
 
 /**
  * Starts the service. It listens before it touches its directory: a second process that was started by mistake fails at the taken port and
@@ -153,7 +165,14 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
       clock,
       publicUrl,
       onCommit,
-      mediaUsers: async (media, requestId) => (await bus.call("media.users", { media }, { requestId })).instances,
+      askUsers: async (kind, ids, context) => {
+        if (kind === "image") {
+          const { items } = await bus.call("image.users", { images: ids.filter(isImageId) }, context);
+          return new Map(items.map(({ image, usedBy }) => [image, usedBy]));
+        }
+        const { items } = await bus.call("media.users", { media: ids.filter(isMediaId) }, context);
+        return new Map(items.map(({ media, usedBy }) => [media, usedBy]));
+      },
     });
     const view = (row: FileRow) => (row.kind === "image" ? viewImage(row) : viewMedia(row));
     parts = { db, blobs, tickets, uploads, resumable, view };

@@ -30,30 +30,37 @@ const UploadClaims = Closed({
   /** Each attempt to fill a record has its own ticket; beginning the attempt uses it up. */
   attempt: Type.Integer({ minimum: 1 }),
 });
+/** `blob`: for a cell, by checksum; `download`: for a person, by record. */
 const BlobClaims = Closed({ purpose: OneOf(["blob"]), ...common, sha256: Sha256Schema });
+const DownloadClaims = Closed({ purpose: OneOf(["download"]), ...common, sha256: Sha256Schema });
 export type UploadClaims = Static<typeof UploadClaims>;
 export type BlobClaims = Static<typeof BlobClaims>;
+export type DownloadClaims = Static<typeof DownloadClaims>;
+type FileOf<Claims> = Omit<Claims, "purpose" | "expiresAt">;
 
 /**
  * How long a ticket opens the door, in milliseconds. What has begun may take longer. `export`: how long a record waits for the first one, while a cell
  * still copies the disk.
  */
-export const ticketMs = { upload: 3_600_000, blob: 3_600_000, export: 48 * 3_600_000 } as const;
+export const ticketMs = { upload: 3_600_000, blob: 3_600_000, download: 3_600_000, export: 48 * 3_600_000 } as const;
 /** Longer ones are nobody's. */
 const maxLength = 1024;
 
 export interface Tickets {
   forUpload(claims: Omit<UploadClaims, "purpose" | "expiresAt"> & { expiresAt: number }): string;
-  forBlob(claims: Omit<BlobClaims, "purpose" | "expiresAt">): { ticket: string; expiresAt: Timestamp };
+  forBlob(claims: FileOf<BlobClaims>): { ticket: string; expiresAt: Timestamp };
+  forDownload(claims: FileOf<DownloadClaims>): { ticket: string; expiresAt: Timestamp };
   /** Whether it has expired is the record's to say: a begun upload may take longer. @throws NanoError `ticket-invalid`, the same for a forged or misused one */
   readUpload(ticket: string | undefined, id: string): UploadClaims;
   /** @throws NanoError `ticket-invalid` */
   readBlob(ticket: string | undefined, sha256: string): BlobClaims;
+  /** @throws NanoError `ticket-invalid` */
+  readDownload(ticket: string | undefined, id: string): DownloadClaims;
 }
 
 export const createTickets = ({ key, clock }: { key: Uint8Array; clock: Clock }): Tickets => {
   const mac = (text: string) => createHmac("sha256", key).update(text).digest();
-  const sign = (claims: UploadClaims | BlobClaims): string => {
+  const sign = (claims: UploadClaims | BlobClaims | DownloadClaims): string => {
     const text = Buffer.from(JSON.stringify(claims)).toString("base64url");
     return `${text}.${mac(text).toString("base64url")}`;
   };
@@ -74,6 +81,10 @@ export const createTickets = ({ key, clock }: { key: Uint8Array; clock: Clock })
       const expiresAt = clock.now() + ticketMs.blob;
       return { ticket: sign({ purpose: "blob", ...claims, expiresAt }), expiresAt: timestamp(expiresAt) };
     },
+    forDownload(claims) {
+      const expiresAt = clock.now() + ticketMs.download;
+      return { ticket: sign({ purpose: "download", ...claims, expiresAt }), expiresAt: timestamp(expiresAt) };
+    },
     readUpload(ticket, id) {
       const doing = "this upload";
       const claims = read(ticket, doing);
@@ -84,6 +95,12 @@ export const createTickets = ({ key, clock }: { key: Uint8Array; clock: Clock })
       const doing = "reading this file";
       const claims = read(ticket, doing);
       if (!fits(BlobClaims, claims) || claims.sha256 !== sha256 || claims.expiresAt <= clock.now()) throw refuse(doing);
+      return claims;
+    },
+    readDownload(ticket, id) {
+      const doing = "this download";
+      const claims = read(ticket, doing);
+      if (!fits(DownloadClaims, claims) || claims.id !== id || claims.expiresAt <= clock.now()) throw refuse(doing);
       return claims;
     },
   };

@@ -12,6 +12,7 @@ import {
   settingsMigration,
   snapshotsMigration,
   type TombstoneTable,
+  usesMigration,
 } from "./instances/store.ts";
 import { type PoolTable, poolMigration } from "./pools/store.ts";
 import { type TaskTable, taskMigration } from "./tasks/store.ts";
@@ -43,4 +44,5 @@ export const migrations = {
   "2026-11-24-08-instance-restarts": restartMigration,
   "2026-11-24-09-instance-running": runningMigration,
   "2026-11-24-10-instance-nics": nicsMigration,
+  "2026-11-24-11-instance-uses": usesMigration,
 };

@@ -20,6 +20,7 @@ import { diskHandlers } from "./instances/disks.ts";
 import { exportHandlers } from "./instances/export.ts";
 import { exportSaga } from "./instances/export-saga.ts";
 import { instanceHandlers } from "./instances/handlers.ts";
+import { imageUseHandlers } from "./instances/image-use.ts";
 import { mediaHandlers } from "./instances/media.ts";
 import { mediaSagas } from "./instances/media-sagas.ts";
 import { modifySaga } from "./instances/modify-saga.ts";
@@ -144,6 +145,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     ...cellHandlers({ db, journal, registry, clock, onAdded: (cell) => void reconciler.ask(cell) }),
     ...instanceHandlers(instances, engine),
     ...mediaHandlers(instances, engine),
+    ...imageUseHandlers(instances),
     ...snapshotHandlers(instances, engine),
     ...statisticsHandlers({ db, registry, keeper, clock }),
     ...systemHandlers(instances, engine),

@@ -174,7 +174,9 @@ const stored = {
   state: "ready" as const,
   sha256,
   source: { from: "upload" as const },
+  visibility: "group" as const,
   owner: "admin",
+  group: "default",
   createdAt: at,
   modifiedAt: at,
   revision: 2,
@@ -186,6 +188,8 @@ export const image: Image = {
   bytes: bytes(217_000_000),
   format: "qcow2",
   virtualBytes: bytes(2 * 2 ** 30),
+  minimumDiskGiB: gib(2),
+  usedBy: { count: 1, instances: [{ id: ids.instance, name: "web-1" }] },
 };
 export const media: Media = {
   id: ids.media,

@@ -1,6 +1,6 @@
 /** Files that the image service fetches itself: from a URL, or from its own machine's directory. */
 import { operation } from "../operation.ts";
-import { ErrorRecord, Image, Media } from "../records.ts";
+import { ErrorRecord, Image, Media, VisibilitySchema } from "../records.ts";
 import {
   Closed,
   Description,
@@ -18,6 +18,7 @@ const importInput = Closed({
   name: Label,
   description: Type.Optional(Description),
   tags: Type.Optional(ImageTags),
+  visibility: Type.Optional(VisibilitySchema),
   url: Type.String({
     pattern: "^https?://[!-~]+$",
     maxLength: 2_048,

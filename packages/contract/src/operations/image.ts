@@ -1,11 +1,13 @@
 /** Disk images and media are two kinds of the same thing: a verified file with a record. */
+import { permissionNames } from "../actor.ts";
 import type { Bytes } from "../brand.ts";
 import { operation } from "../operation.ts";
-import { DiskSource, Image, imageStates, Media, UploadTicket } from "../records.ts";
+import { DiskSource, Image, imageStates, Media, UploadTicket, VisibilitySchema, visibilities } from "../records.ts";
 import {
   BytesSchema,
   Closed,
   Description,
+  DiskGiB,
   ImageIdSchema,
   ImageTags,
   Label,
@@ -22,6 +24,7 @@ import { at, bytes, ids, image, media, sha256 } from "./examples.ts";
 const listInput = Closed({
   ...pageInput,
   state: Type.Optional(OneOf(imageStates)),
+  visibility: Type.Optional(OneOf(visibilities)),
   search: Type.Optional(Type.String({ maxLength: 64, description: "Part of the name or a tag" })),
 });
 const createInput = Closed({
@@ -38,7 +41,9 @@ const createInput = Closed({
     ),
   ),
   sha256: Type.Optional(Sha256Schema),
+  visibility: Type.Optional(VisibilitySchema),
 });
+const force = Type.Optional(Type.Boolean({ description: "Also while it is in use" }));
 const upload = {
   url: "http://127.0.0.1:5860/upload/0197a3f2-8c1d-7e4b-9a55-3b1f0c6d2e11",
   ticket: "example-ticket",
@@ -52,8 +57,19 @@ const Source = Closed({
   sha256: Sha256Schema,
   bytes: BytesSchema,
   virtualBytes: Type.Optional(BytesSchema),
+  minimumDiskGiB: Type.Optional(DiskGiB),
   format: OneOf(["qcow2", "iso"]),
 });
+/** Who will use it: refused as if it were not there unless they may see it. Without, the service asks for itself. */
+const reader = Type.Optional(
+  Closed({
+    kind: OneOf(["user", "service", "operator", "anonymous"]),
+    id: Type.String(),
+    name: Type.String(),
+    group: Type.Optional(Label),
+    permissions: Type.Array(OneOf([...permissionNames, "*"])),
+  }),
+);
 const source = {
   name: "debian-12",
   url: "http://127.0.0.1:5860/blob/9f86",
@@ -90,7 +106,8 @@ export const imageOperations = {
   "image.create": operation({
     owner: "images",
     summary: "Begin a disk image: answers where to upload its bytes",
-    input: createInput,
+    description: "Seen by its owner alone unless `visibility` says otherwise.",
+    input: Closed({ ...createInput.properties, minimumDiskGiB: Type.Optional(DiskGiB) }),
     output: Closed({ image: Image, upload: UploadTicket }),
     errors: ["name-taken", "disk-full", "image-too-large", "idempotency-key-reused"],
     requires: "image.write",
@@ -119,10 +136,11 @@ export const imageOperations = {
   "image.delete": operation({
     owner: "images",
     summary: "Delete a disk image",
-    description: "Instances made from it keep running: their cells hold their own verified copy.",
-    input: Closed({ id: ImageIdSchema }),
+    description:
+      "Refused while instances are made of it, unless forced: they keep running, for their cells hold their own verified copy, but none of them can be reset to it.",
+    input: Closed({ id: ImageIdSchema, force }),
     output: Nothing,
-    errors: ["image-not-found"],
+    errors: ["image-not-found", "in-use"],
     requires: "image.write",
     rest: { method: "DELETE", path: "/api/v2/images/{id}", status: 204 },
     changes: true,
@@ -141,6 +159,8 @@ export const imageOperations = {
       tags: ImageTags,
       /** Who asked for it. */
       owner: Label,
+      /** The default one unless told. */
+      group: Type.Optional(Label),
       source: DiskSource,
       bytes: Type.Optional(BytesSchema),
       dryRun: Type.Optional(Type.Boolean()),
@@ -165,7 +185,7 @@ export const imageOperations = {
   "image.source": operation({
     owner: "images",
     summary: "Tell a cell where to fetch a disk image",
-    input: Closed({ id: ImageIdSchema }),
+    input: Closed({ id: ImageIdSchema, reader }),
     output: Source,
     errors: ["image-not-found", "image-not-ready"],
     requires: "internal",
@@ -203,6 +223,7 @@ export const mediaOperations = {
   "media.create": operation({
     owner: "images",
     summary: "Begin a media image: answers where to upload its bytes",
+    description: "Seen by its owner alone unless `visibility` says otherwise.",
     input: createInput,
     output: Closed({ media: Media, upload: UploadTicket }),
     errors: ["name-taken", "disk-full", "image-too-large", "idempotency-key-reused"],
@@ -229,8 +250,9 @@ export const mediaOperations = {
   "media.delete": operation({
     owner: "images",
     summary: "Delete a media image",
-    description: "Not while it is in the drive of an instance.",
-    input: Closed({ id: MediaIdSchema }),
+    description:
+      "Refused while it is in an instance's drive, unless forced: the guest keeps reading its cell's own verified copy until that is ejected.",
+    input: Closed({ id: MediaIdSchema, force }),
     output: Nothing,
     errors: ["media-not-found", "in-use"],
     requires: "media.write",
@@ -242,7 +264,7 @@ export const mediaOperations = {
   "media.source": operation({
     owner: "images",
     summary: "Tell a cell where to fetch a media image",
-    input: Closed({ id: MediaIdSchema }),
+    input: Closed({ id: MediaIdSchema, reader }),
     output: Source,
     errors: ["media-not-found", "image-not-ready"],
     requires: "internal",

@@ -1,7 +1,7 @@
 /** What is in an instance's CD drive while it runs. The media images themselves are in image.ts. */
 import { operation } from "../operation.ts";
 import { Task } from "../records.ts";
-import { Closed, InstanceIdSchema, MediaIdSchema, Name, Type } from "../schema.ts";
+import { Closed, InstanceIdSchema, MediaIdSchema, Type } from "../schema.ts";
 import { ids, verbTask } from "./examples.ts";
 
 const force = Type.Optional(
@@ -47,16 +47,5 @@ export const mediaDriveOperations = {
     errors,
     rest: { method: "DELETE", path: "/api/v2/instances/{id}/media", status: 202 },
     example: { input: { id: ids.instance }, output: verbTask("media.eject", "Open the tray") },
-  }),
-  "media.users": operation({
-    owner: "scheduler",
-    summary: "Tell which instances have a media image in their drive",
-    input: Closed({ media: MediaIdSchema }),
-    output: Closed({ instances: Type.Array(Closed({ id: InstanceIdSchema, name: Name })) }),
-    errors: [],
-    requires: "internal",
-    changes: false,
-    events: [],
-    example: { input: { media: ids.media }, output: { instances: [{ id: ids.instance, name: "web-1" }] } },
   }),
 };

@@ -7,6 +7,7 @@
  * | `POST /upload/<id>`    | a form: `ticket`, `next`, the file        | 303 to `next` (portal only)                |
  * | tus at `/upload/<id>`  | `Authorization: Bearer <upload ticket>`   | resumable: see `tus.ts`                    |
  * | `GET /blob/<sha256>`   | `Authorization: Bearer <blob ticket>`     | the file; ranges, ETag                     |
+ * | `GET /download/<id>`   | `Authorization: Bearer <download ticket>` | the same, under its name                   |
  * | `GET /healthz`         |                                           | 200 when it serves                         |
  *
  * A refusal is answered while the client still sends. What it sent is read and thrown away for a moment, so that a client which does
@@ -15,10 +16,13 @@
 import { fits, type Image, ImageIdSchema, type Log, type Media, NanoError, Sha256Schema } from "@nano/contract";
 import type { Kysely } from "kysely";
 import type { BlobStore } from "../blobs/blobs.ts";
+import { attachment } from "../records/file-name.ts";
 import { type FileRow, findFile, type ImagesDatabase } from "../records/store.ts";
-import type { Tickets } from "../tickets.ts";
+import { downloadNameOf } from "../records/view.ts";
+import type { BlobClaims, DownloadClaims, Tickets } from "../tickets.ts";
 import type { Resumable } from "../uploads/resumable.ts";
 import type { Uploads } from "../uploads/uploads.ts";
+import { fileResponse } from "./file.ts";
 import { readForm } from "./form.ts";
 import { createOrigins } from "./origins.ts";
 import { problemResponse } from "./problem.ts";
@@ -52,6 +56,7 @@ export interface HttpServer {
   stop(): Promise<void>;
 }
 
+const places: readonly string[] = ["upload", "blob", "download"];
 const drainBytes = 16 * 2 ** 20;
 const drainMs = 2_000;
 const stopMs = 1_000;
@@ -140,25 +145,39 @@ export const openHttp = (options: HttpOptions): HttpServer => {
     }
   };
 
-  const blob = async (request: Request, sha256: string, parts: HttpParts): Promise<Response> => {
-    const claims = parts.tickets.readBlob(bearer(request), sha256);
-    const row = await findFile(parts.db, claims.kind, claims.id);
+  /** Of the ticket's record, if both are still so. */
+  const stored = async (parts: HttpParts, { kind, id, sha256 }: BlobClaims | DownloadClaims) => {
+    const row = await findFile(parts.db, kind, id);
     // A ticket does not outlive its record.
-    if (row?.state !== "ready" || row.sha256 !== claims.sha256)
-      throw new NanoError(`${claims.kind}-not-found`, "The file of this ticket was deleted");
-    const stored = await parts.blobs.find(claims.sha256);
-    if (stored?.bytes !== Number(row.bytes))
+    if (row?.state !== "ready" || row.sha256 !== sha256)
+      throw new NanoError(`${kind}-not-found`, "The file of this ticket was deleted");
+    const found = await parts.blobs.find(sha256);
+    if (found?.bytes !== Number(row.bytes))
       throw new NanoError("image-damaged", `The stored file of '${row.name}' is missing or damaged`);
-    const etag = `"${sha256}"`;
-    const headers = {
-      etag,
-      "content-type": "application/octet-stream",
+    const digest = Buffer.from(sha256, "hex").toString("base64");
+    return {
+      row,
+      file: parts.blobs.body(sha256),
+      headers: { etag: `"${sha256}"`, "repr-digest": `sha-256=:${digest}:` },
+    };
+  };
+
+  const blob = async (request: Request, sha256: string, parts: HttpParts): Promise<Response> => {
+    const { file, headers } = await stored(parts, parts.tickets.readBlob(bearer(request), sha256));
+    return fileResponse(request, file, {
+      ...headers,
       "content-disposition": `attachment; filename="${sha256}"`,
       "cache-control": "private, max-age=31536000, immutable",
-      "accept-ranges": "bytes",
-    };
-    if (request.headers.get("if-none-match")?.includes(etag)) return new Response(null, { status: 304, headers });
-    return new Response(parts.blobs.body(claims.sha256), { headers });
+    });
+  };
+
+  const download = async (request: Request, id: string, parts: HttpParts): Promise<Response> => {
+    const { row, file, headers } = await stored(parts, parts.tickets.readDownload(bearer(request), id));
+    return fileResponse(request, file, {
+      ...headers,
+      "content-disposition": attachment(downloadNameOf(row)),
+      "cache-control": "private, no-store",
+    });
   };
 
   const answer = async (request: Request): Promise<Response> => {
@@ -169,7 +188,7 @@ export const openHttp = (options: HttpOptions): HttpServer => {
       return Response.json({ status: parts ? "ok" : "starting" }, { status: parts ? 200 : 503 });
     if (method === "OPTIONS") return new Response(null, { status: 204 });
     const [, place = "", name = "", ...rest] = pathname.split("/");
-    if (rest.length > 0 || (place !== "upload" && place !== "blob"))
+    if (rest.length > 0 || !places.includes(place))
       throw new NanoError("unknown-operation", "There is nothing at this address");
     if (!parts) throw new NanoError("unavailable", "The images service is starting");
     if (place === "upload" && fits(ImageIdSchema, name)) {
@@ -178,6 +197,8 @@ export const openHttp = (options: HttpOptions): HttpServer => {
       if (method === "PUT") return put(request, name, parts);
       if (method === "POST") return post(request, name, parts);
     }
+    if (place === "download" && fits(ImageIdSchema, name) && (method === "GET" || method === "HEAD"))
+      return download(request, name, parts);
     if (place === "blob" && fits(Sha256Schema, name) && (method === "GET" || method === "HEAD"))
       return blob(request, name, parts);
     throw new NanoError("unknown-operation", `There is no ${method} at this address`);

@@ -32,7 +32,9 @@ export const createSync = ({ db, records, directory, intake, clock }: SyncOption
     const earlier = await findUnready(db, kind, source);
     const now = clock.now();
     const renewed = earlier && (await renewAttempt(db, earlier, now, { now }));
-    return renewed ?? (await records.register(kind, { name: nameOf(file), source }, context));
+    // Whoever put it into the server's own directory gives it to everyone.
+    const record = { name: nameOf(file), source, visibility: "public" } as const;
+    return renewed ?? (await records.register(kind, record, context));
   };
 
   const take = async (kind: Kind, found: Found, context: RequestContext): Promise<SyncedFile> => {

@@ -1,10 +1,11 @@
 /** The operations of the contract that this service owns. */
-import type { Handlers } from "@nano/bus";
+import type { Handlers, RequestContext } from "@nano/bus";
 import type { Imports } from "../imports/imports.ts";
 import type { Sync } from "../imports/sync.ts";
 import type { Running } from "../uploads/running.ts";
-import type { Records } from "./records.ts";
-import { viewImage, viewMedia } from "./view.ts";
+import type { ListInput, Records } from "./records.ts";
+import type { FileRow, Kind } from "./store.ts";
+import { type Beside, viewImage, viewMedia } from "./view.ts";
 
 export interface HandlerParts {
   readonly records: Records;
@@ -13,53 +14,76 @@ export interface HandlerParts {
   readonly sync: Sync;
 }
 
-export const createHandlers = ({ records, running, imports, sync }: HandlerParts): Handlers<"images"> => ({
-  "image.list": async (input) => {
-    const { rows, ...page } = await records.list("image", input);
-    return { items: rows.map((row) => viewImage(row, running.progressOf(row.id))), ...page };
-  },
-  "image.get": async ({ id }) => viewImage(await records.get("image", id), running.progressOf(id)),
-  "image.create": async (input, context) => {
-    const { row, upload } = await records.create("image", input, context);
-    return { image: viewImage(row, running.progressOf(row.id)), upload };
-  },
-  "image.upload": ({ id }, context) => records.renew("image", id, context),
-  "image.delete": async ({ id }, context) => {
-    await records.remove("image", id, context);
-    return {};
-  },
-  "image.begin": async (input, context) => {
-    await records.begin(input, context);
-    return {};
-  },
-  "image.source": async ({ id }, context) => {
-    const { row, ...source } = await records.source("image", id, context);
-    const { name, bytes, virtualBytes } = viewImage(row);
-    return { name, bytes, ...(virtualBytes === undefined ? {} : { virtualBytes }), format: "qcow2", ...source };
-  },
-  "image.import": async (input, context) => viewImage(await imports.begin("image", input, context)),
-  "image.sync": (_input, context) => sync.images(context),
+export const createHandlers = ({ records, running, imports, sync }: HandlerParts): Handlers<"images"> => {
+  type View<T> = (row: FileRow, beside: Beside) => T;
+  const shown = <T>(view: View<T>, row: FileRow): T => view(row, { arrived: running.progressOf(row.id) });
 
-  "media.list": async (input) => {
-    const { rows, ...page } = await records.list("media", input);
-    return { items: rows.map((row) => viewMedia(row, running.progressOf(row.id))), ...page };
-  },
-  "media.get": async ({ id }) => viewMedia(await records.get("media", id), running.progressOf(id)),
-  "media.create": async (input, context) => {
-    const { row, upload } = await records.create("media", input, context);
-    return { media: viewMedia(row, running.progressOf(row.id)), upload };
-  },
-  "media.upload": ({ id }, context) => records.renew("media", id, context),
-  "media.delete": async ({ id }, context) => {
-    await records.requireUnused(id, context);
-    await records.remove("media", id, context);
+  const list = async <T>(kind: Kind, view: View<T>, input: ListInput, context: RequestContext) => {
+    const { rows, ...page } = await records.list(kind, input, context);
+    const users = await records.shownUsers(kind, rows, context);
+    const besides = (id: string): Beside => {
+      const used = users.get(id);
+      // Names are for who looks at the one.
+      return { arrived: running.progressOf(id), ...(used ? { usedBy: { count: used.count } } : {}) };
+    };
+    return { items: rows.map((row) => view(row, besides(row.id))), ...page };
+  };
+  const get = async <T>(kind: Kind, view: View<T>, id: string, context: RequestContext): Promise<T> => {
+    const row = await records.get(kind, id, context.actor);
+    const usedBy = (await records.shownUsers(kind, [row], context)).get(id);
+    return view(row, { arrived: running.progressOf(id), usedBy });
+  };
+  const remove = async (kind: Kind, id: string, force: boolean, context: RequestContext) => {
+    await records.remove(kind, id, force, context);
     return {};
-  },
-  "media.import": async (input, context) => viewMedia(await imports.begin("media", input, context)),
-  "media.sync": (_input, context) => sync.media(context),
-  "media.source": async ({ id }, context) => {
-    const { row, ...source } = await records.source("media", id, context);
-    const { name, bytes } = viewMedia(row);
-    return { name, bytes, format: "iso", ...source };
-  },
-});
+  };
+
+  return {
+    "image.list": (input, context) => list("image", viewImage, input, context),
+    "image.get": ({ id }, context) => get("image", viewImage, id, context),
+    "image.create": async (input, context) => {
+      const { row, upload } = await records.create("image", input, context);
+      return { image: shown(viewImage, row), upload };
+    },
+    "image.upload": ({ id }, context) => records.renew("image", id, context),
+    "image.modify": async (input, context) => shown(viewImage, await records.modify("image", input, context)),
+    "image.download": ({ id }, context) => records.download("image", id, context),
+    "image.delete": ({ id, force = false }, context) => remove("image", id, force, context),
+    "image.begin": async (input, context) => {
+      await records.begin(input, context);
+      return {};
+    },
+    "image.source": async ({ id, reader }, context) => {
+      const { row, ...source } = await records.source("image", id, context, reader);
+      const { name, bytes, virtualBytes, minimumDiskGiB } = viewImage(row);
+      return {
+        name,
+        bytes,
+        ...(virtualBytes === undefined ? {} : { virtualBytes }),
+        ...(minimumDiskGiB === undefined ? {} : { minimumDiskGiB }),
+        format: "qcow2",
+        ...source,
+      };
+    },
+    "image.import": async (input, context) => viewImage(await imports.begin("image", input, context)),
+    "image.sync": (_input, context) => sync.images(context),
+
+    "media.list": (input, context) => list("media", viewMedia, input, context),
+    "media.get": ({ id }, context) => get("media", viewMedia, id, context),
+    "media.create": async (input, context) => {
+      const { row, upload } = await records.create("media", input, context);
+      return { media: shown(viewMedia, row), upload };
+    },
+    "media.upload": ({ id }, context) => records.renew("media", id, context),
+    "media.modify": async (input, context) => shown(viewMedia, await records.modify("media", input, context)),
+    "media.download": ({ id }, context) => records.download("media", id, context),
+    "media.delete": ({ id, force = false }, context) => remove("media", id, force, context),
+    "media.import": async (input, context) => viewMedia(await imports.begin("media", input, context)),
+    "media.sync": (_input, context) => sync.media(context),
+    "media.source": async ({ id, reader }, context) => {
+      const { row, ...source } = await records.source("media", id, context, reader);
+      const { name, bytes } = viewMedia(row);
+      return { name, bytes, format: "iso", ...source };
+    },
+  };
+};

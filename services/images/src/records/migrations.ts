@@ -1,3 +1,4 @@
+import { defaultGroup } from "@nano/contract";
 import { idempotencyMigration, type Migrations, outboxMigration } from "@nano/store";
 
 export const migrations: Migrations = {
@@ -64,6 +65,22 @@ export const migrations: Migrations = {
   "009-import": {
     async up(db) {
       await db.schema.alterTable("file").addColumn("import_url", "text").execute();
+    },
+  },
+  "010-visibility": {
+    async up(db) {
+      // Whoever might see what was there before may see it still.
+      await db.schema
+        .alterTable("file")
+        .addColumn("visibility", "text", (c) => c.notNull().defaultTo("public"))
+        .execute();
+      await db.schema
+        .alterTable("file")
+        .addColumn("owner_group", "text", (c) => c.notNull().defaultTo(defaultGroup))
+        .execute();
+      await db.schema.alterTable("file").addColumn("minimum_gib", "integer").execute();
+      await db.schema.dropIndex("file_name").execute();
+      await db.schema.createIndex("file_name").unique().on("file").columns(["kind", "owner_group", "name"]).execute();
     },
   },
 };

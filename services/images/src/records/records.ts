@@ -5,16 +5,20 @@
 
 import type { RequestContext } from "@nano/bus";
 import {
+  type Actor,
   type Clock,
   limits as contractLimits,
+  type DownloadTicket,
   decode,
+  defaultGroup,
   type FileSource,
+  groupOf,
   type Input,
-  type MediaId,
   NanoError,
   Type,
   timestamp,
   type UploadTicket,
+  type Visibility,
 } from "@nano/contract";
 import { isUniqueViolation, once } from "@nano/store";
 import type { Kysely } from "kysely";
@@ -26,6 +30,8 @@ import type { Running } from "../uploads/running.ts";
 import type { Space } from "../uploads/space.ts";
 import type { UploadLimits } from "../uploads/uploads.ts";
 import type { Waiting } from "../uploads/waiting.ts";
+import { notFound, readerOf, requireOwned, requireReader, requireSeen } from "./access.ts";
+import { type ModifyInput, modifyRecord } from "./modify.ts";
 import {
   createFile,
   deleteFile,
@@ -40,6 +46,8 @@ import {
   renewAttempt,
   type State,
 } from "./store.ts";
+import { type AskUsers, createShownUsers, requireUnused } from "./use.ts";
+import { downloadNameOf, nameTaken, viewImage, viewMedia } from "./view.ts";
 
 export interface RecordsOptions {
   readonly db: Kysely<ImagesDatabase>;
@@ -54,8 +62,7 @@ export interface RecordsOptions {
   /** Where browsers and cells reach this service, without a slash at the end. */
   readonly publicUrl: string;
   readonly onCommit: () => void;
-  /** Instances that have a media image in their drive. */
-  readonly mediaUsers: (id: MediaId, requestId: string) => Promise<readonly { readonly name: string }[]>;
+  readonly askUsers: AskUsers;
 }
 
 export interface CreateInput {
@@ -64,6 +71,8 @@ export interface CreateInput {
   readonly tags?: readonly string[];
   readonly bytes?: number;
   readonly sha256?: string;
+  readonly visibility?: Visibility;
+  readonly minimumDiskGiB?: number;
 }
 /** A record whose file comes from anywhere. */
 export interface NewRecord extends CreateInput {
@@ -74,6 +83,7 @@ export interface ListInput {
   readonly limit?: number;
   readonly cursor?: string;
   readonly state?: State;
+  readonly visibility?: Visibility;
   readonly search?: string;
 }
 
@@ -89,9 +99,11 @@ export const createRecords = (options: RecordsOptions) => {
     actor: context.actor.name,
     requestId: context.requestId,
   });
-  const get = async (kind: Kind, id: string): Promise<FileRow> => {
-    const row = await findFile(db, kind, id);
-    if (!row) throw new NanoError(`${kind}-not-found`, `There is no ${kind} ${id}`, { details: { id } });
+  const get = async (kind: Kind, id: string, actor: Actor): Promise<FileRow> =>
+    requireSeen(await findFile(db, kind, id), actor, kind, id);
+  const own = async (kind: Kind, id: string, actor: Actor): Promise<FileRow> => {
+    const row = await get(kind, id, actor);
+    requireOwned(row, actor);
     return row;
   };
   const ticketFor = (row: FileRow): UploadTicket => ({
@@ -140,6 +152,9 @@ export const createRecords = (options: RecordsOptions) => {
           source: input.source,
           importUrl: input.importUrl,
           owner: context.actor.name,
+          group: groupOf(context.actor),
+          visibility: input.visibility,
+          minimumDiskGiB: input.minimumDiskGiB,
           ticketUntil: cause.now + ticketMs.upload,
         },
         cause,
@@ -150,17 +165,32 @@ export const createRecords = (options: RecordsOptions) => {
       throw isUniqueViolation(error) ? nameTaken(kind, input.name) : error;
     });
     onCommit();
-    return await get(kind, decode(Created, answer, "Reading what an earlier request created").id);
+    return await own(kind, decode(Created, answer, "Reading what an earlier request created").id, context.actor);
+  };
+
+  /** @throws NanoError `image-not-ready` unless its file is there, as long as it should be */
+  const whole = async (row: FileRow, context: RequestContext) => {
+    const { id, kind, name, state } = row;
+    if (state !== "ready" || row.sha256 === null)
+      throw new NanoError("image-not-ready", `The ${kind} '${name}' is ${state}`, { details: { state } });
+    const sha256 = asSha256(row.sha256);
+    const blob = await blobs.find(sha256);
+    if (blob?.bytes === Number(row.bytes)) return { row, sha256 };
+    await markFailed(db, id, damagedFile(name, blob?.bytes).toBody(), causeOf(context), { lost: true });
+    onCommit();
+    throw new NanoError("image-not-ready", `The stored file of the ${kind} '${name}' is missing or damaged`);
   };
 
   return {
     get,
 
-    async list(kind: Kind, { limit = contractLimits.page.default, cursor, state, search }: ListInput) {
+    async list(kind: Kind, input: ListInput, { actor }: RequestContext) {
+      const { limit = contractLimits.page.default, cursor, ...filter } = input;
       const after = cursor === undefined ? undefined : readCursor(cursor);
-      const { rows, total, more } = await listFiles(db, kind, { limit, after, state, search });
+      const reader = readerOf(actor, kind);
+      const { rows, total, more } = await listFiles(db, kind, { ...filter, limit, after, reader });
       const last = rows.at(-1);
-      return { rows, total, ...(more && last ? { next: writeCursor(last.name) } : {}) };
+      return { rows, total, ...(more && last ? { next: writeCursor(last) } : {}) };
     },
 
     async create(kind: Kind, input: CreateInput, context: RequestContext) {
@@ -172,9 +202,9 @@ export const createRecords = (options: RecordsOptions) => {
 
     /** Registers an image that a cell will send, under an id that was chosen before. */
     async begin(input: Input<"image.begin">, context: RequestContext): Promise<void> {
-      const { id, name, bytes, dryRun = false } = input;
+      const { id, name, bytes, group = defaultGroup, dryRun = false } = input;
       if (await findFile(db, "image", id)) return;
-      if (await isNameTaken(db, "image", name)) throw nameTaken("image", name);
+      if (await isNameTaken(db, { kind: "image", group, name })) throw nameTaken("image", name);
       await requireRoom(bytes);
       if (dryRun) return;
       const cause = { ...causeOf(context), actor: input.owner };
@@ -189,7 +219,7 @@ export const createRecords = (options: RecordsOptions) => {
     },
 
     async renew(kind: Kind, id: string, context: RequestContext): Promise<UploadTicket> {
-      const row = await get(kind, id);
+      const row = await own(kind, id, context.actor);
       // What arrived stays, and whoever sends it is not disturbed.
       const extended = row.part === null ? undefined : await extendPart(db, row, clock.now() + limits.waitMs);
       if (extended) return ticketFor(extended);
@@ -205,51 +235,44 @@ export const createRecords = (options: RecordsOptions) => {
       return ticketFor(renewed);
     },
 
-    /** @throws NanoError `in-use` naming the instances; `unavailable` when nobody can say */
-    async requireUnused(id: MediaId, context: RequestContext): Promise<void> {
-      const { name } = await get("media", id);
-      const users = (await options.mediaUsers(id, context.requestId)).map((user) => user.name);
-      if (users.length === 0) return;
-      throw new NanoError("in-use", `'${name}' is in the drive of ${someOf(users)}`, {
-        details: { instances: users.slice(0, namedAtMost) },
-        remedy: "Eject it there, or stop the instance.",
-      });
-    },
-
-    async remove(kind: Kind, id: string, context: RequestContext): Promise<void> {
-      await get(kind, id);
+    /** @param force also while it is in use */
+    async remove(kind: Kind, id: string, force: boolean, context: RequestContext): Promise<void> {
+      const row = await own(kind, id, context.actor);
+      if (!force) await requireUnused(options.askUsers, row, context);
       await running.cancel(id, new NanoError("cancelled", `The ${kind} was deleted during its upload`));
       await options.blobMutex.run(async () => {
         const deleted = await deleteFile(db, kind, id, causeOf(context));
-        if (!deleted) throw new NanoError(`${kind}-not-found`, `There is no ${kind} ${id}`, { details: { id } });
+        if (!deleted) throw notFound(kind, id);
         onCommit();
         if (deleted.row.part !== null) await waiting.remove(deleted.row.part);
         if (deleted.orphan && deleted.row.sha256 !== null) await blobs.remove(asSha256(deleted.row.sha256));
       });
     },
 
-    /** Where a cell fetches the bytes. */
-    async source(kind: Kind, id: string, context: RequestContext) {
-      const row = await get(kind, id);
-      if (row.state !== "ready" || row.sha256 === null)
-        throw new NanoError("image-not-ready", `The ${kind} '${row.name}' is ${row.state}`, {
-          details: { state: row.state },
-        });
-      const sha256 = asSha256(row.sha256);
-      const blob = await blobs.find(sha256);
-      if (blob?.bytes !== Number(row.bytes)) {
-        await markFailed(db, id, damagedFile(row.name, blob?.bytes).toBody(), causeOf(context), { lost: true });
-        onCommit();
-        throw new NanoError("image-not-ready", `The stored file of the ${kind} '${row.name}' is missing or damaged`);
-      }
+    modify: (kind: Kind, input: ModifyInput, context: RequestContext) => modifyRecord(options, kind, input, context),
+
+    shownUsers: createShownUsers(options.askUsers, clock),
+
+    /**
+     * Where a cell fetches the bytes.
+     * @param reader whom they are for; the service that asks, unless told
+     */
+    async source(kind: Kind, id: string, context: RequestContext, reader: Actor = context.actor) {
+      requireReader(reader, kind);
+      const { row, sha256 } = await whole(await get(kind, id, reader), context);
       const { ticket } = tickets.forBlob({ kind, id, sha256 });
       return { row, sha256, url: `${publicUrl}/blob/${sha256}`, ticket };
     },
+
+    /** Where a person fetches them. */
+    async download(kind: Kind, id: string, context: RequestContext): Promise<DownloadTicket> {
+      const { row, sha256 } = await whole(await get(kind, id, context.actor), context);
+      const { bytes } = row.kind === "image" ? viewImage(row) : viewMedia(row);
+      const ticket = tickets.forDownload({ kind, id, sha256 });
+      return { url: `${publicUrl}/download/${id}`, ...ticket, fileName: downloadNameOf(row), bytes, sha256 };
+    },
   };
 };
-
-const nameTaken = (kind: Kind, name: string) =>
-  new NanoError("name-taken", `There is a ${kind} with the name '${name}' already`, { details: { name } });
 
 /** Why a record that was ready is not any more. */
 export const damagedFile = (name: string, bytes: number | undefined) =>
@@ -258,19 +281,16 @@ export const damagedFile = (name: string, bytes: number | undefined) =>
     `The stored file of '${name}' ${bytes === undefined ? "is gone" : "has another size"}`,
   );
 
-/** Names in a refusal; more of them help nobody. */
-const namedAtMost = 10;
-const someOf = (names: readonly string[]): string =>
-  names.length <= namedAtMost
-    ? names.join(", ")
-    : `${names.slice(0, namedAtMost).join(", ")} and ${names.length - namedAtMost} more`;
-
-const writeCursor = (name: string) => Buffer.from(name).toString("base64url");
-const readCursor = (cursor: string): string => {
-  const name = Buffer.from(cursor, "base64url").toString();
-  if (name === "" || writeCursor(name) !== cursor)
+const Cursor = Type.Tuple([Type.String(), Type.String()]);
+const writeCursor = ({ name, id }: FileRow) => Buffer.from(JSON.stringify([name, id])).toString("base64url");
+const readCursor = (cursor: string): { name: string; id: string } => {
+  try {
+    const [name, id] = decode(Cursor, JSON.parse(Buffer.from(cursor, "base64url").toString()), "Reading a cursor");
+    return { name, id };
+  } catch (cause) {
     throw new NanoError("invalid-input", "Listing: the cursor is not one that a page answered", {
       details: { fields: [{ path: "/cursor", message: "Not the `next` of a page" }] },
+      cause,
     });
-  return name;
+  }
 };

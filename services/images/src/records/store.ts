@@ -10,7 +10,15 @@
  * `bytes` is how much of it is safe on the disk, `ticket_until` how long it waits for the rest. Every change is committed together with the event
  * that tells of it.
  */
-import { type ErrorBody, type EventName, type FileSource, type Sha256, timestamp } from "@nano/contract";
+import {
+  defaultGroup,
+  type ErrorBody,
+  type EventName,
+  type FileSource,
+  type Sha256,
+  timestamp,
+  type Visibility,
+} from "@nano/contract";
 import { enqueue, type IdempotencyTable, type OutboxTable, type Queryable } from "@nano/store";
 import { type Kysely, type Selectable, sql } from "kysely";
 import type { Facts } from "../formats/format.ts";
@@ -42,6 +50,10 @@ interface FileTable {
   /** What is being imported, until that has ended. It may carry a secret and is never shown. */
   import_url: string | null;
   owner: string;
+  owner_group: string;
+  visibility: Visibility;
+  /** What its owner says a disk made of it needs, in GiB; null when nothing beyond its own size. */
+  minimum_gib: number | null;
   attempt: number;
   begun: number;
   ticket_until: number;
@@ -67,6 +79,10 @@ export interface NewFile {
   readonly source: FileSource;
   readonly importUrl?: string | undefined;
   readonly owner: string;
+  readonly group?: string | undefined;
+  /** Its owner's alone, unless told. */
+  readonly visibility?: Visibility | undefined;
+  readonly minimumDiskGiB?: number | undefined;
   readonly ticketUntil: number;
 }
 
@@ -75,6 +91,7 @@ export const lengthOf = (row: FileRow): number | undefined =>
   row.expected_bytes === null ? undefined : Number(row.expected_bytes);
 
 const foldCase = (text: string) => text.toLocaleLowerCase("en");
+const searched = (name: string, tags: readonly string[]) => foldCase([name, ...tags].join("\n"));
 const escapeLike = (text: string) => text.replace(/[\\%_]/g, (c) => `\\${c}`);
 
 /** When and on whose request something changes. */
@@ -99,7 +116,7 @@ export const createFile = async (db: Queryable<ImagesDatabase>, file: NewFile, c
     name: file.name,
     description: file.description,
     tags: JSON.stringify(file.tags),
-    search: foldCase([file.name, ...file.tags].join("\n")),
+    search: searched(file.name, file.tags),
     state: "uploading",
     error: null,
     bytes: 0,
@@ -111,6 +128,9 @@ export const createFile = async (db: Queryable<ImagesDatabase>, file: NewFile, c
     source: JSON.stringify(file.source),
     import_url: file.importUrl ?? null,
     owner: file.owner,
+    owner_group: file.group ?? defaultGroup,
+    visibility: file.visibility ?? "private",
+    minimum_gib: file.minimumDiskGiB ?? null,
     attempt: 1,
     begun: 0,
     ticket_until: file.ticketUntil,
@@ -128,36 +148,92 @@ export const createFile = async (db: Queryable<ImagesDatabase>, file: NewFile, c
 export const findFile = (db: Queryable<ImagesDatabase>, kind: Kind, id: string): Promise<FileRow | undefined> =>
   db.selectFrom("file").selectAll().where("kind", "=", kind).where("id", "=", id).executeTakeFirst();
 
-export const isNameTaken = async (db: Queryable<ImagesDatabase>, kind: Kind, name: string): Promise<boolean> =>
-  (await db.selectFrom("file").select("id").where("kind", "=", kind).where("name", "=", name).executeTakeFirst()) !==
-  undefined;
+export const isNameTaken = async (
+  db: Queryable<ImagesDatabase>,
+  { kind, group, name }: { kind: Kind; group: string; name: string },
+): Promise<boolean> =>
+  (await db
+    .selectFrom("file")
+    .select("id")
+    .where("kind", "=", kind)
+    .where("owner_group", "=", group)
+    .where("name", "=", name)
+    .executeTakeFirst()) !== undefined;
 
 export interface ListQuery {
   readonly state?: State | undefined;
+  readonly visibility?: Visibility | undefined;
   readonly search?: string | undefined;
+  /** For whom: what is theirs, their group's or everyone's. Everything, unless told. */
+  readonly reader?: { readonly name: string; readonly group: string } | undefined;
   readonly limit: number;
-  /** The name of the last one seen. */
-  readonly after?: string | undefined;
+  /** The last one seen. */
+  readonly after?: { readonly name: string; readonly id: string } | undefined;
 }
 
-/** By name, which is unique within a kind: the order is total and a page begins where the last one ended. */
+/** By name, then id: the order is total and a page begins where the last one ended. */
 export const listFiles = async (
   db: Queryable<ImagesDatabase>,
   kind: Kind,
-  { state, search, limit, after }: ListQuery,
+  { state, visibility, search, reader, limit, after }: ListQuery,
 ): Promise<{ rows: FileRow[]; total: number; more: boolean }> => {
   let matching = db.selectFrom("file").where("kind", "=", kind);
   if (state !== undefined) matching = matching.where("state", "=", state);
+  if (visibility !== undefined) matching = matching.where("visibility", "=", visibility);
+  if (reader !== undefined)
+    matching = matching.where((e) =>
+      e.or([
+        e("visibility", "=", "public"),
+        e("owner", "=", reader.name),
+        e.and([e("visibility", "=", "group"), e("owner_group", "=", reader.group)]),
+      ]),
+    );
   if (search !== undefined)
     matching = matching.where(sql<boolean>`search like ${`%${escapeLike(foldCase(search))}%`} escape '\\'`);
   const { total } = await matching.select((e) => e.fn.countAll().as("total")).executeTakeFirstOrThrow();
-  const page = after === undefined ? matching : matching.where("name", ">", after);
+  const page =
+    after === undefined
+      ? matching
+      : matching.where((e) =>
+          e.or([e("name", ">", after.name), e.and([e("name", "=", after.name), e("id", ">", after.id)])]),
+        );
   const rows = await page
     .selectAll()
     .orderBy("name")
+    .orderBy("id")
     .limit(limit + 1)
     .execute();
   return { rows: rows.slice(0, limit), total: Number(total), more: rows.length > limit };
+};
+
+export interface Modification {
+  readonly name: string;
+  readonly description: string;
+  readonly tags: readonly string[];
+  readonly visibility: Visibility;
+  readonly minimumDiskGiB: number | null;
+}
+
+/** What is said of it; whatever happens to its bytes meanwhile happens beside. */
+export const modifyFile = async (
+  db: Queryable<ImagesDatabase>,
+  id: string,
+  { tags, minimumDiskGiB, ...said }: Modification,
+  cause: Cause,
+): Promise<void> => {
+  const row = await db
+    .updateTable("file")
+    .set({
+      ...said,
+      tags: JSON.stringify(tags),
+      search: searched(said.name, tags),
+      minimum_gib: minimumDiskGiB,
+    })
+    .set((e) => ({ modified_at: cause.now, revision: e("revision", "+", 1) }))
+    .where("id", "=", id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await tell(db, row, "changed", cause);
 };
 
 type Change = Partial<Omit<FileRow, "id" | "kind" | "name" | "created_at" | "modified_at" | "revision">>;

@@ -4,6 +4,7 @@ import {
   ErrorRecord,
   FileSource,
   fits,
+  type GiB,
   type Image,
   ImageIdSchema,
   type Media,
@@ -11,10 +12,13 @@ import {
   NanoError,
   Sha256Schema,
   timestamp,
+  type UsedBy,
 } from "@nano/contract";
-import type { FileRow } from "./store.ts";
+import { fileNameOf } from "./file-name.ts";
+import type { FileRow, Kind } from "./store.ts";
 
 const bytes = (value: number) => value as Bytes;
+const gib = (value: number) => value as GiB;
 
 const readError = (text: string | null) => {
   const error: unknown = text === null ? undefined : JSON.parse(text);
@@ -24,18 +28,33 @@ export const readSource = (text: string): FileSource => {
   const source: unknown = JSON.parse(text);
   return fits(FileSource, source) ? source : { from: "upload" };
 };
-const readTags = (text: string): string[] => {
+export const readTags = (text: string): string[] => {
   const tags: unknown = JSON.parse(text);
   return Array.isArray(tags) ? tags.filter((tag): tag is string => typeof tag === "string") : [];
 };
 
-/** @param arrived how many bytes of a running upload have come: newer than the row */
-const stored = (row: FileRow, arrived: number | undefined) => {
+/** What is known of it beside its row. */
+export interface Beside {
+  /** How many bytes of a running upload have come: newer than the row. */
+  readonly arrived?: number | undefined;
+  readonly usedBy?: UsedBy | undefined;
+}
+
+const gibibyte = 2 ** 30;
+/** In GiB: what its own disk takes, or what its owner says it needs. Undefined when neither is known. */
+export const minimumDiskOf = (row: Pick<FileRow, "virtual_bytes" | "minimum_gib">): number | undefined => {
+  const own = row.virtual_bytes === null ? undefined : Math.max(1, Math.ceil(Number(row.virtual_bytes) / gibibyte));
+  const said = row.minimum_gib ?? undefined;
+  return own === undefined ? said : Math.max(own, said ?? 0);
+};
+
+const stored = (row: FileRow, { arrived, usedBy }: Beside) => {
   const sha256 = row.sha256 ?? row.expected_sha256;
   return {
     name: row.name,
     description: row.description,
     tags: readTags(row.tags),
+    visibility: row.visibility,
     state: row.state,
     ...readError(row.error),
     bytes: bytes(row.state === "uploading" ? (arrived ?? Number(row.bytes)) : Number(row.bytes)),
@@ -43,6 +62,8 @@ const stored = (row: FileRow, arrived: number | undefined) => {
     ...(fits(Sha256Schema, sha256) ? { sha256 } : {}),
     source: readSource(row.source),
     owner: row.owner,
+    group: row.owner_group,
+    ...(usedBy === undefined ? {} : { usedBy }),
     createdAt: timestamp(Number(row.created_at)),
     modifiedAt: timestamp(Number(row.modified_at)),
     revision: row.revision,
@@ -51,22 +72,31 @@ const stored = (row: FileRow, arrived: number | undefined) => {
 
 const damaged = (row: FileRow) => new NanoError("internal", `The record ${row.id} of the images database is damaged`);
 
-export const viewImage = (row: FileRow, arrived?: number): Image => {
+export const viewImage = (row: FileRow, beside: Beside = {}): Image => {
   if (!fits(ImageIdSchema, row.id)) throw damaged(row);
+  const minimumDiskGiB = minimumDiskOf(row);
   return {
     id: row.id,
-    ...stored(row, arrived),
+    ...stored(row, beside),
     format: "qcow2",
     ...(row.virtual_bytes === null ? {} : { virtualBytes: bytes(Number(row.virtual_bytes)) }),
+    ...(minimumDiskGiB === undefined ? {} : { minimumDiskGiB: gib(minimumDiskGiB) }),
   };
 };
 
-export const viewMedia = (row: FileRow, arrived?: number): Media => {
+export const viewMedia = (row: FileRow, beside: Beside = {}): Media => {
   if (!fits(MediaIdSchema, row.id)) throw damaged(row);
   return {
     id: row.id,
-    ...stored(row, arrived),
+    ...stored(row, beside),
     format: "iso",
     ...(row.volume_label === null ? {} : { volumeLabel: row.volume_label }),
   };
 };
+
+/** What its file is called for who downloads it. */
+export const downloadNameOf = ({ kind, name }: Pick<FileRow, "kind" | "name">): string =>
+  fileNameOf(name, kind === "image" ? "qcow2" : "iso");
+
+export const nameTaken = (kind: Kind, name: string): NanoError =>
+  new NanoError("name-taken", `There is a ${kind} with the name '${name}' already`, { details: { name } });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Bus, Handlers } from "@nano/bus";
 import { startTestBus, type TestBus } from "@nano/bus/testing";
-import { type Clock, type Log, NanoError, type Output, ownedBy, systemClock } from "@nano/contract";
+import { type Clock, type Log, NanoError, ownedBy, systemClock, type UsedBy } from "@nano/contract";
 import type { ImagesConfig } from "../config.ts";
 import { type ImagesService, start } from "../main.ts";
 
@@ -18,8 +18,8 @@ export interface World extends AsyncDisposable {
   readonly lines: string[];
   readonly config: ImagesConfig;
   readonly clock: TestClock;
-  /** Which instances have which media in their drive: what the scheduler will say. */
-  readonly mediaUsers: Map<string, Output<"media.users">["instances"]>;
+  /** Which instances use which images and media: what the scheduler will say. */
+  readonly users: Map<string, NonNullable<UsedBy["instances"]>>;
   restart(): Promise<void>;
   stopService(): Promise<void>;
   /** Files below the data directory that hold or held uploads. */
@@ -66,8 +66,8 @@ export const openWorld = async (
   const nats = await startTestBus();
   const scheduler = nats.bus("scheduler");
   scheduler.keepEventStream();
-  const mediaUsers = new Map<string, Output<"media.users">["instances"]>();
-  serveScheduler(scheduler, mediaUsers);
+  const users: World["users"] = new Map();
+  serveScheduler(scheduler, users);
   const data = options.data ?? (await mkdtemp(join(tmpdir(), "nano-images-")));
   const lines: string[] = [];
   const clock = createTestClock();
@@ -104,7 +104,7 @@ export const openWorld = async (
     lines,
     config,
     clock,
-    mediaUsers,
+    users,
     stopService,
     async restart() {
       await stopService();
@@ -135,13 +135,18 @@ export const openWorld = async (
 };
 
 /** The scheduler as far as this service asks it. */
-const serveScheduler = (bus: Bus, users: World["mediaUsers"]): void => {
+const serveScheduler = (bus: Bus, users: World["users"]): void => {
   const notHere = () => {
     throw new NanoError("internal", "This is not the real scheduler");
   };
+  const usedBy = (id: string): UsedBy => {
+    const instances = users.get(id) ?? [];
+    return { count: instances.length, instances };
+  };
   bus.serve("scheduler", {
     ...(Object.fromEntries(ownedBy("scheduler").map((name) => [name, notHere])) as unknown as Handlers<"scheduler">),
-    "media.users": ({ media }) => ({ instances: users.get(media) ?? [] }),
+    "image.users": ({ images }) => ({ items: images.map((image) => ({ image, usedBy: usedBy(image) })) }),
+    "media.users": ({ media }) => ({ items: media.map((one) => ({ media: one, usedBy: usedBy(one) })) }),
   });
 };
 

@@ -21,6 +21,7 @@ import { bytes } from "../units.ts";
 import { type PreparedCloudInit, prepareCloudInit, withoutPassword } from "./cloud-init/settings.ts";
 import type { CreateState } from "./create-saga.ts";
 import type { InstanceDeps } from "./deps.ts";
+import { readerOf } from "./image-use.ts";
 import { beginning, explainingNoRoom, NoRoom, refuseTakenName, resourcesOf, writeNew } from "./new-instance.ts";
 import { refuseTooManyDisks } from "./refuse.ts";
 import type { StoredInstance } from "./store.ts";
@@ -28,7 +29,6 @@ import { toSpec } from "./view.ts";
 
 type Create = Input<"instance.create">;
 type Image = Output<"image.source"> & { readonly id: NonNullable<Create["systemDisk"]["image"]> };
-const gibibyte = 2 ** 30;
 
 export const createInstance =
   (deps: InstanceDeps, engine: TaskEngine) =>
@@ -48,7 +48,7 @@ export const createInstance =
     refuseTooManyDisks({ disks, hardware, hasSeed: input.cloudInit !== undefined });
     await requirePool(db, input.pool);
     const cloudInit = input.cloudInit && prepareCloudInit(input.cloudInit, input.name);
-    const image = await readyImage(deps, input, context.requestId);
+    const image = await readyImage(deps, input, context);
     return explainingNoRoom(deps, async () => {
       if (input.dryRun === true) return plan(deps, engine, input, context, image, cloudInit);
       let began = false;
@@ -65,26 +65,25 @@ export const createInstance =
     });
   };
 
-/** @throws NanoError `image-not-found`, `image-not-ready`, `disk-smaller-than-image` */
-async function readyImage({ bus }: InstanceDeps, input: Create, requestId: string): Promise<Image | undefined> {
+async function readyImage(deps: InstanceDeps, input: Create, context: RequestContext): Promise<Image | undefined> {
   const { image: id, sizeGiB } = input.systemDisk;
-  return id === undefined ? undefined : fittingImage(bus, id, sizeGiB, requestId);
+  return id === undefined ? undefined : fittingImage(deps, id, sizeGiB, context);
 }
 
-/** @throws NanoError `image-not-found`, `image-not-ready`, `disk-smaller-than-image` */
+/** For whoever asks: what they may not see is not there. @throws NanoError `image-not-found`, `image-not-ready`, `forbidden`, `disk-smaller-than-image` */
 export async function fittingImage(
-  bus: InstanceDeps["bus"],
+  { bus }: Pick<InstanceDeps, "bus">,
   id: Image["id"],
   sizeGiB: number,
-  requestId: string,
+  { actor, requestId }: RequestContext,
 ): Promise<Image> {
-  const source = await bus.call("image.source", { id }, { requestId });
-  const minimumGiB = Math.ceil((source.virtualBytes ?? 0) / gibibyte);
-  if (sizeGiB < minimumGiB)
+  const source = await bus.call("image.source", { id, reader: readerOf(actor) }, { requestId });
+  const { name, minimumDiskGiB = 0 } = source;
+  if (sizeGiB < minimumDiskGiB)
     throw new NanoError(
       "disk-smaller-than-image",
-      `The system disk has ${sizeGiB} GiB, the image ${source.name} needs ${minimumGiB}`,
-      { details: { minimumGiB } },
+      `The system disk has ${sizeGiB} GiB, the image ${name} needs ${minimumDiskGiB}`,
+      { details: { minimumGiB: minimumDiskGiB } },
     );
   return { ...source, id };
 }

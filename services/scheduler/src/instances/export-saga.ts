@@ -83,7 +83,9 @@ export const exportSaga = (deps: Pick<InstanceDeps, "ask" | "bus">): Saga => {
           await bus.call("image.begin", record, { requestId });
         },
         undo: async ({ state, requestId }) => {
-          await bus.call("image.delete", { id: state.image }, { requestId }).catch(unless("image-not-found"));
+          await bus
+            .call("image.delete", { id: state.image, force: true }, { requestId })
+            .catch(unless("image-not-found"));
         },
       },
       {

@@ -1,22 +1,26 @@
-/** What is in instances' drives: inserting, ejecting, and who has what. */
-import type { Handlers } from "@nano/bus";
+/** What is in instances' drives: inserting and ejecting. */
+import type { Handlers, RequestContext } from "@nano/bus";
 import { allowedActions, type MediaId, NanoError } from "@nano/contract";
 import type { TaskEngine } from "../tasks/engine.ts";
 import { beginner } from "./begin.ts";
 import type { InstanceDeps } from "./deps.ts";
+import { readerOf } from "./image-use.ts";
 import type { EjectState, InsertState } from "./media-sagas.ts";
-import { instancesWithMedia } from "./store.ts";
 
-/** @throws NanoError `media-not-found`, `image-not-ready` */
-export const readyMedia = async ({ bus }: Pick<InstanceDeps, "bus">, id: MediaId, requestId: string) => {
-  const { name, sha256 } = await bus.call("media.source", { id }, { requestId });
+/** For whoever asks: what they may not see is not there. @throws NanoError `media-not-found`, `image-not-ready`, `forbidden` */
+export const readyMedia = async (
+  { bus }: Pick<InstanceDeps, "bus">,
+  id: MediaId,
+  { actor, requestId }: RequestContext,
+) => {
+  const { name, sha256 } = await bus.call("media.source", { id, reader: readerOf(actor) }, { requestId });
   return { id, name, sha256 };
 };
 
 export function mediaHandlers(
   deps: InstanceDeps,
   engine: TaskEngine,
-): Pick<Handlers<"scheduler">, "media.insert" | "media.eject" | "media.users"> {
+): Pick<Handlers<"scheduler">, "media.insert" | "media.eject"> {
   const { answered, begin } = beginner(deps, engine);
   return {
     "media.insert": async (input, context) => {
@@ -24,7 +28,7 @@ export function mediaHandlers(
       // Before anything that may have gone since the first time.
       const before = await answered(operation, input, context);
       if (before) return before;
-      const media = await readyMedia(deps, input.media, context.requestId);
+      const media = await readyMedia(deps, input.media, context);
       return begin({
         operation,
         action: "insert-media",
@@ -48,6 +52,5 @@ export function mediaHandlers(
           return { id, epoch, cell, name: media.name, force: input.force === true };
         },
       }),
-    "media.users": async ({ media }) => ({ instances: await instancesWithMedia(deps.db, media) }),
   };
 }

@@ -89,7 +89,7 @@ export function operateHandlers(deps: InstanceDeps, engine: TaskEngine): Operate
       // Before anything that may have gone since the first time.
       const before = await answered("instance.start", input, context);
       if (before) return before;
-      const media = input.media === undefined ? undefined : await readyMedia(deps, input.media, context.requestId);
+      const media = input.media === undefined ? undefined : await readyMedia(deps, input.media, context);
       return power("instance.start", "start", input, context, media ? { media } : {});
     },
     "instance.stop": (input, context) => {

@@ -5,6 +5,7 @@ import {
   Disk,
   defaultSettings,
   firstNic,
+  type ImageId,
   Instance,
   type InstanceId,
   type InstanceState,
@@ -52,6 +53,9 @@ export interface InstanceTable {
   nic_addresses: string;
   /** JSON: Instance["media"]. */
   media: string | null;
+  /** What its disks are made of, and what is in its drive: the ids that `disks` and `media` name, to be found by. */
+  image_id: ImageId | null;
+  media_id: MediaId | null;
   autostart: number;
   /** JSON: Settings. */
   settings: string;
@@ -181,6 +185,26 @@ export const nicsMigration: Migration = {
   },
 };
 
+export const usesMigration: Migration = {
+  async up(db) {
+    await db.schema.alterTable("instances").addColumn("image_id", "text").execute();
+    await db.schema.alterTable("instances").addColumn("media_id", "text").execute();
+    const rows = await db.selectFrom("instances").select(["id", "disks", "media"]).execute();
+    for (const { id, disks, media } of rows) {
+      const image_id = imageOf(fromColumn(Disks, disks, `the disks of instance ${id}`));
+      const media_id = media === null ? null : fromColumn(Media, media, `the media of instance ${id}`).id;
+      await db.updateTable("instances").set({ image_id, media_id }).where("id", "=", id).execute();
+    }
+    for (const column of ["image_id", "media_id"])
+      await db.schema
+        .createIndex(`instances_by_${column}`)
+        .on("instances")
+        .columns([column, "name_key"])
+        .where(column, "is not", null)
+        .execute();
+  },
+};
+
 export interface StoredInstance {
   readonly id: InstanceId;
   readonly name: string;
@@ -263,6 +287,9 @@ export const macOfFirst = ({ id, nics: [first] }: Pick<StoredInstance, "id" | "n
 
 export const nameKey = (name: string): string => name.toLowerCase();
 
+/** Only a system disk is made of an image. */
+const imageOf = (disks: readonly Disk[]): ImageId | null => disks.find(({ image }) => image)?.image?.id ?? null;
+
 const toRow = (instance: StoredInstance): InstanceTable => ({
   id: instance.id,
   name: instance.name,
@@ -281,6 +308,8 @@ const toRow = (instance: StoredInstance): InstanceTable => ({
   addresses: toColumn(instance.addresses),
   nic_addresses: toColumn(instance.nicAddresses),
   media: instance.media === null ? null : toColumn(instance.media),
+  image_id: imageOf(instance.disks),
+  media_id: instance.media?.id ?? null,
   autostart: toFlag(instance.autostart),
   settings: toColumn(instance.settings),
   pending: toColumn(instance.pending),
@@ -334,23 +363,6 @@ export const instancesOfCell = async (db: Kysely<Database>, cell: CellId): Promi
 
 export const instancesIn = async (db: Kysely<Database>, state: InstanceState): Promise<StoredInstance[]> =>
   (await db.selectFrom("instances").selectAll().where("state", "=", state).execute()).map(fromRow);
-
-/** Those that have this media image in their drive, as their cells said last. */
-export const instancesWithMedia = async (
-  db: Kysely<Database>,
-  media: MediaId,
-): Promise<Pick<StoredInstance, "id" | "name">[]> => {
-  const candidates = await db
-    .selectFrom("instances")
-    .selectAll()
-    .where("media", "like", `%${media}%`)
-    .orderBy("name_key")
-    .execute();
-  return candidates
-    .map(fromRow)
-    .filter((instance) => instance.media?.id === media)
-    .map(({ id, name }) => ({ id, name }));
-};
 
 export const insertInstance = async (db: Kysely<Database>, instance: StoredInstance): Promise<void> => {
   await insertRow(db, toRow(instance));

@@ -14,7 +14,7 @@ import { requireNoSnapshots } from "./without-snapshots.ts";
 const operation = "system.reset";
 
 export function systemHandlers(deps: InstanceDeps, engine: TaskEngine): Pick<Handlers<"scheduler">, "system.reset"> {
-  const { db, bus } = deps;
+  const { db } = deps;
   const { answered, begin, requireAllowed, requireFree } = beginner(deps, engine);
   return {
     [operation]: async (input, context) => {
@@ -29,7 +29,7 @@ export function systemHandlers(deps: InstanceDeps, engine: TaskEngine): Pick<Han
       requireAllowed(looked, "reset-system");
       const { image: old, ...bare } = systemOf(looked.disks, looked.name);
       const id = input.blank === true ? undefined : (input.image ?? old?.id);
-      const image = id === undefined ? undefined : await fittingImage(bus, id, bare.sizeGiB, context.requestId);
+      const image = id === undefined ? undefined : await fittingImage(deps, id, bare.sizeGiB, context);
       return begin({
         operation,
         action: "reset-system",

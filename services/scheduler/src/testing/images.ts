@@ -10,7 +10,7 @@ import {
   operations,
   Sha256Schema,
 } from "@nano/contract";
-import { bytes } from "../units.ts";
+import { bytes, gib } from "../units.ts";
 
 export const readyImage: ImageId = decode(ImageIdSchema, "00000000-0000-7000-8000-00000000aaaa", "Naming an image");
 export const uploadingImage: ImageId = decode(ImageIdSchema, "00000000-0000-7000-8000-00000000bbbb", "Naming an image");
@@ -47,7 +47,7 @@ export function serveImages(bus: Bus): Map<ImageId, Registered> {
     "image.source": ({ id }) => {
       if (id === uploadingImage) throw new NanoError("image-not-ready", "The image is not ready");
       if (id !== readyImage) throw new NanoError("image-not-found", `There is no image ${id}`);
-      return { ...source, name: "tiny", virtualBytes: bytes(2 * gibibyte), format: "qcow2" };
+      return { ...source, name: "tiny", virtualBytes: bytes(2 * gibibyte), minimumDiskGiB: gib(2), format: "qcow2" };
     },
     "media.source": ({ id }) => {
       if (id !== readyMedia) throw new NanoError("media-not-found", `There is no media image ${id}`);
@@ -76,6 +76,10 @@ export function serveImages(bus: Bus): Map<ImageId, Registered> {
       return {};
     },
     "image.list": notHere,
+    "image.modify": notHere,
+    "image.download": notHere,
+    "media.modify": notHere,
+    "media.download": notHere,
     "image.create": notHere,
     "media.list": notHere,
     "media.get": notHere,

@@ -35,9 +35,7 @@ const newInstance = async (visit: Visit): Promise<Response> => {
     visit,
     emptyCreateForm({
       ...(pool ? { pool } : {}),
-      ...(image
-        ? { image: image.id, systemGiB: String(Math.max(10, Math.ceil((image.virtualBytes ?? 0) / 2 ** 30))) }
-        : {}),
+      ...(image ? { image: image.id, systemGiB: String(Math.max(10, image.minimumDiskGiB ?? 1)) } : {}),
     }),
     choices,
   );

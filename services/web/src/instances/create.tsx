@@ -1,5 +1,5 @@
 import { escapeHtml } from "@kitajs/html";
-import { batchMax, type Decision, type Image, limits, type NanoError, type Output, type Plan } from "@nano/contract";
+import { batchMax, type Decision, limits, type NanoError, type Output, type Plan } from "@nano/contract";
 import type { Attempt, Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { formatBytes } from "../text/format.ts";
@@ -49,14 +49,12 @@ export interface CreateOutcome {
 
 const diskPresets = [10, 20, 50, 100].map((gib) => ({ value: gib, label: `${gib} G` }));
 
-const minimumGiB = (image: Image): number => Math.max(1, Math.ceil((image.virtualBytes ?? 0) / 2 ** 30));
-
 const imageOptions = (visit: Visit, choices: CreateChoices): Option[] => [
   { value: "", text: visit.t("Blank disk") },
   ...(choices.images.ok ? choices.images.value.items : []).map((image) => ({
     value: image.id,
     text: image.virtualBytes ? `${image.name} · ${formatBytes(image.virtualBytes)}` : image.name,
-    minimumGiB: minimumGiB(image),
+    minimumGiB: image.minimumDiskGiB ?? 1,
   })),
 ];
 const poolOptions = (choices: CreateChoices, chosen: string): Option[] => {

@@ -2,6 +2,7 @@
 import type { Handlers } from "@nano/bus";
 import { type Bytes, type Instance, type InstanceAction, NanoError, type Task } from "@nano/contract";
 import { type Cloud, taken } from "./cloud.ts";
+import { usedBy } from "./cloud-images.ts";
 
 export const diskHandlers = (cloud: Cloud) =>
   ({
@@ -46,11 +47,8 @@ export const diskHandlers = (cloud: Cloud) =>
       cloud.tasks.set(task.id, done);
       return done;
     },
-    "media.users": ({ media }) => ({
-      instances: [...cloud.instances.values()]
-        .filter((one) => one.media?.id === media)
-        .map(({ id, name }) => ({ id, name })),
-    }),
+    "image.users": ({ images }) => ({ items: images.map((image) => ({ image, usedBy: usedBy(cloud, image) })) }),
+    "media.users": ({ media }) => ({ items: media.map((one) => ({ media: one, usedBy: usedBy(cloud, one) })) }),
     "snapshot.list": ({ id }) => ({ items: cloud.snapshots.get(id) ?? [] }),
     "snapshot.create": ({ id, name, description, memory }, context) => {
       const before = cloud.snapshots.get(id) ?? [];

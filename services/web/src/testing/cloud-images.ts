@@ -1,7 +1,15 @@
 /** What the image service answers. */
 import type { Handlers } from "@nano/bus";
-import { type Bytes, NanoError, operations } from "@nano/contract";
+import { type Bytes, type Image, type Input, type Media, NanoError, operations, type UsedBy } from "@nano/contract";
 import { type Cloud, now, page, taken } from "./cloud.ts";
+
+/** Whose disks are made of it, or who has it in the drive. */
+export const usedBy = (cloud: Cloud, id: string): UsedBy => {
+  const instances = [...cloud.instances.values()]
+    .filter(({ media, disks }) => media?.id === id || disks.some(({ image }) => image?.id === id))
+    .map((one) => ({ id: one.id, name: one.name }));
+  return { count: instances.length, instances };
+};
 
 export const imageHandlers = (cloud: Cloud): Handlers<"images"> => {
   const ticket = (kind: string, id: string) => ({
@@ -9,27 +17,66 @@ export const imageHandlers = (cloud: Cloud): Handlers<"images"> => {
     ticket: `${kind}-ticket`,
     expiresAt: now(),
   });
+  const download = ({ id, name, format, bytes }: Image | Media) => ({
+    url: `${cloud.imagesUrl}/download/${id}`,
+    ticket: `${id}-ticket`,
+    expiresAt: now(),
+    fileName: `${name}.${format}`,
+    bytes,
+    sha256: operations["image.download"].example.output.sha256,
+  });
   const { example: source } = operations["image.source"];
+
+  const found = <T extends Image | Media>(
+    items: Iterable<T>,
+    { state, search, visibility, ...paging }: Input<"image.list">,
+  ) =>
+    page(
+      [...items]
+        .filter((file) => !state || file.state === state)
+        .filter((file) => !visibility || file.visibility === visibility)
+        .filter((file) => !search || file.name.includes(search))
+        .map((file) => ({ ...file, usedBy: { count: usedBy(cloud, file.id).count } })),
+      paging,
+    );
+  const modified = <T extends Image | Media>(
+    map: Map<string, T>,
+    before: T,
+    { revision, ...changes }: Partial<T>,
+  ): T => {
+    if (revision !== undefined && revision !== before.revision)
+      throw new NanoError("revision-mismatch", `'${before.name}' was changed meanwhile`);
+    if (changes.name !== undefined && changes.name !== before.name) taken(map, changes.name);
+    const after = { ...before, ...changes, revision: before.revision + 1 };
+    map.set(before.id, after);
+    return after;
+  };
+  const remove = (
+    map: Map<string, Image | Media>,
+    { id, force = false }: Input<"image.delete"> | Input<"media.delete">,
+  ) => {
+    const users = usedBy(cloud, id).instances ?? [];
+    if (users.length > 0 && !force)
+      throw new NanoError(
+        "in-use",
+        `${map === cloud.media ? "It is in the drive of" : "It is used by"} ${users.map(({ name }) => name).join(", ")}`,
+      );
+    map.delete(id);
+    return {};
+  };
+
   return {
-    "image.list": (input) =>
-      page(
-        [...cloud.images.values()].filter(
-          ({ state, name }) =>
-            (!input.state || state === input.state) && (!input.search || name.includes(input.search)),
-        ),
-        input,
-      ),
-    "image.get": ({ id }) => cloud.one(cloud.images, id, "image-not-found"),
-    "image.create": ({ name, description = "", tags = [] }) => {
+    "image.list": (input) => found(cloud.images.values(), input),
+    "image.get": ({ id }) => ({ ...cloud.one(cloud.images, id, "image-not-found"), usedBy: usedBy(cloud, id) }),
+    "image.create": ({ name, description = "", tags = [], visibility = "private" }) => {
       taken(cloud.images, name);
-      const image = cloud.addImage(name, { description, tags, state: "uploading", bytes: 0 as Bytes });
+      const image = cloud.addImage(name, { description, tags, visibility, state: "uploading", bytes: 0 as Bytes });
       return { image, upload: ticket("image", image.id) };
     },
     "image.upload": ({ id }) => ticket("image", id),
-    "image.delete": ({ id }) => {
-      cloud.images.delete(id);
-      return {};
-    },
+    "image.modify": (input) => modified(cloud.images, cloud.one(cloud.images, input.id, "image-not-found"), input),
+    "image.download": ({ id }) => download(cloud.one(cloud.images, id, "image-not-found")),
+    "image.delete": (input) => remove(cloud.images, input),
     "image.begin": () => ({}),
     "image.import": ({ name, description = "", tags = [], url }) => {
       taken(cloud.images, name);
@@ -52,24 +99,17 @@ export const imageHandlers = (cloud: Cloud): Handlers<"images"> => {
     },
     "media.sync": () => ({ directory: "/srv/nano/incoming", items: [] }),
     "image.source": () => source.output,
-    "media.list": (input) =>
-      page(
-        [...cloud.media.values()].filter(({ state }) => !input.state || state === input.state),
-        input,
-      ),
-    "media.get": ({ id }) => cloud.one(cloud.media, id, "media-not-found"),
-    "media.create": ({ name, description = "", tags = [] }) => {
+    "media.list": (input) => found(cloud.media.values(), input),
+    "media.get": ({ id }) => ({ ...cloud.one(cloud.media, id, "media-not-found"), usedBy: usedBy(cloud, id) }),
+    "media.create": ({ name, description = "", tags = [], visibility = "private" }) => {
       taken(cloud.media, name);
-      const media = cloud.addMedia(name, { description, tags, state: "uploading", bytes: 0 as Bytes });
+      const media = cloud.addMedia(name, { description, tags, visibility, state: "uploading", bytes: 0 as Bytes });
       return { media, upload: ticket("media", media.id) };
     },
     "media.upload": ({ id }) => ticket("media", id),
-    "media.delete": ({ id }) => {
-      const [user] = [...cloud.instances.values()].filter((one) => one.media?.id === id);
-      if (user) throw new NanoError("in-use", `It is in the drive of ${user.name}`);
-      cloud.media.delete(id);
-      return {};
-    },
+    "media.modify": (input) => modified(cloud.media, cloud.one(cloud.media, input.id, "media-not-found"), input),
+    "media.download": ({ id }) => download(cloud.one(cloud.media, id, "media-not-found")),
+    "media.delete": (input) => remove(cloud.media, input),
     "media.source": () => operations["media.source"].example.output,
   };
 };

@@ -1,0 +1,89 @@
+/** A stored file as an answer (RFC 9110 §13 and §14): whole, one range of it or several, or nothing for who has it already. */
+
+interface Span {
+  /** The first byte and the one behind the last. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Nobody who resumes a download needs more at once. */
+const maxRanges = 16;
+
+/**
+ * The ranges that a `Range` header asks for; none when all of them lie behind the end; undefined when it is to be ignored: not of bytes, malformed,
+ * too many, or more in all than there is.
+ */
+export const rangesOf = (header: string, size: number): readonly Span[] | undefined => {
+  const list = /^bytes\s*=\s*(.*)$/i.exec(header.trim())?.[1];
+  if (list === undefined) return undefined;
+  const specs = list.split(",").map((spec) => spec.trim());
+  if (specs.length > maxRanges) return undefined;
+  const spans: Span[] = [];
+  for (const spec of specs) {
+    const [, first = "", last = ""] = /^(\d*)\s*-\s*(\d*)$/.exec(spec) ?? [];
+    if (first === "" && last === "") return undefined;
+    const from = first === "" ? Math.max(0, size - Number(last)) : Number(first);
+    const to = first === "" || last === "" ? size : Math.min(size, Number(last) + 1);
+    if (first !== "" && last !== "" && Number(last) < Number(first)) return undefined;
+    if (from < to) spans.push({ from, to });
+  }
+  return spans.length > 1 && spans.reduce((sum, { from, to }) => sum + to - from, 0) > size ? undefined : spans;
+};
+
+const contentRange = ({ from, to }: Span, size: number) => `bytes ${from}-${to - 1}/${size}`;
+
+/** `multipart/byteranges`, made as it is read. */
+const inParts = (file: Blob, spans: readonly Span[], boundary: string): ReadableStream<Uint8Array> => {
+  const text = new TextEncoder();
+  const pieces = (async function* () {
+    for (const span of spans) {
+      yield text.encode(
+        `\r\n--${boundary}\r\nContent-Type: application/octet-stream\r\nContent-Range: ${contentRange(span, file.size)}\r\n\r\n`,
+      );
+      yield* file.slice(span.from, span.to).stream();
+    }
+    yield text.encode(`\r\n--${boundary}--\r\n`);
+  })();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const next = await pieces.next();
+        if (next.done) controller.close();
+        else controller.enqueue(next.value);
+      },
+      async cancel() {
+        await pieces.return();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+};
+
+/** @param more of every answer that has the file, or would have it: at least its `etag`, a strong one, in quotes */
+export const fileResponse = (
+  request: Request,
+  file: Blob,
+  more: Readonly<Record<string, string>> & { readonly etag: string },
+): Response => {
+  const headers = { "content-type": "application/octet-stream", "accept-ranges": "bytes", ...more };
+  const { etag } = more;
+  if (request.headers.get("if-none-match")?.includes(etag)) return new Response(null, { status: 304, headers });
+  const range = request.method === "GET" ? request.headers.get("range") : null;
+  const condition = request.headers.get("if-range");
+  // Of another file than the one it has a part of, it gets all.
+  const spans = range === null || (condition !== null && condition !== etag) ? undefined : rangesOf(range, file.size);
+  if (spans === undefined) return new Response(file, { headers });
+  const [only, ...others] = spans;
+  if (only === undefined)
+    return new Response(null, { status: 416, headers: { ...headers, "content-range": `bytes */${file.size}` } });
+  if (others.length === 0)
+    return new Response(file.slice(only.from, only.to), {
+      status: 206,
+      headers: { ...headers, "content-range": contentRange(only, file.size) },
+    });
+  const boundary = crypto.randomUUID();
+  return new Response(inParts(file, spans, boundary), {
+    status: 206,
+    headers: { ...headers, "content-type": `multipart/byteranges; boundary=${boundary}` },
+  });
+};
