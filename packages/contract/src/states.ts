@@ -93,6 +93,7 @@ const whenRunning: readonly InstanceAction[] = [
   "remove-nic",
   "create-snapshot",
   "delete-snapshot",
+  "export",
   "set-password",
 ];
 

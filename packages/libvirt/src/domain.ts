@@ -9,6 +9,8 @@ import {
   DOMAIN_STATES,
   type DomainState,
   IP_TYPES,
+  JOB_TYPES,
+  type JobType,
   MEMORY_STATS,
   type MemoryStat,
   wordFor,
@@ -23,6 +25,12 @@ const SCREENSHOT_MAX = 64 * 1024 * 1024;
 export interface MetadataKey {
   uri: string;
   prefix: string;
+}
+
+/** `stats` as libvirt names them: `disk_total`, `disk_processed` in bytes, and more by the kind of job. */
+export interface JobStats {
+  type: JobType;
+  stats: Record<string, ParamValue>;
 }
 
 /**
@@ -304,6 +312,43 @@ export class Domain {
       mac,
       addresses: addresses.map(({ type, address, prefix }) => ({ type: wordFor(IP_TYPES, type), address, prefix })),
     }));
+  }
+
+  /**
+   * Has the guest agent write back and freeze the file systems inside, so that a copy of its disks is a clean one. @returns how many were frozen
+   */
+  async freezeFileSystems(options: CallOptions = {}): Promise<number> {
+    const args = { domain: this.ref, mountPoints: [], flags: 0 };
+    return (await this.#link.call("domainFsFreeze", args, { timeout: SLOW, ...options })).filesystems;
+  }
+
+  /** Lets the guest write again. @returns how many file systems were thawed */
+  async thawFileSystems(options: CallOptions = {}): Promise<number> {
+    const args = { domain: this.ref, mountPoints: [], flags: 0 };
+    return (await this.#link.call("domainFsThaw", args, { timeout: SLOW, ...options })).filesystems;
+  }
+
+  /** Begins to copy disks of the running domain, as they are at this moment (`<domainbackup mode='push'>`), and answers when it has begun. */
+  async beginBackup(xml: string, options: CallOptions = {}): Promise<void> {
+    const args = { domain: this.ref, xml, checkpointXml: null, flags: 0 };
+    await this.#link.call("domainBackupBegin", args, { timeout: SLOW, ...options });
+  }
+
+  /** What the running backup was asked for. @throws LibvirtError `NO_DOMAIN_BACKUP` when there is none */
+  async getBackupXMLDesc(options?: CallOptions): Promise<string> {
+    return (await this.#link.call("domainBackupGetXmlDesc", { domain: this.ref, flags: 0 }, options)).xml;
+  }
+
+  /** How far the running job is; `completed`: how the last one ended, told once. */
+  async getJobStats(completed = false, options?: CallOptions): Promise<JobStats> {
+    const args = { domain: this.ref, flags: completed ? 1 : 0 };
+    const { type, params } = await this.#link.call("domainGetJobStats", args, options);
+    return { type: wordFor(JOB_TYPES, type), stats: paramsToRecord(params) };
+  }
+
+  /** Ends the running job (a backup, a migration); resolves when it has been told to. */
+  async abortJob(options: CallOptions = {}): Promise<void> {
+    await this.#link.call("domainAbortJob", { domain: this.ref }, { timeout: SLOW, ...options });
   }
 
   /** Through the guest agent. `encrypted` means that `password` is a crypt(3) hash already. */

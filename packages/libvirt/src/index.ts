@@ -2,7 +2,7 @@
 
 export type { CallOptions } from "./client.ts";
 export { Connection, type ConnectOptions, connect } from "./connection.ts";
-export { Domain, type MetadataKey } from "./domain.ts";
+export { Domain, type JobStats, type MetadataKey } from "./domain.ts";
 export { type ClientErrorCode, LibvirtError } from "./errors.ts";
 export type { DomainEventKind, DomainEvents } from "./event-kinds.ts";
 export * from "./flags.ts";

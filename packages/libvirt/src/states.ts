@@ -97,6 +97,9 @@ export const IO_ERROR_ACTIONS = ["none", "pause", "report"] as const;
 export const TRAY_CHANGES = ["open", "close"] as const;
 export const AGENT_STATES = ["unknown", "connected", "disconnected"] as const;
 export const AGENT_REASONS = ["unknown", "domain-started", "channel"] as const;
+/** `virDomainJobType` */
+export const JOB_TYPES = ["none", "bounded", "unbounded", "completed", "failed", "cancelled"] as const;
+export type JobType = (typeof JOB_TYPES)[number];
 export const BLOCK_JOB_TYPES = ["unknown", "pull", "copy", "commit", "active-commit", "backup"] as const;
 export const BLOCK_JOB_STATUSES = ["completed", "failed", "canceled", "ready"] as const;
 export const METADATA_TYPES = ["description", "title", "element"] as const;

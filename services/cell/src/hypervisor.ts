@@ -191,7 +191,8 @@ export interface Hypervisor {
   discardDisk(id: InstanceId, disk: Disk["name"]): Promise<void>;
   /**
    * Starts the one copy of the disk that becomes this image if there is none, and tells how far it is. A copy's failure is told once.
-   * @throws NanoError `wrong-state` when the instance runs, `disk-full` with numbers
+   * While the instance runs it is the disk of the moment when the copy began; `wrong-state` when the guest has it only at its next start.
+   * @throws NanoError `wrong-state`, `disk-full` with numbers
    */
   copyExport(id: InstanceId, disk: Disk["name"], image: ImageId): Promise<FetchProgress>;
   /** Starts to send the copy, with the target, if nobody does; tells how far that is. A failure is told once. */

@@ -41,11 +41,15 @@ test("a disk is exported from its tab or the instance's page; the image and the 
 
 test("why it is not possible is said", async () => {
   await using world = await startWorld();
-  const running = world.cloud.addInstance("web-2", { state: "running" });
   const person = world.person();
-  const shown = await person.get(`/instances/${running.id}/disks/system/export`);
+  const running = world.cloud.addInstance("web-2", { state: "running" });
+  const asked = await person.get(`/instances/${running.id}/disks/system/export`);
+  expect(asked.text).toContain("what a power cut would leave");
+  expect(asked.text).not.toContain("aria-disabled");
+  const paused = world.cloud.addInstance("web-3", { state: "paused" });
+  const shown = await person.get(`/instances/${paused.id}/disks/system/export`);
   expect(shown.text).toContain("aria-disabled");
-  expect(shown.text).toContain("Stop it first.");
-  const refused = await person.post(`/instances/${running.id}/disks/system/export`, { name: "golden" });
+  expect(shown.text).toContain("It is paused.");
+  const refused = await person.post(`/instances/${paused.id}/disks/system/export`, { name: "golden" });
   expect(refused.status).toBe(409);
 });

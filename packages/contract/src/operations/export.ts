@@ -9,7 +9,7 @@ export const exportOperations = {
     owner: "scheduler",
     summary: "Make a disk image of an instance's disk",
     description:
-      "The disk as it is now, flattened: without its snapshots, and with what a clone has from its image. The image is listed at once and `ready` when the task is done, whose `result` names it; it keeps nothing of the instance but a note where it comes from. Needs `image.write`, too. " +
+      "The disk as it is now (of a running instance: at one moment, as after a power cut, or cleanly where a guest agent can freeze its file systems), flattened: without its snapshots, and with what a clone has from its image. The image is listed at once and `ready` when the task is done, whose `result` names it; it keeps nothing of the instance but a note where it comes from. Needs `image.write`, too. " +
       "What identifies the guest (host keys, machine id, passwords) is in the image: clean it inside the guest first.",
     input: Closed({
       id: InstanceIdSchema,

@@ -15,7 +15,7 @@ const underWay = { ready: false, bytesDone: bytes(1_024), bytesTotal: bytes(2_04
 export const onCellExportOperations = {
   "cell.disk.copy-export": operation({
     ...shared,
-    summary: "Copy a disk that is not in use into a compact file of its own",
+    summary: "Copy a disk, as it is now, into a compact file of its own",
     input: Closed({ ...one, disk: DiskName }),
     output: progress,
     errors: [

@@ -4,6 +4,7 @@ import { array, count, flag, int, opaque, signedCount, struct, uchar, uint, usho
 import { qemu, remote } from "./procedure.ts";
 import {
   BLOCK_IO_TUNE_MAX,
+  DOMAIN_FSFREEZE_MOUNTPOINTS_MAX,
   DOMAIN_INTERFACE_MAX,
   DOMAIN_IP_ADDR_MAX,
   DOMAIN_MEMORY_STATS_MAX,
@@ -123,6 +124,16 @@ const inside = {
     },
   ),
   domainGetGuestInfo: remote(418, { domain, types: uint, flags }, { params: typedParams(GUEST_INFO_MAX) }),
+  domainFsFreeze: remote(
+    335,
+    { domain, mountPoints: array(text, DOMAIN_FSFREEZE_MOUNTPOINTS_MAX), flags },
+    { filesystems: int },
+  ),
+  domainFsThaw: remote(
+    336,
+    { domain, mountPoints: array(text, DOMAIN_FSFREEZE_MOUNTPOINTS_MAX), flags },
+    { filesystems: int },
+  ),
   domainSetUserPassword: remote(357, { domain, user: maybeText, password: maybeText, flags }, {}),
   domainSendKey: remote(
     226,
@@ -153,6 +164,8 @@ const snapshots = {
 const jobs = {
   domainGetJobStats: remote(298, { domain, flags }, { type: int, params: typedParams(JOB_STATS_MAX) }),
   domainAbortJob: remote(164, { domain }, {}),
+  domainBackupBegin: remote(421, { domain, xml: text, checkpointXml: maybeText, flags }, {}),
+  domainBackupGetXmlDesc: remote(422, { domain, flags }, { xml: text }),
   domainMigratePerform3Params: remote(
     305,
     {

@@ -37,6 +37,7 @@ export const DOMAIN_IP_ADDR_MAX = 2048;
 export const BLOCK_IO_TUNE_MAX = 32;
 export const SCHEDULER_PARAMETERS_MAX = 16;
 export const JOB_STATS_MAX = 64;
+export const DOMAIN_FSFREEZE_MOUNTPOINTS_MAX = 256;
 export const MIGRATE_PARAM_LIST_MAX = 64;
 export const MIGRATE_COOKIE_MAX = 4_194_304;
 export const GUEST_INFO_MAX = 2048;

@@ -121,6 +121,12 @@ export class DiskChanges {
     return { domain, spec, found, file, volume };
   }
 
+  /** The disk of a running guest as libvirt names it, like `vda`; undefined when the guest has it only at its next start. */
+  async liveTarget(id: InstanceId, disk: Disk["name"]): Promise<string | undefined> {
+    const { domain } = await this.#instances.specified(id);
+    return find(await this.#live(domain, id, disk), "target")?.attributes.dev;
+  }
+
   /** Files that came or went without libvirt's doing are seen after it has looked again. */
   async #find(file: string): Promise<Volume | undefined> {
     const known = await this.#storage.volume(file);

@@ -3,11 +3,11 @@
  *
  * Theory. libvirt copies the disk (qemu-img convert) into a file of its own, named by the image: flattened, as the copy is to have no backing file; without
  * snapshots, as those are not of the active layer; without what is empty. A second, tiny volume, the marker, says that the copy is whole, as it does for
- * other files. Then the copy is streamed out of libvirt into the image service, and removed. Whoever is killed in between finds by file and marker how far
+ * other files. The disk of a running guest is copied as it is at one moment (see live-copies.ts). Then the copy is streamed out of libvirt into the image service, and removed. Whoever is killed in between finds by file and marker how far
  * it was; a copy nobody asks for any more is collected when it is old.
  */
 import { type Clock, type Disk, type ImageId, type InstanceId, type Log, NanoError } from "@nano/contract";
-import type { Volume } from "@nano/libvirt";
+import type { Domain, Volume } from "@nano/libvirt";
 import type { FetchProgress, UploadTarget } from "../hypervisor.ts";
 import { bytes } from "../units.ts";
 import { type Outgoing, Sender } from "../volumes/sender.ts";
@@ -17,12 +17,13 @@ import { allocatedOf, copyTimeoutMs, removeCopy } from "./copies.ts";
 import type { DiskChanges } from "./disk-changes.ts";
 import { orNone, translated } from "./failure.ts";
 import type { Layers } from "./layers.ts";
-import { exportVolume, isExportVolume, markerOf } from "./names.ts";
+import { awaitLiveCopy, beginLiveCopy, endLiveCopy, type LiveCopy, runningBackup } from "./live-copies.ts";
+import { exportVolume, isExportVolume, markerOf, pathIn } from "./names.ts";
 import type { Storage } from "./storage.ts";
 import { diskXml, fileXml, markerBytes } from "./volume-xml.ts";
 
 export interface ExportsOptions {
-  readonly disks: Pick<DiskChanges, "disk">;
+  readonly disks: Pick<DiskChanges, "disk" | "liveTarget">;
   readonly layers: Pick<Layers, "under">;
   readonly storage: Storage;
   readonly clock: Clock;
@@ -34,6 +35,12 @@ const forgottenMs = 72 * 3_600_000;
 
 interface Copy {
   readonly total: number;
+  /** QEMU's own backup job, which tells how far it is, and can be ended. */
+  readonly live?: LiveCopy;
+  bytesDone: number;
+  ended: Promise<void>;
+  /** Ended before it had begun. */
+  unwanted?: true;
   failure?: NanoError;
 }
 
@@ -58,27 +65,42 @@ export class Exports {
         this.#copies.delete(image);
         throw running.failure;
       }
-      if (running) return progressOf(await allocatedOf(storage, file), running.total);
+      if (running)
+        return progressOf(running.live ? running.bytesDone : await allocatedOf(storage, file), running.total);
       const done = await this.#whole(image);
       if (done) return progressOf(done.bytes, done.bytes, true);
       const { domain, volume } = await disks.disk(id, disk);
-      if (await domain.isActive())
-        throw new NanoError("wrong-state", `Disk ${disk} of instance ${id} is in use`, { remedy: "Stop it first." });
       const source = await this.#measure(volume);
+      const live = await this.#liveCopy(id, disk, domain, file);
       // Left by a cell that was killed: half of a copy, or one that libvirt is still writing.
-      if (!(await removeCopy(storage, file))) return progressOf(await allocatedOf(storage, file), source.bytes);
+      if (!live?.running && !(await removeCopy(storage, file)))
+        return progressOf(await allocatedOf(storage, file), source.bytes);
       await this.#requireRoom(source.bytes);
-      const copy: Copy = { total: source.bytes };
+      const copy: Copy = {
+        total: live ? source.capacity : source.bytes,
+        bytesDone: 0,
+        ended: Promise.resolve(),
+        ...(live ? { live } : {}),
+      };
       this.#copies.set(image, copy);
       const work = async (): Promise<void> => {
-        const xml = diskXml(file, source.capacity, undefined);
-        await storage.pool.createVolumeFrom(xml, volume, 0, { timeout: copyTimeoutMs });
+        if (live) {
+          await beginLiveCopy(live);
+          if (copy.unwanted) await endLiveCopy(live);
+          await awaitLiveCopy(live, (bytes) => {
+            copy.bytesDone = bytes;
+          });
+          await storage.refresh();
+        } else {
+          const xml = diskXml(file, source.capacity, undefined);
+          await storage.pool.createVolumeFrom(xml, volume, 0, { timeout: copyTimeoutMs });
+        }
         await storage.pool.createVolume(fileXml(markerOf(file), markerBytes));
       };
-      translated(doing, work).then(
-        () => this.#copies.delete(image),
+      copy.ended = translated(doing, work).then(
+        () => void this.#copies.delete(image),
         async (error) => {
-          await storage.remove(file).catch(() => {});
+          await removeCopy(storage, file).catch(() => {});
           copy.failure = NanoError.from(error, doing);
         },
       );
@@ -104,7 +126,13 @@ export class Exports {
     return translated(`removing the copy for image ${image}`, async () => {
       await this.#sender.end(image);
       const running = this.#copies.get(image);
-      if ((running && !running.failure) || !(await removeCopy(this.#options.storage, exportVolume(image))))
+      if (running?.live && !running.failure) {
+        running.unwanted = true;
+        await endLiveCopy(running.live);
+        await running.ended;
+      }
+      const left = this.#copies.get(image);
+      if ((left && !left.failure) || !(await removeCopy(this.#options.storage, exportVolume(image))))
         throw new NanoError("hypervisor-failed", `The copy for image ${image} is still being written`, {
           remedy: "Wait until libvirt has ended the copy; it cannot be interrupted.",
         });
@@ -129,6 +157,18 @@ export class Exports {
 
   stop(): Promise<void> {
     return this.#sender.stop();
+  }
+
+  /** How to copy it while its instance runs, and whether that goes on already; undefined when it is off. */
+  async #liveCopy(id: InstanceId, disk: Disk["name"], domain: Domain, file: string) {
+    if (!(await domain.isActive())) return undefined;
+    const target = await this.#options.disks.liveTarget(id, disk);
+    if (target === undefined)
+      throw new NanoError("wrong-state", `The running instance ${id} does not have disk ${disk} yet`, {
+        remedy: "Start it anew, then export the disk.",
+      });
+    const copy: LiveCopy = { domain, target, into: pathIn(this.#options.storage.path, file) };
+    return { ...copy, running: (await runningBackup(domain)) === copy.into };
   }
 
   /** The copy, once it is whole. */

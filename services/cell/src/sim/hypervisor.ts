@@ -298,7 +298,7 @@ export class SimulatedHypervisor implements Hypervisor {
   }
 
   async copyExport(id: InstanceId, disk: Disk["name"], image: ImageId): Promise<FetchProgress> {
-    if (this.#known(id).state !== "stopped") throw new NanoError("wrong-state", `Disk ${disk} of ${id} is in use`);
+    this.#known(id);
     const found = this.#disks.get(`${id} ${disk}`);
     if (!found) throw new NanoError("disk-missing", `The disk ${disk} of instance ${id} is gone`);
     return this.#exports.copy(image, found.sizeGiB * 2 ** 30);

@@ -50,9 +50,12 @@ test("what can be refused is refused at once, and nothing is begun", async () =>
   expect(await codeOf(world.call("disk.export", asked(id)))).toBe("name-taken");
   const other = await world.created({ start: true });
   await until("it runs", async () => (await world.call("instance.get", { id: other.id })).state === "running");
+  await world.ended(await world.call("disk.export", asked(other.id, { name: "of a running one" })));
+  expect((await world.call("instance.get", { id: other.id })).state).toBe("running");
+  await world.ended(await world.call("instance.pause", { id: other.id }));
   const refused = world.call("disk.export", asked(other.id, { name: "other" }));
-  await expect(refused).rejects.toMatchObject({ code: "wrong-state", details: { state: "running" } });
-  expect(world.cell.count("cell.disk.copy-export")).toBe(2);
+  await expect(refused).rejects.toMatchObject({ code: "wrong-state", details: { state: "paused" } });
+  expect(world.cell.count("cell.disk.copy-export")).toBe(3);
   world.cell.disks.delete(`${id}/system`);
   expect(await codeOf(world.call("disk.export", asked(id, { name: "other" })))).toBe("disk-missing");
   expect(names()).toEqual(["golden"]);

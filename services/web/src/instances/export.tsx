@@ -85,9 +85,15 @@ const exportPage = (visit: Visit, instance: Instance, disk: string, form: Form, 
     <div class="narrow">
       <PageHead
         title={title}
-        lead={t(
-          "It becomes an ordinary image that instances are made from. The instance stays as it is, and cannot be started until the copy has been sent.",
-        )}
+        lead={
+          instance.state === "running"
+            ? t(
+                "It becomes an ordinary image that instances are made from: the disk as it is at the moment when the copy begins. The instance goes on running. With a guest agent its file systems are frozen for that moment; without one the image is what a power cut would leave.",
+              )
+            : t(
+                "It becomes an ordinary image that instances are made from. The instance stays as it is, and cannot be started until the copy has been sent.",
+              )
+        }
       />
       {refusal && problems.size === 0 ? <ErrorNotice visit={visit} error={refusal.error} /> : null}
       <Notice tone="warn">

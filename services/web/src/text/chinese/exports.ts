@@ -9,6 +9,8 @@ export const exportTexts = {
   "Export the disk {disk} of {name} as an image": "将 {name} 的磁盘 {disk} 导出为镜像",
   "It becomes an ordinary image that instances are made from. The instance stays as it is, and cannot be started until the copy has been sent.":
     "它将成为可用于创建云主机的普通镜像。云主机保持不变，在副本发送完成之前不能启动。",
+  "It becomes an ordinary image that instances are made from: the disk as it is at the moment when the copy begins. The instance goes on running. With a guest agent its file systems are frozen for that moment; without one the image is what a power cut would leave.":
+    "它将成为可用于创建云主机的普通镜像：内容为复制开始时刻的磁盘。云主机继续运行。若有客户机代理，会在该时刻冻结文件系统；否则镜像相当于断电时的状态。",
   "Made of": "来源",
   "The disk is exported as the image {name}": "正在将磁盘导出为镜像 {name}",
   "disk {disk} of {name}": "{name} 的磁盘 {disk}",
