@@ -48,6 +48,9 @@ export interface Limits {
   readonly stallSeconds: number;
   /** How long a file without a record may lie there, and how often is looked, in milliseconds. */
   readonly graceMs: number;
+  /** Each stored file is read again after so long, in milliseconds, and how fast, in bytes a second. */
+  readonly scrubMs: number;
+  readonly scrubBytesPerSecond: number;
   readonly reconcileMs: number;
 }
 
@@ -61,6 +64,8 @@ export const defaultLimits: Limits = {
   reserveBytes: undefined,
   stallSeconds: 60,
   graceMs: 600_000,
+  scrubMs: 7 * 24 * 3_600_000,
+  scrubBytesPerSecond: 64 * 2 ** 20,
   reconcileMs: 60_000,
 };
 

@@ -146,7 +146,7 @@ describe("a resumable upload goes on when the service was killed", () => {
           expect(await bus.call("image.get", { id })).toMatchObject({ sha256: sha256Of(file), bytes: file.length });
           expect(await storedFiles(data)).toEqual([blobName()]);
           expect(await offsetOf(moved(second, ticket))).toBe(file.length);
-          await bus.call("image.delete", { id });
+          await bus.call("image.delete", { id, force: true });
           expect(await storedFiles(data)).toEqual([]);
         } finally {
           await second.kill();

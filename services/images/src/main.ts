@@ -34,6 +34,7 @@ import { createRecords } from "./records/records.ts";
 import type { FileRow, ImagesDatabase } from "./records/store.ts";
 import { viewImage, viewMedia } from "./records/view.ts";
 import { reconcile, resumeUploads } from "./recovery.ts";
+import { createScrub } from "./scrub.ts";
 import { createTickets, loadTicketKey } from "./tickets.ts";
 import { createAttempts } from "./uploads/attempts.ts";
 import { createFinish } from "./uploads/finish.ts";
@@ -105,7 +106,10 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
     const space = createSpace(() => blobs.roomBytes());
     const formats = { image: qcow2, media: iso };
     const { onStage } = config;
-    const finish = createFinish({ db, blobs, blobMutex, formats, limits, clock, onCommit, onStage });
+    const scrub = createScrub({ db, blobs, clock, log, onCommit, ...limits });
+    open.push(() => scrub.stop());
+    const { trust, isTrusted } = scrub;
+    const finish = createFinish({ db, blobs, blobMutex, formats, limits, clock, trust, onCommit, onStage });
     const running = createRunning({ clock, maxUploads: limits.maxUploads, silentMs: limits.silentMs });
     const waiting = createWaiting(blobs);
     const attempts = createAttempts({ db, waiting, clock, log, onCommit });
@@ -165,6 +169,7 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
       clock,
       publicUrl,
       onCommit,
+      isTrusted,
       askUsers: async (kind, ids, context) => {
         if (kind === "image") {
           const { items } = await bus.call("image.users", { images: ids.filter(isImageId) }, context);
@@ -175,7 +180,7 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
       },
     });
     const view = (row: FileRow) => (row.kind === "image" ? viewImage(row) : viewMedia(row));
-    parts = { db, blobs, tickets, uploads, resumable, view };
+    parts = { db, blobs, tickets, uploads, resumable, isTrusted, view };
     const intake = createIntake({ db, uploads, clock, log, onCommit, atMost: limits.maxImports });
     open.push(() => intake.stop());
     const rules = { ...defaultRules, allowed: [], ...config.imports };
@@ -189,6 +194,7 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
     const timer = setInterval(() => {
       reconciling = reconciling
         .then(() => reconcile(recovery, { atStart: false }))
+        .then(() => void scrub.run())
         .catch((error) => log.error("Could not compare the records with the disk", { error }));
     }, limits.reconcileMs);
     open.push(async () => {

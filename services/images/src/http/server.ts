@@ -15,8 +15,9 @@
  */
 import { fits, type Image, ImageIdSchema, type Log, type Media, NanoError, Sha256Schema } from "@nano/contract";
 import type { Kysely } from "kysely";
-import type { BlobStore } from "../blobs/blobs.ts";
+import type { BlobStore, StoredBlob } from "../blobs/blobs.ts";
 import { attachment } from "../records/file-name.ts";
+import { touched } from "../records/records.ts";
 import { type FileRow, findFile, type ImagesDatabase } from "../records/store.ts";
 import { downloadNameOf } from "../records/view.ts";
 import type { BlobClaims, DownloadClaims, Tickets } from "../tickets.ts";
@@ -34,6 +35,8 @@ export interface HttpParts {
   readonly tickets: Tickets;
   readonly uploads: Uploads;
   readonly resumable: Resumable;
+  /** Whether it is as it was when it was verified. */
+  readonly isTrusted: (blob: StoredBlob) => Promise<boolean>;
   readonly view: (row: FileRow) => Image | Media;
 }
 
@@ -154,6 +157,7 @@ export const openHttp = (options: HttpOptions): HttpServer => {
     const found = await parts.blobs.find(sha256);
     if (found?.bytes !== Number(row.bytes))
       throw new NanoError("image-damaged", `The stored file of '${row.name}' is missing or damaged`);
+    if (!(await parts.isTrusted(found))) throw touched(row.name);
     const digest = Buffer.from(sha256, "hex").toString("base64");
     return {
       row,

@@ -83,4 +83,14 @@ export const migrations: Migrations = {
       await db.schema.createIndex("file_name").unique().on("file").columns(["kind", "owner_group", "name"]).execute();
     },
   },
+  "011-blob-check": {
+    async up(db) {
+      await db.schema
+        .createTable("blob_check")
+        .addColumn("sha256", "text", (c) => c.primaryKey())
+        .addColumn("modified_at", "bigint", (c) => c.notNull())
+        .addColumn("checked_at", "bigint", (c) => c.notNull())
+        .execute();
+    },
+  },
 };

@@ -22,7 +22,7 @@ import {
 } from "@nano/contract";
 import { isUniqueViolation, once } from "@nano/store";
 import type { Kysely } from "kysely";
-import type { BlobStore } from "../blobs/blobs.ts";
+import type { BlobStore, StoredBlob } from "../blobs/blobs.ts";
 import { asSha256 } from "../blobs/sha256.ts";
 import type { Mutex } from "../mutex.ts";
 import { type Tickets, ticketMs } from "../tickets.ts";
@@ -62,6 +62,8 @@ export interface RecordsOptions {
   /** Where browsers and cells reach this service, without a slash at the end. */
   readonly publicUrl: string;
   readonly onCommit: () => void;
+  /** Whether it is as it was when it was verified. */
+  readonly isTrusted: (blob: StoredBlob) => Promise<boolean>;
   readonly askUsers: AskUsers;
 }
 
@@ -175,7 +177,10 @@ export const createRecords = (options: RecordsOptions) => {
       throw new NanoError("image-not-ready", `The ${kind} '${name}' is ${state}`, { details: { state } });
     const sha256 = asSha256(row.sha256);
     const blob = await blobs.find(sha256);
-    if (blob?.bytes === Number(row.bytes)) return { row, sha256 };
+    if (blob?.bytes === Number(row.bytes)) {
+      if (await options.isTrusted(blob)) return { row, sha256 };
+      throw touched(name);
+    }
     await markFailed(db, id, damagedFile(name, blob?.bytes).toBody(), causeOf(context), { lost: true });
     onCommit();
     throw new NanoError("image-not-ready", `The stored file of the ${kind} '${name}' is missing or damaged`);
@@ -273,6 +278,12 @@ export const createRecords = (options: RecordsOptions) => {
     },
   };
 };
+
+/** Why one that is ready is not served. */
+export const touched = (name: string) =>
+  new NanoError("image-not-ready", `The stored file of '${name}' was touched, and is being verified`, {
+    remedy: "Try again when it is verified; if it was changed, the record will say so.",
+  });
 
 /** Why a record that was ready is not any more. */
 export const damagedFile = (name: string, bytes: number | undefined) =>

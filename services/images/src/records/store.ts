@@ -65,7 +65,14 @@ interface FileTable {
   modified_at: number;
   revision: number;
 }
-export type ImagesDatabase = { file: FileTable } & OutboxTable & IdempotencyTable;
+/** When the bytes of a blob were compared with its checksum last. */
+interface BlobCheckTable {
+  sha256: string;
+  /** Of the stored file, at that time. Milliseconds. */
+  modified_at: number;
+  checked_at: number;
+}
+export type ImagesDatabase = { file: FileTable; blob_check: BlobCheckTable } & OutboxTable & IdempotencyTable;
 export type FileRow = Selectable<FileTable>;
 
 export interface NewFile {
@@ -471,6 +478,29 @@ export const findUnready = (db: Queryable<ImagesDatabase>, kind: Kind, source: F
     .where("source", "=", JSON.stringify(source))
     .where("state", "!=", "ready")
     .executeTakeFirst();
+
+export const findCheck = (db: Queryable<ImagesDatabase>, sha256: Sha256) =>
+  db.selectFrom("blob_check").selectAll().where("sha256", "=", sha256).executeTakeFirst();
+
+/** Its bytes have its checksum. */
+export const noteChecked = async (
+  db: Queryable<ImagesDatabase>,
+  { sha256, modifiedAt }: { readonly sha256: Sha256; readonly modifiedAt: number },
+  now: number,
+): Promise<void> => {
+  const check = { modified_at: Math.floor(modifiedAt), checked_at: now };
+  await db
+    .insertInto("blob_check")
+    .values({ sha256, ...check })
+    .onConflict((conflict) => conflict.column("sha256").doUpdateSet(check))
+    .execute();
+};
+
+/** Of blobs that no record refers to any more. */
+export const forgetChecks = async (db: Queryable<ImagesDatabase>): Promise<void> => {
+  const referred = db.selectFrom("file").select("sha256").where("sha256", "is not", null);
+  await db.deleteFrom("blob_check").where("sha256", "not in", referred).execute();
+};
 
 export const listReady = (db: Queryable<ImagesDatabase>) =>
   db.selectFrom("file").selectAll().where("state", "=", "ready").execute();

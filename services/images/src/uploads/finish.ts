@@ -5,7 +5,7 @@
  *                415     one critical section with the deletion of blobs
  *                422
  */
-import { type Clock, NanoError } from "@nano/contract";
+import { type Clock, NanoError, type Sha256 } from "@nano/contract";
 import type { Kysely } from "kysely";
 import type { BlobStore, Part } from "../blobs/blobs.ts";
 import type { Format, FormatLimits } from "../formats/format.ts";
@@ -25,6 +25,8 @@ export interface FinishOptions {
   readonly formats: Readonly<Record<Kind, Format>>;
   readonly limits: FormatLimits;
   readonly clock: Clock;
+  /** What has this checksum was verified just now. */
+  readonly trust: (sha256: Sha256) => Promise<void>;
   /** A change was committed: its event waits in the outbox. */
   readonly onCommit: () => void;
   /** Called when a stage is passed. */
@@ -61,6 +63,7 @@ export const createFinish = (options: FinishOptions): Finish => {
     return await blobMutex.run(async () => {
       signal.throwIfAborted();
       await part.publish(received.sha256);
+      await options.trust(received.sha256);
       await passed("published");
       const ready = await markReady(db, row, { ...received, facts }, cause()).catch(async (error) => {
         await removeIfOrphan(received.sha256);
