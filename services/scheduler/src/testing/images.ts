@@ -16,6 +16,8 @@ export const readyImage: ImageId = decode(ImageIdSchema, "00000000-0000-7000-800
 export const uploadingImage: ImageId = decode(ImageIdSchema, "00000000-0000-7000-8000-00000000bbbb", "Naming an image");
 export const unknownImage: ImageId = decode(ImageIdSchema, "00000000-0000-7000-8000-00000000cccc", "Naming an image");
 export const readyMedia = decode(MediaIdSchema, "00000000-0000-7000-8000-00000000dddd", "Naming a media image");
+/** Somebody for whom none of them is there. */
+export const stranger = "stranger";
 const sha256 = decode(Sha256Schema, "ab".repeat(32), "Naming a file");
 const gibibyte = 2 ** 30;
 const uploading: Image = {
@@ -44,13 +46,15 @@ export function serveImages(bus: Bus): Map<ImageId, Registered> {
   };
   const source = { url: "http://127.0.0.1:1/blob", ticket: "test", sha256, bytes: bytes(1_000_000) };
   const handlers: Handlers<"images"> = {
-    "image.source": ({ id }) => {
+    "image.source": ({ id, reader }) => {
       if (id === uploadingImage) throw new NanoError("image-not-ready", "The image is not ready");
-      if (id !== readyImage) throw new NanoError("image-not-found", `There is no image ${id}`);
+      if (id !== readyImage || reader?.name === stranger)
+        throw new NanoError("image-not-found", `There is no image ${id}`);
       return { ...source, name: "tiny", virtualBytes: bytes(2 * gibibyte), minimumDiskGiB: gib(2), format: "qcow2" };
     },
-    "media.source": ({ id }) => {
-      if (id !== readyMedia) throw new NanoError("media-not-found", `There is no media image ${id}`);
+    "media.source": ({ id, reader }) => {
+      if (id !== readyMedia || reader?.name === stranger)
+        throw new NanoError("media-not-found", `There is no media image ${id}`);
       return { ...source, name: "rescue", format: "iso" };
     },
     "image.import": notHere,
