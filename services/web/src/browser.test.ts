@@ -36,6 +36,11 @@ const startImages = () => {
         "Access-Control-Allow-Methods": "PUT",
       };
       if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: cors });
+      const { pathname } = new URL(request.url);
+      if (pathname.startsWith("/download/"))
+        return new Response(Buffer.alloc(3_000_000, 7), {
+          headers: { "Content-Disposition": `attachment; filename="t_ny.qcow2"; filename*=UTF-8''t%C3%AFny.qcow2` },
+        });
       const bytes = (await request.arrayBuffer()).byteLength;
       received.push({ path: new URL(request.url).pathname, bytes, ticket: request.headers.get("authorization") });
       return Response.json({}, { headers: cors });
@@ -117,6 +122,18 @@ describe.skipIf(!existsSync(executablePath))("a person at Chromium", () => {
     await page.waitForSelector('h1:has-text("tiny")');
     expect(images.received).toMatchObject([{ bytes: 300_000, ticket: "Bearer image-ticket" }]);
     await look("image");
+  }, 60_000);
+
+  test("downloads an image: one click, all of it, under its name, and the page stays", async () => {
+    const { id } = world.cloud.addImage("tïny");
+    await page.goto(`${world.base}/images/${id}`);
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click('a:has-text("Download")')]);
+    expect(download.suggestedFilename()).toBe("tïny.qcow2");
+    const bytes = await Bun.file(await download.path()).bytes();
+    expect([bytes.length, new Set(bytes)]).toEqual([3_000_000, new Set([7])]);
+    expect(new URL(page.url()).pathname).toBe(`/images/${id}`);
+    await look("downloaded");
+    world.cloud.images.delete(id);
   }, 60_000);
 
   test("creates an instance; the command follows the form; the toast leads to the task", async () => {

@@ -48,6 +48,8 @@ export const to = {
   fileImport: (kind: FileKind) => `${files(kind)}/import`,
   fileSync: (kind: FileKind) => `${files(kind)}/sync`,
   fileUpload: (kind: FileKind, id: string) => `${files(kind)}/${part(id)}/upload`,
+  fileModify: (kind: FileKind, id: string) => `${files(kind)}/${part(id)}/modify`,
+  fileDownload: (kind: FileKind, id: string) => `${files(kind)}/${part(id)}/download`,
   fileDelete: (kind: FileKind, id: string) => `${files(kind)}/${part(id)}/delete`,
   instances: "/instances",
   instanceNew: "/instances/new",

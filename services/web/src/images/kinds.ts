@@ -18,7 +18,9 @@ export interface Kind {
   readonly section: "images" | "media";
   readonly icon: IconName;
   readonly accept: string;
-  readonly text: Readonly<Record<"many" | "lead" | "upload" | "none" | "noneText" | "deleted" | "begun", ChineseKey>>;
+  readonly text: Readonly<
+    Record<"many" | "lead" | "upload" | "none" | "noneText" | "deleted" | "begun" | "inUse", ChineseKey>
+  >;
   list(visit: Visit, query: Readonly<Record<string, unknown>>): Promise<Attempt<FilePage>>;
   get(visit: Visit): Promise<StoredFile>;
   create(
@@ -29,7 +31,10 @@ export interface Kind {
   import(visit: Visit, typed: Readonly<Record<string, unknown>>, key: string): Promise<Attempt<StoredFile>>;
   sync(visit: Visit): Promise<Attempt<Output<"image.sync"> | Output<"media.sync">>>;
   ticket(visit: Visit): Promise<Attempt<Output<"image.upload">>>;
-  delete(visit: Visit, key: string): Promise<Attempt<object>>;
+  modify(visit: Visit, typed: Readonly<Record<string, unknown>>, key: string): Promise<Attempt<StoredFile>>;
+  /** @throws NanoError as the image service refused */
+  download(visit: Visit): Promise<Output<"image.download">>;
+  delete(visit: Visit, key: string, force: boolean): Promise<Attempt<object>>;
 }
 
 const imageKind: Kind = {
@@ -45,6 +50,7 @@ const imageKind: Kind = {
     noneText: "Upload a qcow2 image, and instances made from it are ready in milliseconds.",
     deleted: "The image {name} was deleted",
     begun: "The image {name} awaits its file",
+    inUse: "They keep running, each on its cell's own verified copy. None can be reset to it any more.",
   },
   list: (visit, query) => visit.submit("image.list", query),
   get: (visit) => visit.call("image.get", { id: readId.image(visit.param("id")) }),
@@ -55,8 +61,15 @@ const imageKind: Kind = {
   import: (visit, typed, key) => visit.submit("image.import", typed, { idempotencyKey: key }),
   sync: (visit) => visit.attempt("image.sync", {}),
   ticket: (visit) => visit.attempt("image.upload", { id: readId.image(visit.param("id")) }),
-  delete: (visit, key) =>
-    visit.attempt("image.delete", { id: readId.image(visit.param("id")) }, { idempotencyKey: key }),
+  modify: (visit, typed, key) =>
+    visit.submit("image.modify", { id: visit.param("id"), ...typed }, { idempotencyKey: key }),
+  download: (visit) => visit.call("image.download", { id: readId.image(visit.param("id")) }),
+  delete: (visit, key, force) =>
+    visit.attempt(
+      "image.delete",
+      { id: readId.image(visit.param("id")), ...(force ? { force } : {}) },
+      { idempotencyKey: key },
+    ),
 };
 
 const mediaKind: Kind = {
@@ -72,6 +85,7 @@ const mediaKind: Kind = {
     noneText: "Upload an ISO image, and start an instance with it.",
     deleted: "The medium {name} was deleted",
     begun: "The medium {name} awaits its file",
+    inUse: "It stays in their drives, read from their cells' own verified copies, until it is ejected there.",
   },
   list: (visit, query) => visit.submit("media.list", query),
   get: (visit) => visit.call("media.get", { id: readId.media(visit.param("id")) }),
@@ -82,8 +96,15 @@ const mediaKind: Kind = {
   import: (visit, typed, key) => visit.submit("media.import", typed, { idempotencyKey: key }),
   sync: (visit) => visit.attempt("media.sync", {}),
   ticket: (visit) => visit.attempt("media.upload", { id: readId.media(visit.param("id")) }),
-  delete: (visit, key) =>
-    visit.attempt("media.delete", { id: readId.media(visit.param("id")) }, { idempotencyKey: key }),
+  modify: (visit, typed, key) =>
+    visit.submit("media.modify", { id: visit.param("id"), ...typed }, { idempotencyKey: key }),
+  download: (visit) => visit.call("media.download", { id: readId.media(visit.param("id")) }),
+  delete: (visit, key, force) =>
+    visit.attempt(
+      "media.delete",
+      { id: readId.media(visit.param("id")), ...(force ? { force } : {}) },
+      { idempotencyKey: key },
+    ),
 };
 
 export const kinds: readonly Kind[] = [imageKind, mediaKind];

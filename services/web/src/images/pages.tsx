@@ -25,7 +25,9 @@ import {
   Time,
 } from "../view/parts.tsx";
 import { Head, Pager } from "../view/table.tsx";
+import { UsedByLinks } from "./delete.tsx";
 import type { FilePage, Kind, StoredFile } from "./kinds.ts";
+import { visibilityOptions, visibilityTexts } from "./modify.tsx";
 
 const Arriving = ({ visit, file }: { visit: Visit; file: StoredFile }) =>
   file.expectedBytes && file.state === "uploading" ? (
@@ -54,9 +56,9 @@ const FileTable = ({ visit, kind, files }: { visit: Visit; kind: Kind; files: re
             <Head text={t("Status")} />
             <Head text={t("File")} />
             {disk ? <Head text={t("Disk size")} /> : null}
-            <th scope="col" class="wide-only">
-              SHA-256
-            </th>
+            <Head text={t("Who sees it")} />
+            <Head text={t("Used by")} />
+            <Head text={t("Owner")} />
             <Head text={t("Created")} />
             <Head text={t("Actions")} hidden />
           </tr>
@@ -87,8 +89,14 @@ const FileTable = ({ visit, kind, files }: { visit: Visit; kind: Kind; files: re
                   {virtualSize(file)}
                 </td>
               ) : null}
-              <td class="wide-only" data-label="SHA-256">
-                {file.sha256 ? <Mono visit={visit} text={file.sha256} short={12} /> : <span class="quiet">–</span>}
+              <td data-label={t("Who sees it")} safe>
+                {t(visibilityTexts[file.visibility].text)}
+              </td>
+              <td data-label={t("Used by")} class="num" safe>
+                {file.usedBy === undefined ? "–" : String(file.usedBy.count)}
+              </td>
+              <td data-label={t("Owner")} safe>
+                {file.owner}
               </td>
               <td data-label={t("Created")}>
                 <Time at={file.createdAt} relative />
@@ -102,6 +110,17 @@ const FileTable = ({ visit, kind, files }: { visit: Visit; kind: Kind; files: re
                     aria-label={escapeHtml(`${t("Create an instance from it")}: ${file.name}`)}
                   >
                     <Icon name="plus" />
+                  </a>
+                ) : null}
+                {file.state === "ready" ? (
+                  <a
+                    class="icon-button"
+                    href={to.fileDownload(kind.kind, file.id)}
+                    hx-boost="false"
+                    title={t("Download")}
+                    aria-label={escapeHtml(`${t("Download")}: ${file.name}`)}
+                  >
+                    <Icon name="download" />
                   </a>
                 ) : null}
                 <ConfirmLink
@@ -121,11 +140,11 @@ export const filesPage = (
   visit: Visit,
   kind: Kind,
   files: FilePage,
-  filter: { state: string; search: string },
+  filter: { state: string; visibility: string; search: string },
 ): Promise<Response> => {
   const { t } = visit;
   const root = to.files(kind.kind);
-  const filtered = filter.search !== "" || filter.state !== "";
+  const filtered = filter.search !== "" || filter.state !== "" || filter.visibility !== "";
   const id = `${kind.kind}-list`;
   return page(
     visit,
@@ -155,6 +174,13 @@ export const filesPage = (
             any={t("Any status")}
             options={imageStates.map((state) => ({ value: state, text: visit.word(state) }))}
             chosen={filter.state}
+          />
+          <FilterSelect
+            name="visibility"
+            label={t("Who sees it")}
+            any={t("Anyone's")}
+            options={visibilityOptions(visit).map(({ value, text }) => ({ value, text }))}
+            chosen={filter.visibility}
           />
         </FilterForm>
       ) : null}
@@ -209,6 +235,14 @@ export const filePage = (visit: Visit, kind: Kind, file: StoredFile): Promise<Re
       <Live visit={visit} id="file" on={[kind.kind]}>
         <PageHead title={file.name} {...(file.description ? { lead: file.description } : {})}>
           <ImageBadge visit={visit} state={file.state} />
+          {ready ? (
+            <LinkButton
+              href={to.fileDownload(kind.kind, file.id)}
+              look={{ label: t("Download"), icon: "download" }}
+              boosted={false}
+            />
+          ) : null}
+          <LinkButton href={to.fileModify(kind.kind, file.id)} look={{ label: t("Change"), icon: "settings" }} />
           <ConfirmLink
             href={to.fileDelete(kind.kind, file.id)}
             look={{ label: t("Delete"), icon: "trash", kind: "danger" }}
@@ -243,6 +277,25 @@ export const filePage = (visit: Visit, kind: Kind, file: StoredFile): Promise<Re
                 <span safe>{virtualSize(file)}</span>
               </FactRow>
             ) : null}
+            {"minimumDiskGiB" in file && file.minimumDiskGiB ? (
+              <FactRow term={t("Minimum disk")}>
+                <span class="num" safe>{`${file.minimumDiskGiB} GiB`}</span>
+              </FactRow>
+            ) : null}
+            <FactRow term={t("Used by")}>
+              {file.usedBy === undefined ? (
+                <span class="quiet">–</span>
+              ) : file.usedBy.count === 0 ? (
+                <span class="quiet" safe>
+                  {t("No instance uses it.")}
+                </span>
+              ) : (
+                <UsedByLinks visit={visit} file={file} />
+              )}
+            </FactRow>
+            <FactRow term={t("Who sees it")}>
+              <span safe>{t(visibilityTexts[file.visibility].text)}</span>
+            </FactRow>
             <FactRow term={t("Format")}>
               <code>{file.format}</code>
             </FactRow>
@@ -312,12 +365,16 @@ export const filePage = (visit: Visit, kind: Kind, file: StoredFile): Promise<Re
           kind.kind === "image"
             ? [
                 { operation: "image.get", input: { id: file.id } },
-                { operation: "image.upload", input: { id: file.id } },
+                ready
+                  ? { operation: "image.download", input: { id: file.id } }
+                  : { operation: "image.upload", input: { id: file.id } },
                 { operation: "image.delete", input: { id: file.id } },
               ]
             : [
                 { operation: "media.get", input: { id: file.id } },
-                { operation: "media.upload", input: { id: file.id } },
+                ready
+                  ? { operation: "media.download", input: { id: file.id } }
+                  : { operation: "media.upload", input: { id: file.id } },
                 { operation: "media.delete", input: { id: file.id } },
               ]
         }

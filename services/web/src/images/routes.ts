@@ -1,15 +1,16 @@
 /** Disk images and media: list, upload, look at, delete. */
-import { imageStates, isErrorCode, NanoError } from "@nano/contract";
+import { imageStates, isErrorCode, NanoError, visibilities } from "@nano/contract";
 import { type Form, readForm } from "../http/forms.ts";
-import { failedFlash, fieldProblems, seeOther } from "../http/respond.ts";
+import { fieldProblems, seeOther } from "../http/respond.ts";
 import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { get, post, type Route } from "../route.ts";
-import { formatBytes } from "../text/format.ts";
-import { confirmPage } from "../view/confirm.tsx";
 import { pageQuery } from "../view/table.tsx";
+import { deleteRoutes } from "./delete.tsx";
+import { download } from "./download.ts";
 import { importRoutes } from "./import.tsx";
 import { type Kind, kinds } from "./kinds.ts";
+import { modifyRoutes } from "./modify.tsx";
 import { filePage, filesPage } from "./pages.tsx";
 import { emptyUpload, type UploadFields, uploadFormPage, uploadSecondPage } from "./upload.tsx";
 
@@ -17,14 +18,16 @@ const list =
   (kind: Kind) =>
   async (visit: Visit): Promise<Response> => {
     const state = visit.query("state");
+    const visibility = visit.query("visibility");
     const search = visit.query("search").slice(0, 64);
     const found = await kind.list(visit, {
       ...pageQuery(visit, 50),
       ...(imageStates.some((one) => one === state) ? { state } : {}),
+      ...(visibilities.some((one) => one === visibility) ? { visibility } : {}),
       ...(search ? { search } : {}),
     });
     if (!found.ok) throw found.error;
-    return filesPage(visit, kind, found.value, { state, search });
+    return filesPage(visit, kind, found.value, { state, visibility, search });
   };
 
 const show =
@@ -110,49 +113,6 @@ const renew =
       : Response.json({ error: ticket.error.toBody() }, { status: ticket.error.status });
   };
 
-const askDelete =
-  (kind: Kind) =>
-  async (visit: Visit): Promise<Response> => {
-    const { t } = visit;
-    const file = await kind.get(visit);
-    const title = t("Delete {name}?", { name: file.name });
-    return confirmPage(
-      visit,
-      {
-        title,
-        section: kind.section,
-        crumbs: [
-          { text: t(kind.text.many), path: to.files(kind.kind) },
-          { text: file.name, path: to.file(kind.kind, file.id) },
-          { text: t("Delete") },
-        ],
-      },
-      {
-        title,
-        losses: [
-          t("The file ({size}) and its record.", { size: formatBytes(file.bytes) }),
-          kind.kind === "image"
-            ? t("Instances made from it keep running: their cells hold their own verified copy.")
-            : t("It cannot be deleted while an instance has it in its drive."),
-        ],
-        action: to.fileDelete(kind.kind, file.id),
-        back: to.file(kind.kind, file.id),
-        button: t("Delete it"),
-        commands: [{ operation: kind.kind === "image" ? "image.delete" : "media.delete", input: { id: file.id } }],
-      },
-    );
-  };
-
-const remove =
-  (kind: Kind) =>
-  async (visit: Visit): Promise<Response> => {
-    const form = await readForm(visit.facts.request);
-    const file = await kind.get(visit);
-    const gone = await kind.delete(visit, form.text("key") || crypto.randomUUID());
-    if (!gone.ok) return seeOther(visit, to.file(kind.kind, file.id), failedFlash(gone.error));
-    return seeOther(visit, to.files(kind.kind), { kind: "done", text: kind.text.deleted, values: { name: file.name } });
-  };
-
 const routesOf = (kind: Kind): Route[] => {
   const root = to.files(kind.kind);
   return [
@@ -163,8 +123,9 @@ const routesOf = (kind: Kind): Route[] => {
     get(`${root}/:id`, show(kind)),
     get(`${root}/:id/upload`, second(kind)),
     post(`${root}/:id/upload`, renew(kind)),
-    get(`${root}/:id/delete`, askDelete(kind)),
-    post(`${root}/:id/delete`, remove(kind)),
+    get(`${root}/:id/download`, download(kind)),
+    ...modifyRoutes(kind),
+    ...deleteRoutes(kind),
   ];
 };
 

@@ -1,0 +1,47 @@
+/**
+ * A person's download: an ordinary link, so that a browser shows, pauses and resumes it, and it works without JavaScript. The portal passes the bytes
+ * through, a piece at a time: a link can carry no ticket but in its address, where histories and logs would keep it.
+ */
+import { NanoError } from "@nano/contract";
+import type { Visit } from "../http/visit.ts";
+import type { Kind } from "./kinds.ts";
+
+const asked = ["range", "if-range", "if-none-match"];
+const answered = [
+  "content-type",
+  "content-length",
+  "content-range",
+  "content-disposition",
+  "accept-ranges",
+  "etag",
+  "repr-digest",
+  "cache-control",
+];
+/** What is the file, a part of it, or a word on the part that was asked for. */
+const passed: readonly number[] = [200, 206, 304, 416];
+
+const pick = (from: Headers, names: readonly string[]): Headers => {
+  const picked = new Headers();
+  for (const name of names) {
+    const value = from.get(name);
+    if (value !== null) picked.set(name, value);
+  }
+  return picked;
+};
+
+/** @throws NanoError as the image service refused the ticket; `unavailable` when the file cannot be had */
+export const download =
+  (kind: Kind) =>
+  async (visit: Visit): Promise<Response> => {
+    const { url, ticket } = await kind.download(visit);
+    const { request } = visit.facts;
+    const headers = pick(request.headers, asked);
+    headers.set("authorization", `Bearer ${ticket}`);
+    const answer = await fetch(url, { headers, redirect: "error", signal: request.signal }).catch((cause) => {
+      throw new NanoError("unavailable", "The image service does not answer", { cause });
+    });
+    if (passed.includes(answer.status))
+      return new Response(answer.body, { status: answer.status, headers: pick(answer.headers, answered) });
+    await answer.body?.cancel();
+    throw new NanoError("unavailable", `The image service answered the download with ${answer.status}`);
+  };
