@@ -245,6 +245,11 @@ export const errorDefinitions = define({
     title: "The image is larger than allowed",
     remedy: "Make it smaller, or raise the limit of the image service.",
   },
+  "quota-exceeded": {
+    status: 413,
+    title: "There is more than you may store",
+    remedy: "Delete images or media that you no longer need, or ask an administrator for more room.",
+  },
   "image-damaged": {
     status: 409,
     title: "The stored file is missing or damaged",

@@ -36,6 +36,8 @@ export interface Limits {
   /** Largest disk that an image may declare, in bytes. */
   readonly maxVirtualBytes: number;
   readonly maxUploads: number;
+  /** What all files of one person may have together, in bytes; undefined: as much as there is room for. */
+  readonly quotaBytes: number | undefined;
   /** Files that the service fetches itself at the same time. */
   readonly maxImports: number;
   /** How long what arrived of a resumable upload waits for the rest, in milliseconds since the last byte. */
@@ -58,6 +60,7 @@ export const defaultLimits: Limits = {
   maxBytes: 2 ** 42,
   maxVirtualBytes: 2 ** 44,
   maxUploads: 64,
+  quotaBytes: undefined,
   maxImports: 4,
   waitMs: 24 * 3_600_000,
   silentMs: 5_000,
@@ -105,6 +108,7 @@ export const configFromEnv = (env: Readonly<Record<string, string | undefined>>)
   const maxBytes = whole("NANO_IMAGES_MAX_BYTES", 1, Number.MAX_SAFE_INTEGER);
   const maxVirtualBytes = whole("NANO_IMAGES_MAX_VIRTUAL_BYTES", 1, Number.MAX_SAFE_INTEGER);
   const waitHours = whole("NANO_IMAGES_WAIT_HOURS", 1, 24 * 365);
+  const quotaBytes = whole("NANO_IMAGES_QUOTA_BYTES", 1, Number.MAX_SAFE_INTEGER);
   const reserveBytes = whole("NANO_IMAGES_RESERVE_BYTES", 0, Number.MAX_SAFE_INTEGER);
   return {
     data: required("NANO_DATA"),
@@ -119,6 +123,7 @@ export const configFromEnv = (env: Readonly<Record<string, string | undefined>>)
     limits: {
       ...(maxBytes === undefined ? {} : { maxBytes }),
       ...(maxVirtualBytes === undefined ? {} : { maxVirtualBytes }),
+      ...(quotaBytes === undefined ? {} : { quotaBytes }),
       ...(reserveBytes === undefined ? {} : { reserveBytes }),
       ...(waitHours === undefined ? {} : { waitMs: waitHours * 3_600_000 }),
     },

@@ -28,6 +28,7 @@ export const exportOperations = {
       "cell-offline",
       "name-taken",
       "disk-full",
+      "quota-exceeded",
       "image-too-large",
       "hypervisor-failed",
       "idempotency-key-reused",

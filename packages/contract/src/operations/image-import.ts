@@ -30,7 +30,7 @@ const importDescription =
   "The record is there at once and is `ready` when the file has arrived and was verified; `bytes` of `expectedBytes` tell how far it is. Without TLS the SHA-256 must be given. A service that restarts begins it again.";
 const syncDescription =
   "They are recognized by their extension, are named after their files, and are gone from the directory when their image is `ready`. Only who has access to that machine can put files there.";
-const importErrors = ["name-taken", "import-refused", "idempotency-key-reused"] as const;
+const importErrors = ["name-taken", "quota-exceeded", "import-refused", "idempotency-key-reused"] as const;
 const urlOf = (file: string) => `https://images.example/${file}`;
 const synced = <T extends typeof ImageIdSchema | typeof MediaIdSchema>(id: T) =>
   Closed({

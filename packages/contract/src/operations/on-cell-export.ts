@@ -45,6 +45,7 @@ export const onCellExportOperations = {
       "hypervisor-failed",
       "disk-missing",
       "disk-full",
+      "quota-exceeded",
       "checksum-mismatch",
       "image-too-large",
       "image-format-invalid",

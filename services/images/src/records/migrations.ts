@@ -93,4 +93,17 @@ export const migrations: Migrations = {
         .execute();
     },
   },
+  "012-claimed-bytes": {
+    async up(db) {
+      await db.schema
+        .alterTable("file")
+        .addColumn("claimed_bytes", "bigint", (c) => c.notNull().defaultTo(0))
+        .execute();
+      await db
+        .updateTable("file")
+        .set((e) => ({ claimed_bytes: e.ref("bytes") }))
+        .execute();
+      await db.schema.createIndex("file_owner").on("file").column("owner").execute();
+    },
+  },
 };

@@ -32,6 +32,7 @@ import type { UploadLimits } from "../uploads/uploads.ts";
 import type { Waiting } from "../uploads/waiting.ts";
 import { notFound, readerOf, requireOwned, requireReader, requireSeen } from "./access.ts";
 import { type ModifyInput, modifyRecord } from "./modify.ts";
+import { claim } from "./quota.ts";
 import {
   createFile,
   deleteFile,
@@ -161,6 +162,7 @@ export const createRecords = (options: RecordsOptions) => {
         },
         cause,
       );
+      await claim(trx, row, input.bytes ?? 0, limits.quotaBytes);
       // Only the id is kept for a repetition: a ticket is a secret, and made again from the record.
       return { id: row.id };
     }).catch((error) => {
@@ -214,7 +216,10 @@ export const createRecords = (options: RecordsOptions) => {
       if (dryRun) return;
       const cause = { ...causeOf(context), actor: input.owner };
       const file = { ...input, kind: "image", ticketUntil: cause.now + ticketMs.export } as const;
-      const made = db.transaction().execute((trx) => createFile(trx, file, cause));
+      const made = db.transaction().execute(async (trx) => {
+        const row = await createFile(trx, file, cause);
+        await claim(trx, row, bytes ?? 0, limits.quotaBytes);
+      });
       await made.catch(async (error) => {
         if (!isUniqueViolation(error)) throw error;
         // The same request, sent again while the first one was under way.

@@ -50,6 +50,8 @@ interface FileTable {
   /** What is being imported, until that has ended. It may carry a secret and is never shown. */
   import_url: string | null;
   owner: string;
+  /** What it counts against its owner's quota: what is stored, or what was promised. */
+  claimed_bytes: number;
   owner_group: string;
   visibility: Visibility;
   /** What its owner says a disk made of it needs, in GiB; null when nothing beyond its own size. */
@@ -135,6 +137,7 @@ export const createFile = async (db: Queryable<ImagesDatabase>, file: NewFile, c
     source: JSON.stringify(file.source),
     import_url: file.importUrl ?? null,
     owner: file.owner,
+    claimed_bytes: 0,
     owner_group: file.group ?? defaultGroup,
     visibility: file.visibility ?? "private",
     minimum_gib: file.minimumDiskGiB ?? null,
@@ -380,6 +383,7 @@ export const markReady = (
       state: "ready",
       error: null,
       bytes: file.bytes,
+      claimed_bytes: file.bytes,
       sha256: file.sha256,
       ...withoutPart,
       virtual_bytes: file.facts.virtualBytes ?? null,
@@ -405,6 +409,7 @@ export const markFailed = (
     },
     {
       state: "failed",
+      claimed_bytes: 0,
       error: JSON.stringify(error),
       bytes: 0,
       sha256: null,
@@ -500,6 +505,21 @@ export const noteChecked = async (
 export const forgetChecks = async (db: Queryable<ImagesDatabase>): Promise<void> => {
   const referred = db.selectFrom("file").select("sha256").where("sha256", "is not", null);
   await db.deleteFrom("blob_check").where("sha256", "not in", referred).execute();
+};
+
+/** What all records of a person count, but one. */
+export const claimedBytes = async (db: Queryable<ImagesDatabase>, owner: string, except: string): Promise<number> => {
+  const { sum } = await db
+    .selectFrom("file")
+    .select((e) => e.fn.sum<number | null>("claimed_bytes").as("sum"))
+    .where("owner", "=", owner)
+    .where("id", "!=", except)
+    .executeTakeFirstOrThrow();
+  return Number(sum ?? 0);
+};
+
+export const setClaim = async (db: Queryable<ImagesDatabase>, id: string, bytes: number): Promise<void> => {
+  await db.updateTable("file").set({ claimed_bytes: bytes }).where("id", "=", id).execute();
 };
 
 export const listReady = (db: Queryable<ImagesDatabase>) =>

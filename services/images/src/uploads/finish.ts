@@ -10,6 +10,7 @@ import type { Kysely } from "kysely";
 import type { BlobStore, Part } from "../blobs/blobs.ts";
 import type { Format, FormatLimits } from "../formats/format.ts";
 import type { Mutex } from "../mutex.ts";
+import { claim } from "../records/quota.ts";
 import { type FileRow, type ImagesDatabase, isReferred, type Kind, markChecking, markReady } from "../records/store.ts";
 import type { Received } from "./receive.ts";
 
@@ -23,7 +24,7 @@ export interface FinishOptions {
   /** Held while a blob is published or removed together with its record. */
   readonly blobMutex: Mutex;
   readonly formats: Readonly<Record<Kind, Format>>;
-  readonly limits: FormatLimits;
+  readonly limits: FormatLimits & { readonly quotaBytes: number | undefined };
   readonly clock: Clock;
   /** What has this checksum was verified just now. */
   readonly trust: (sha256: Sha256) => Promise<void>;
@@ -56,6 +57,7 @@ export const createFinish = (options: FinishOptions): Finish => {
     if (!(await markChecking(db, row, received, cause()))) throw superseded();
     onCommit();
     await passed("checking");
+    await db.transaction().execute((trx) => claim(trx, row, received.bytes, limits.quotaBytes));
     const file = await part.seal();
     await passed("sealed");
     const facts = await formats[row.kind].inspect(file, limits);

@@ -16,6 +16,7 @@ import type { Kysely } from "kysely";
 import type { BlobStore, Part } from "../blobs/blobs.ts";
 import { asSha256 } from "../blobs/sha256.ts";
 import type { Format } from "../formats/format.ts";
+import { claim } from "../records/quota.ts";
 import {
   announceLength,
   beginPart,
@@ -86,6 +87,7 @@ const endsTheUpload: ReadonlySet<string> = new Set([
   "image-unsafe",
   "image-too-large",
   "image-damaged",
+  "quota-exceeded",
   "disk-full",
 ]);
 
@@ -118,6 +120,7 @@ export const createResumable = (options: ResumableOptions): Resumable => {
         { details: { bytes: length, expectedBytes: promised, fields: [] } },
       );
     await space.check(length - Number(row.bytes));
+    await db.transaction().execute((trx) => claim(trx, row, length, limits.quotaBytes));
     const announced = await announceLength(db, row, length);
     if (!announced) throw usedTicket();
     return announced;

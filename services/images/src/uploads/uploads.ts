@@ -11,6 +11,7 @@ import { type Clock, type Log, NanoError } from "@nano/contract";
 import type { Kysely } from "kysely";
 import type { BlobStore, Part } from "../blobs/blobs.ts";
 import type { Format, FormatLimits } from "../formats/format.ts";
+import { claim } from "../records/quota.ts";
 import { beginAttempt, type FileRow, type ImagesDatabase, type Kind } from "../records/store.ts";
 import type { UploadClaims } from "../tickets.ts";
 import { type Attempts, alreadyHere, checkSize, uploadError, usedTicket } from "./attempts.ts";
@@ -23,6 +24,8 @@ import type { Waiting } from "./waiting.ts";
 export interface UploadLimits extends FormatLimits {
   /** Largest file, in bytes. */
   readonly maxBytes: number;
+  /** What one person may store, in bytes; undefined: no limit. */
+  readonly quotaBytes: number | undefined;
 }
 
 export interface UploadsOptions {
@@ -80,6 +83,8 @@ export const createUploads = (options: UploadsOptions): Uploads => {
       const announced = await beginAttempt(db, row, { now: clock.now() });
       if (!announced) throw usedTicket();
       if (row.part !== null) await waiting.remove(row.part);
+      const promised = request.exactly ?? expectedBytes ?? 0;
+      await db.transaction().execute((trx) => claim(trx, row, promised, limits.quotaBytes));
       await passed("begun");
       if (body === null) throw new NanoError("image-format-invalid", "The file is empty");
       const reservation = await space.reserve(request.exactly ?? expectedBytes ?? request.atMost);

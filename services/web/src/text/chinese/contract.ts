@@ -193,6 +193,9 @@ export const contractTexts = {
     "请用 `qemu-img convert -O qcow2` 转换后上传结果。",
   "The image is larger than allowed": "镜像超出允许的大小",
   "Make it smaller, or raise the limit of the image service.": "请缩小镜像，或提高镜像服务的限制。",
+  "There is more than you may store": "超出您的存储配额",
+  "Delete images or media that you no longer need, or ask an administrator for more room.":
+    "请删除不再需要的镜像或光盘，或请管理员增加配额。",
   "The stored file is missing or damaged": "存储的文件丢失或损坏",
   "Upload it again with a new ticket.": "请用新的票据重新上传。",
   "This may not be imported": "不允许导入",
