@@ -9,6 +9,7 @@ import { decode, type Image, Sha256Schema } from "@nano/contract";
 import { paths, readSettings, type Settings } from "./config.ts";
 import { type BuiltDisk, buildDebian, type Step } from "./debian/build.ts";
 import { asOperator, operatorBus, unlessRefused } from "./health.ts";
+import { downloadImage } from "./image-download.ts";
 import { Problem, words } from "./problem.ts";
 import { askStatus } from "./supervise/control.ts";
 import { readArguments } from "./terminal/arguments.ts";
@@ -17,6 +18,7 @@ import { mebibytes, seconds } from "./terminal/table.ts";
 const known = "debian-12";
 
 export async function image(args: readonly string[]): Promise<void> {
+  if (args[0] === "download") return downloadImage(args.slice(1));
   const options = { output: { type: "string" }, rebuild: { type: "boolean" } } as const;
   const { values, positionals } = readArguments("image", args, options, 2);
   const [verb, name] = positionals;

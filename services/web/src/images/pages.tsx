@@ -58,7 +58,9 @@ const FileTable = ({ visit, kind, files }: { visit: Visit; kind: Kind; files: re
             {disk ? <Head text={t("Disk size")} /> : null}
             <Head text={t("Who sees it")} />
             <Head text={t("Used by")} />
-            <Head text={t("Owner")} />
+            <th scope="col" class="wide-only" safe>
+              {t("Owner")}
+            </th>
             <Head text={t("Created")} />
             <Head text={t("Actions")} hidden />
           </tr>
@@ -95,7 +97,7 @@ const FileTable = ({ visit, kind, files }: { visit: Visit; kind: Kind; files: re
               <td data-label={t("Used by")} class="num" safe>
                 {file.usedBy === undefined ? "–" : String(file.usedBy.count)}
               </td>
-              <td data-label={t("Owner")} safe>
+              <td class="wide-only" data-label={t("Owner")} safe>
                 {file.owner}
               </td>
               <td data-label={t("Created")}>

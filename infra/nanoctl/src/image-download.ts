@@ -1,0 +1,142 @@
+/**
+ * `nanoctl image download NAME|ID`: an image's file from the store, verified. What arrived lies beside its place until it is whole: a download that broke
+ * off, or was ended, is continued by the next one of the same file.
+ */
+import { appendFile, rename, rm, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import type { Bus } from "@nano/bus";
+import { type DownloadTicket, fits, type ImageId, ImageIdSchema } from "@nano/contract";
+import { paths, readSettings } from "./config.ts";
+import { asOperator, operatorBus } from "./health.ts";
+import { Problem, words } from "./problem.ts";
+import { askStatus } from "./supervise/control.ts";
+import { readArguments } from "./terminal/arguments.ts";
+import { mebibytes, seconds } from "./terminal/table.ts";
+
+export async function downloadImage(args: readonly string[]): Promise<void> {
+  const { values, positionals } = readArguments("image download", args, { output: { type: "string" } }, 1);
+  const [wanted] = positionals;
+  if (wanted === undefined)
+    throw new Problem("image download takes the name or the id of an image", "./nanoctl image download debian-12");
+  const running = await askStatus(paths(readSettings()).control);
+  if (!running) throw new Problem("Nano is not running, so there is no image store", "./nanoctl up starts it.");
+  const bus = await operatorBus(running.settings);
+  try {
+    const id = await idOf(bus, wanted);
+    const ticket = () => bus.call("image.download", { id }, asOperator);
+    const target = await targetFor(values.output, (await ticket()).fileName);
+    const began = performance.now();
+    const { bytes, sha256 } = await downloadTo(target, ticket, showProgress);
+    say(`${target}\n${mebibytes(bytes)} in ${seconds(performance.now() - began)}, SHA-256 ${sha256}`);
+  } finally {
+    await bus.close();
+  }
+}
+
+async function idOf(bus: Bus, wanted: string): Promise<ImageId> {
+  if (fits(ImageIdSchema, wanted)) return wanted;
+  const { items } = await bus.call("image.list", { search: wanted.slice(0, 64), limit: 500 }, asOperator);
+  const [found, another] = items.filter(({ name }) => name === wanted);
+  if (!found) throw new Problem(`there is no image "${wanted}"`, "The portal lists them; its id will do, too.");
+  if (another) throw new Problem(`there are several images "${wanted}"`, `Take an id: ${found.id}, ${another.id} …`);
+  return found.id;
+}
+
+/** Where it goes: the name that the store gives it, unless told; nothing that is there is written over. */
+async function targetFor(output: string | undefined, fileName: string): Promise<string> {
+  const facts = output === undefined ? undefined : await stat(output).catch(() => undefined);
+  const target = facts?.isDirectory() ? join(resolve(output ?? ""), fileName) : resolve(output ?? fileName);
+  if (await Bun.file(target).exists())
+    throw new Problem(`${target} is there already`, "Name another file with --output, or remove it.");
+  return target;
+}
+
+/** So often nothing at all may arrive before it is given up. */
+const patience = 5;
+
+/**
+ * @param newTicket asked again after each break: an hour may have passed
+ * @throws {Problem} when it does not get on, cannot be written, or is not what it should be
+ */
+export async function downloadTo(
+  target: string,
+  newTicket: () => Promise<DownloadTicket>,
+  onProgress: (done: number, total: number) => void,
+  pauseMs = 1_000,
+): Promise<DownloadTicket> {
+  for (let inVain = 0; ; ) {
+    const ticket = await newTicket();
+    // Named by its content: of another file there is nothing to continue.
+    const part = `${target}.${ticket.sha256.slice(0, 16)}.part`;
+    const before = await sizeOf(part);
+    const broke = await receive(part, before, ticket, onProgress);
+    const after = await sizeOf(part);
+    if (after === ticket.bytes) return await keepVerified(part, target, ticket);
+    if (after > ticket.bytes) await rm(part);
+    inVain = after > before ? 0 : inVain + 1;
+    if (inVain >= patience)
+      throw new Problem(
+        `the download does not get on: ${broke ?? "it ended early"}`,
+        `What arrived is kept in ${part}; the same command continues it.`,
+      );
+    await Bun.sleep(pauseMs);
+  }
+}
+
+const sizeOf = async (path: string): Promise<number> => (await stat(path).catch(() => undefined))?.size ?? 0;
+
+/** Appends what is missing. @returns why it ended before that, if it did */
+async function receive(
+  part: string,
+  have: number,
+  { url, ticket, bytes, sha256 }: DownloadTicket,
+  onProgress: (done: number, total: number) => void,
+): Promise<string | undefined> {
+  if (have >= bytes) return undefined;
+  const headers = { authorization: `Bearer ${ticket}`, range: `bytes=${have}-`, "if-range": `"${sha256}"` };
+  let answer: Response;
+  try {
+    answer = await fetch(url, { headers });
+  } catch (thrown) {
+    return words(thrown);
+  }
+  if (answer.status !== 206 || answer.body === null)
+    return `the image service answered ${answer.status} ${await answer.text().catch(() => "")}`.trimEnd();
+  const pieces = answer.body.getReader();
+  for (let done = have; ; ) {
+    const next = await pieces.read().catch((thrown: unknown) => words(thrown));
+    if (typeof next === "string") return next;
+    if (next.done) return undefined;
+    await appendFile(part, next.value).catch(async (thrown) => {
+      await pieces.cancel();
+      throw new Problem(`could not write ${part}: ${words(thrown)}`, "Name a file in a directory that has room.");
+    });
+    done += next.value.length;
+    onProgress(done, bytes);
+  }
+}
+
+async function keepVerified(part: string, target: string, ticket: DownloadTicket): Promise<DownloadTicket> {
+  const hasher = new Bun.CryptoHasher("sha256");
+  for await (const piece of Bun.file(part).stream()) hasher.update(piece);
+  if (hasher.digest("hex") !== ticket.sha256) {
+    await rm(part);
+    throw new Problem("what arrived does not have the image's SHA-256, and was removed", "Download it again.");
+  }
+  await rename(part, target);
+  return ticket;
+}
+
+let shown = 0;
+function showProgress(done: number, total: number): void {
+  if (!process.stdout.isTTY) return;
+  if (done < total && performance.now() - shown < 200) return;
+  shown = performance.now();
+  process.stdout.write(
+    `\r  ${mebibytes(done)} of ${mebibytes(total)}, ${Math.floor((done / total) * 100)} %   ${done < total ? "" : "\n"}`,
+  );
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
