@@ -31,6 +31,8 @@ export const ExportState = Closed({
   description: Description,
   tags: ImageTags,
   source: DiskSource,
+  /** Absent in a task from before there were groups. */
+  group: Type.Optional(Label),
 });
 export type ExportState = Static<typeof ExportState>;
 type Run = StepRun<ExportState>;
@@ -78,8 +80,9 @@ export const exportSaga = (deps: Pick<InstanceDeps, "ask" | "bus">): Saga => {
         name: "register",
         title: ({ name }) => `Register the image ${name}`,
         do: async ({ state, actor, requestId }) => {
-          const { image: id, name, description, tags, source } = state;
-          const record = { id, name, description, tags, source, owner: actor.name };
+          const { image: id, name, description, tags, source, group } = state;
+          const whose = { owner: actor.name, ...(group === undefined ? {} : { group }) };
+          const record = { id, name, description, tags, source, ...whose };
           await bus.call("image.begin", record, { requestId });
         },
         undo: async ({ state, requestId }) => {

@@ -1,6 +1,6 @@
 /** Making an image of an instance's disk: checked here, done by its saga. */
 import type { Handlers } from "@nano/bus";
-import { decode, ImageIdSchema, mayDo, NanoError } from "@nano/contract";
+import { decode, groupOf, ImageIdSchema, mayDo, NanoError } from "@nano/contract";
 import type { TaskEngine } from "../tasks/engine.ts";
 import { beginner } from "./begin.ts";
 import { requireInstance } from "./change.ts";
@@ -38,7 +38,7 @@ export function exportHandlers(deps: InstanceDeps, engine: TaskEngine): Pick<Han
       diskOf(instance, disk);
       const image = decode(ImageIdSchema, newId(), "Naming an image");
       const source = { from: "instance" as const, instance: id, name: instance.name, disk };
-      const record = { id: image, name, description, tags, source };
+      const record = { id: image, name, description, tags, source, group: groupOf(context.actor) };
       // What can be refused is refused at once: the name, and the room for it.
       const bytes = await expectedBytes(instance, disk, context.requestId);
       const trial = { ...record, owner: context.actor.name, ...(bytes === undefined ? {} : { bytes }), dryRun: true };

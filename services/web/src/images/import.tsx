@@ -12,6 +12,7 @@ import { page } from "../view/layout.tsx";
 import { Empty, ErrorNotice, LinkButton, PageHead, Panel, SubmitButton } from "../view/parts.tsx";
 import { Head } from "../view/table.tsx";
 import type { Kind } from "./kinds.ts";
+import { VisibilityField } from "./modify.tsx";
 
 const inputOf = (form: Form): Record<string, unknown> => {
   const tags = form
@@ -23,6 +24,7 @@ const inputOf = (form: Form): Record<string, unknown> => {
     url: form.text("url"),
     ...(form.text("description") ? { description: form.text("description") } : {}),
     ...(tags.length > 0 ? { tags } : {}),
+    ...(form.has("visibility") ? { visibility: form.text("visibility") } : {}),
     ...(form.text("sha256") ? { sha256: form.text("sha256").toLowerCase() } : {}),
   };
 };
@@ -78,6 +80,7 @@ const importPage = (visit: Visit, kind: Kind, form: Form, error?: NanoError): Pr
           maxlength={64}
           mono
         />
+        <VisibilityField visit={visit} problems={problems} value={form.text("visibility")} />
         <FormActions>
           <LinkButton href={to.files(kind.kind)} look={{ label: t("Cancel") }} />
           <SubmitButton look={{ label: t("Import"), icon: "out", kind: "primary" }} />

@@ -28,6 +28,16 @@ export const visibilityOptions = ({ t }: Pick<Visit, "t">) =>
     hint: t(visibilityTexts[value].hint),
   }));
 
+/** Whom a file is shared with; nobody, unless chosen. */
+export const VisibilityField = ({ visit, problems, value }: { visit: Visit; problems: Problems; value: string }) => (
+  <ChoiceField
+    {...fieldsOf(visit, problems)("visibility")}
+    label={visit.t("Who sees it")}
+    value={value || "private"}
+    options={visibilityOptions(visit)}
+  />
+);
+
 interface Outcome {
   readonly error?: NanoError;
   readonly problems?: Problems;
@@ -77,12 +87,7 @@ const modifyPage = (
         <TextField {...field("name")} label={t("Name")} value={form.name} required maxlength={128} />
         <TextArea {...field("description")} label={t("Description")} value={form.description} maxlength={1024} />
         <TextField {...field("tags")} label={t("Tags")} hint={t("Separated by blanks")} value={form.tags} />
-        <ChoiceField
-          {...field("visibility")}
-          label={t("Who sees it")}
-          value={form.visibility}
-          options={visibilityOptions(visit)}
-        />
+        <VisibilityField visit={visit} problems={problems} value={form.visibility} />
         {kind.kind === "image" ? (
           <NumberField
             {...field("minimumDiskGiB")}
