@@ -1,5 +1,6 @@
 /** What the service must be told. `start` takes the typed object; only the executable part reads an environment. */
 import type { Clock, Log } from "@nano/contract";
+import { readS3Url, type S3BlobOptions } from "./blobs/s3.ts";
 import { type Network, readNetwork } from "./imports/addresses.ts";
 import type { DownloadRules } from "./imports/download.ts";
 import type { UploadStage } from "./uploads/finish.ts";
@@ -17,6 +18,8 @@ export interface ImagesConfig {
   /** The bus, and the file with this service's JWT and seed. */
   readonly natsUrl: string;
   readonly natsCreds: string;
+  /** An object store for what is verified; the directory {@link data} unless told. */
+  readonly store?: Omit<S3BlobOptions, "local">;
   readonly limits?: Partial<Limits>;
   /** How files are fetched from URLs: which networks are allowed beside public ones, and what tests want otherwise. */
   readonly imports?: Partial<DownloadRules>;
@@ -105,6 +108,17 @@ export const configFromEnv = (env: Readonly<Record<string, string | undefined>>)
       }
     });
   };
+  const store = (): Pick<ImagesConfig, "store"> => {
+    const text = env.NANO_IMAGES_STORE?.trim();
+    if (!text) return {};
+    const accessKeyId = required("NANO_IMAGES_S3_ACCESS_KEY_ID");
+    const secretAccessKey = required("NANO_IMAGES_S3_SECRET_ACCESS_KEY");
+    try {
+      return { store: { ...readS3Url(text), accessKeyId, secretAccessKey } };
+    } catch (error) {
+      throw new ConfigError(`NANO_IMAGES_STORE is no address of a store: ${(error as Error).message}`);
+    }
+  };
   const maxBytes = whole("NANO_IMAGES_MAX_BYTES", 1, Number.MAX_SAFE_INTEGER);
   const maxVirtualBytes = whole("NANO_IMAGES_MAX_VIRTUAL_BYTES", 1, Number.MAX_SAFE_INTEGER);
   const waitHours = whole("NANO_IMAGES_WAIT_HOURS", 1, 24 * 365);
@@ -118,6 +132,7 @@ export const configFromEnv = (env: Readonly<Record<string, string | undefined>>)
     webUrl: env.NANO_WEB_URL ? url("NANO_WEB_URL") : "http://127.0.0.1:5850",
     natsUrl: env.NANO_NATS_URL?.trim() || "nats://127.0.0.1:4222",
     natsCreds: required("NANO_NATS_CREDS"),
+    ...store(),
     imports: { allowed: networks("NANO_IMAGES_IMPORT_ALLOW") },
     ...(env.NANO_IMAGES_INCOMING ? { incoming: env.NANO_IMAGES_INCOMING } : {}),
     limits: {

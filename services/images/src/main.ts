@@ -18,6 +18,7 @@ import {
 import { openDatabase, startOutbox } from "@nano/store";
 import packageJson from "../package.json";
 import { openLocalBlobs } from "./blobs/local.ts";
+import { openS3Blobs } from "./blobs/s3.ts";
 import { configFromEnv, defaultLimits, type ImagesConfig } from "./config.ts";
 import { iso } from "./formats/iso.ts";
 import { qcow2 } from "./formats/qcow2-tables.ts";
@@ -83,10 +84,11 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
     await mkdir(config.data, { recursive: true, mode: 0o700 });
     const db = await openDatabase<ImagesDatabase>({ url: `sqlite:${join(config.data, "images.db")}`, migrations, log });
     open.push(() => db.destroy());
-    const blobs = await openLocalBlobs({
+    const local = await openLocalBlobs({
       directory: config.data,
       ...(limits.reserveBytes === undefined ? {} : { reserveBytes: limits.reserveBytes }),
     });
+    const blobs = config.store ? openS3Blobs({ ...config.store, local }) : local;
     const tickets = createTickets({ key: await loadTicketKey(config.data), clock });
 
     const bus = connectBus({

@@ -87,7 +87,11 @@ export const reconcile = async (options: RecoveryOptions, { atStart }: { atStart
     await options.attempts.fail(row, error);
   }
 
+  // In this order: what becomes ready after the look at the records is not missed among the files.
+  const ready = await listReady(db);
+  const there = new Map<string, number>();
   for await (const blob of blobs.list()) {
+    there.set(blob.sha256, blob.bytes);
     if (clock.now() - blob.modifiedAt < options.graceMs) continue;
     await options.blobMutex.run(async () => {
       if (await isReferred(db, blob.sha256)) return;
@@ -96,7 +100,8 @@ export const reconcile = async (options: RecoveryOptions, { atStart }: { atStart
     });
   }
 
-  for (const row of await listReady(db)) {
+  for (const row of ready) {
+    if (row.sha256 !== null && there.get(row.sha256) === Number(row.bytes)) continue;
     const blob = row.sha256 === null ? undefined : await blobs.find(asSha256(row.sha256));
     if (blob?.bytes === Number(row.bytes)) continue;
     const error = damagedFile(row.name, blob?.bytes);

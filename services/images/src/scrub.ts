@@ -7,7 +7,7 @@
  */
 import { type Clock, type Log, NanoError, type Sha256 } from "@nano/contract";
 import type { Kysely } from "kysely";
-import type { BlobStore, StoredBlob } from "./blobs/blobs.ts";
+import { asStream, type BlobStore, type StoredBlob } from "./blobs/blobs.ts";
 import { asSha256 } from "./blobs/sha256.ts";
 import { findCheck, forgetChecks, type ImagesDatabase, listReady, markFailed, noteChecked } from "./records/store.ts";
 
@@ -42,7 +42,7 @@ export const createScrub = (options: ScrubOptions): Scrub => {
     const hasher = new Bun.CryptoHasher("sha256");
     const begun = clock.monotonic();
     let bytes = 0;
-    for await (const piece of blobs.body(sha256).stream()) {
+    for await (const piece of asStream(blobs.body(sha256))) {
       stopping.signal.throwIfAborted();
       hasher.update(piece);
       bytes += piece.length;

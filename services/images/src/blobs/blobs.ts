@@ -1,6 +1,5 @@
 /**
- * Where verified bytes lie, named by their SHA-256. The rest of the service knows no directory and no path: another driver (S3) implements
- * the same two interfaces.
+ * Where verified bytes lie, named by their SHA-256: in a directory (`local.ts`) or in an object store (`s3.ts`). The rest of the service knows neither.
  */
 import type { Sha256 } from "@nano/contract";
 import type { ByteSource } from "../formats/format.ts";
@@ -27,6 +26,12 @@ export interface Part {
   discard(): Promise<void>;
 }
 
+export interface Span {
+  /** The first byte and the one behind the last. */
+  readonly from: number;
+  readonly to: number;
+}
+
 export interface StoredBlob {
   readonly sha256: Sha256;
   readonly bytes: number;
@@ -42,10 +47,14 @@ export interface BlobStore {
   reopen(name: string, bytes: number): Promise<Part | undefined>;
   removePart(name: string): Promise<void>;
   find(sha256: Sha256): Promise<StoredBlob | undefined>;
-  /** The bytes for an HTTP answer; `find` says whether they are there. */
-  body(sha256: Sha256): Blob;
+  /** Its bytes, or those of the span; `find` says whether they are there. A `Blob` is what an HTTP answer is sent fastest of. */
+  body(sha256: Sha256, span?: Span): Blob | ReadableStream<Uint8Array>;
   remove(sha256: Sha256): Promise<void>;
   list(): AsyncIterable<StoredBlob>;
   /** Bytes that can still be written, those kept free for the system not counted. */
   roomBytes(): Promise<number>;
 }
+
+/** What {@link BlobStore.body} answers, as a stream. */
+export const asStream = (body: Blob | ReadableStream<Uint8Array>): ReadableStream<Uint8Array> =>
+  body instanceof Blob ? body.stream() : body;

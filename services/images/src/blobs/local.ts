@@ -104,7 +104,7 @@ export const openLocalBlobs = async ({ directory, reserveBytes }: LocalBlobOptio
     },
 
     find,
-    body: (sha256) => Bun.file(pathOf(sha256)),
+    body: (sha256, span) => (span ? Bun.file(pathOf(sha256)).slice(span.from, span.to) : Bun.file(pathOf(sha256))),
 
     async remove(sha256) {
       await rm(pathOf(sha256), { force: true });

@@ -1,9 +1,10 @@
 /** A stored file as an answer (RFC 9110 §13 and §14): whole, one range of it or several, or nothing for who has it already. */
 
-interface Span {
-  /** The first byte and the one behind the last. */
-  readonly from: number;
-  readonly to: number;
+import { asStream, type Span } from "../blobs/blobs.ts";
+
+export interface AnswerFile {
+  readonly bytes: number;
+  body(span?: Span): Blob | ReadableStream<Uint8Array>;
 }
 
 /** Nobody who resumes a download needs more at once. */
@@ -33,14 +34,14 @@ export const rangesOf = (header: string, size: number): readonly Span[] | undefi
 const contentRange = ({ from, to }: Span, size: number) => `bytes ${from}-${to - 1}/${size}`;
 
 /** `multipart/byteranges`, made as it is read. */
-const inParts = (file: Blob, spans: readonly Span[], boundary: string): ReadableStream<Uint8Array> => {
+const inParts = (file: AnswerFile, spans: readonly Span[], boundary: string): ReadableStream<Uint8Array> => {
   const text = new TextEncoder();
   const pieces = (async function* () {
     for (const span of spans) {
       yield text.encode(
-        `\r\n--${boundary}\r\nContent-Type: application/octet-stream\r\nContent-Range: ${contentRange(span, file.size)}\r\n\r\n`,
+        `\r\n--${boundary}\r\nContent-Type: application/octet-stream\r\nContent-Range: ${contentRange(span, file.bytes)}\r\n\r\n`,
       );
-      yield* file.slice(span.from, span.to).stream();
+      yield* asStream(file.body(span));
     }
     yield text.encode(`\r\n--${boundary}--\r\n`);
   })();
@@ -62,7 +63,7 @@ const inParts = (file: Blob, spans: readonly Span[], boundary: string): Readable
 /** @param more of every answer that has the file, or would have it: at least its `etag`, a strong one, in quotes */
 export const fileResponse = (
   request: Request,
-  file: Blob,
+  file: AnswerFile,
   more: Readonly<Record<string, string>> & { readonly etag: string },
 ): Response => {
   const headers = { "content-type": "application/octet-stream", "accept-ranges": "bytes", ...more };
@@ -71,15 +72,15 @@ export const fileResponse = (
   const range = request.method === "GET" ? request.headers.get("range") : null;
   const condition = request.headers.get("if-range");
   // Of another file than the one it has a part of, it gets all.
-  const spans = range === null || (condition !== null && condition !== etag) ? undefined : rangesOf(range, file.size);
-  if (spans === undefined) return new Response(file, { headers });
+  const spans = range === null || (condition !== null && condition !== etag) ? undefined : rangesOf(range, file.bytes);
+  if (spans === undefined) return new Response(file.body(), { headers });
   const [only, ...others] = spans;
   if (only === undefined)
-    return new Response(null, { status: 416, headers: { ...headers, "content-range": `bytes */${file.size}` } });
+    return new Response(null, { status: 416, headers: { ...headers, "content-range": `bytes */${file.bytes}` } });
   if (others.length === 0)
-    return new Response(file.slice(only.from, only.to), {
+    return new Response(file.body(only), {
       status: 206,
-      headers: { ...headers, "content-range": contentRange(only, file.size) },
+      headers: { ...headers, "content-range": contentRange(only, file.bytes) },
     });
   const boundary = crypto.randomUUID();
   return new Response(inParts(file, spans, boundary), {

@@ -15,7 +15,7 @@
  */
 import { fits, type Image, ImageIdSchema, type Log, type Media, NanoError, Sha256Schema } from "@nano/contract";
 import type { Kysely } from "kysely";
-import type { BlobStore, StoredBlob } from "../blobs/blobs.ts";
+import type { BlobStore, Span, StoredBlob } from "../blobs/blobs.ts";
 import { attachment } from "../records/file-name.ts";
 import { touched } from "../records/records.ts";
 import { type FileRow, findFile, type ImagesDatabase } from "../records/store.ts";
@@ -161,7 +161,7 @@ export const openHttp = (options: HttpOptions): HttpServer => {
     const digest = Buffer.from(sha256, "hex").toString("base64");
     return {
       row,
-      file: parts.blobs.body(sha256),
+      file: { bytes: found.bytes, body: (span?: Span) => parts.blobs.body(sha256, span) },
       headers: { etag: `"${sha256}"`, "repr-digest": `sha-256=:${digest}:` },
     };
   };

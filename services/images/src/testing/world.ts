@@ -61,7 +61,7 @@ const recordingLog = (lines: string[]): Log => {
 export const webUrl = "http://portal.test:5850";
 
 export const openWorld = async (
-  options: Partial<Pick<ImagesConfig, "limits" | "data" | "onStage" | "imports">> = {},
+  options: Partial<Pick<ImagesConfig, "limits" | "data" | "onStage" | "imports" | "store">> = {},
 ): Promise<World> => {
   const nats = await startTestBus();
   const scheduler = nats.bus("scheduler");
@@ -83,6 +83,7 @@ export const openWorld = async (
     clock,
     checkReplies: true,
     imports: { resolve: async () => [], ...options.imports },
+    ...(options.store ? { store: options.store } : {}),
     ...(options.onStage ? { onStage: options.onStage } : {}),
   };
   const bus = nats.bus("gateway");

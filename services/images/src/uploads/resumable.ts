@@ -13,7 +13,7 @@
  */
 import { type Clock, type Log, NanoError, type Sha256 } from "@nano/contract";
 import type { Kysely } from "kysely";
-import type { BlobStore, Part } from "../blobs/blobs.ts";
+import { asStream, type BlobStore, type Part } from "../blobs/blobs.ts";
 import { asSha256 } from "../blobs/sha256.ts";
 import type { Format } from "../formats/format.ts";
 import { claim } from "../records/quota.ts";
@@ -349,11 +349,13 @@ class Over {
 /** A blob as `finish` wants it: its name is its own already. */
 const publishedFile = async (blobs: BlobStore, sha256: Sha256, bytes: number): Promise<Arrived | undefined> => {
   if ((await blobs.find(sha256))?.bytes !== bytes) return undefined;
-  const body = blobs.body(sha256);
   return {
     seal: async () => ({
       length: bytes,
-      read: async (offset, length) => new Uint8Array(await body.slice(offset, offset + length).arrayBuffer()),
+      read: async (offset, length) => {
+        const span = { from: offset, to: Math.min(offset + length, bytes) };
+        return new Uint8Array(await new Response(asStream(blobs.body(sha256, span))).arrayBuffer());
+      },
     }),
     publish: async () => {},
   };
