@@ -233,12 +233,23 @@ export const errorDefinitions = define({
   "image-format-invalid": {
     status: 415,
     title: "This is not a file of the promised format",
-    remedy: "Upload a qcow2 disk image or an ISO 9660 media image.",
+    remedy: "Upload a disk image (qcow2, raw, VMDK, VDI, VHDX or VHD), or an ISO 9660 image as a medium.",
   },
   "image-unsafe": {
     status: 422,
     title: "The image refers to files outside itself or needs unknown features",
     remedy: "Flatten it with `qemu-img convert -O qcow2` and upload the result.",
+  },
+  "conversion-unavailable": {
+    status: 501,
+    title: "Disk images of other formats cannot be converted on this machine",
+    remedy:
+      "Install bubblewrap and qemu-utils where the image service runs and let it make user namespaces; or convert the image yourself with `qemu-img convert -O qcow2`.",
+  },
+  "conversion-failed": {
+    status: 422,
+    title: "The disk image could not be converted",
+    remedy: "Convert it yourself with `qemu-img convert -O qcow2` and upload the result.",
   },
   "image-too-large": {
     status: 413,

@@ -315,6 +315,14 @@ export const UsedBy = Closed({
   ),
 });
 export type UsedBy = Static<typeof UsedBy>;
+/** What a disk image may be when it comes; it is stored as qcow2. */
+export const diskFormats = ["qcow2", "raw", "vmdk", "vdi", "vhdx", "vhd"] as const;
+export type DiskFormat = (typeof diskFormats)[number];
+export const DiskFormatSchema = OneOf(diskFormats);
+export const DeclaredFormat = OneOf(
+  diskFormats,
+  "What the file is: refused when it is something else. Its first bytes tell, unless told; only a raw disk without a boot sector, or a VHD of fixed size, must be said to be one",
+);
 const stored = {
   name: Label,
   description: Description,
@@ -338,6 +346,10 @@ export const Image = Closed({
   id: ImageIdSchema,
   ...stored,
   format: OneOf(["qcow2"]),
+  /** What it was when it came, if that was another format. */
+  convertedFrom: Type.Optional(DiskFormatSchema),
+  /** How much of it is converted, while that goes on. */
+  progress: Type.Optional(Percent),
   virtualBytes: Type.Optional(BytesSchema),
   minimumDiskGiB: Type.Optional(
     Type.Unsafe<GiB>({ ...DiskGiB, description: "The smallest system disk that is made of it, in GiB" }),

@@ -29,6 +29,8 @@ export interface ImagesConfig {
   readonly clock?: Clock;
   /** Validate what handlers answer against the contract. On in tests. */
   readonly checkReplies?: boolean;
+  /** Tries whether programs can be confined on this machine; fails if not. Tests let it fail. */
+  readonly confinement?: () => Promise<void>;
   /** Called when an upload has passed a stage: where tests end the process, or make it wait. */
   readonly onStage?: (stage: UploadStage) => Promise<void> | void;
 }
@@ -43,6 +45,8 @@ export interface Limits {
   readonly quotaBytes: number | undefined;
   /** Files that the service fetches itself at the same time. */
   readonly maxImports: number;
+  /** Conversions to qcow2 at the same time; others wait. */
+  readonly maxConversions: number;
   /** How long what arrived of a resumable upload waits for the rest, in milliseconds since the last byte. */
   readonly waitMs: number;
   /** A client of one that has said nothing for so long gives way to another request, in milliseconds. */
@@ -65,6 +69,7 @@ export const defaultLimits: Limits = {
   maxUploads: 64,
   quotaBytes: undefined,
   maxImports: 4,
+  maxConversions: 2,
   waitMs: 24 * 3_600_000,
   silentMs: 5_000,
   reserveBytes: undefined,

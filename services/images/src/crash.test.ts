@@ -8,8 +8,8 @@ import { startTestBus, type TestBus } from "@nano/bus/testing";
 import { systemClock } from "@nano/contract";
 import { openLocalBlobs } from "./blobs/local.ts";
 import { type ImagesConfig, start } from "./main.ts";
-import { fullQcow2File } from "./testing/files.ts";
-import { type ServiceProcess, startProcess } from "./testing/process.ts";
+import { fullQcow2File, rawFile } from "./testing/files.ts";
+import { isConverting, type ServiceProcess, startProcess } from "./testing/process.ts";
 import { rawClient, requestHead } from "./testing/raw.ts";
 import { offsetOf, patch, patchHeaders, type Target } from "./testing/tus.ts";
 import { answering, put, refusal, sha256Of, storedFiles, until, webUrl } from "./testing/world.ts";
@@ -45,37 +45,69 @@ const startHere = async (data: string, dieAt?: UploadStage): Promise<ServiceProc
   return service;
 };
 let count = 0;
-const create = async () => {
-  const { image, upload } = await bus.call("image.create", { name: `image-${++count}`, bytes: file.length as never });
+const create = async (bytes = file) => {
+  const { image, upload } = await bus.call("image.create", { name: `image-${++count}`, bytes: bytes.length as never });
   return { id: image.id, ticket: upload };
 };
-const blobName = () => `blobs/${sha256Of(file).slice(0, 2)}/${sha256Of(file)}`;
+const blobName = (sha256: string = sha256Of(file)) => `blobs/${sha256.slice(0, 2)}/${sha256}`;
+
+/** Uploads `bytes` to a service that ends at `stage`, and looks at what the next one makes of it. */
+const endAt = (stage: UploadStage, bytes: Uint8Array) =>
+  withDirectory(async (data) => {
+    const first = await startHere(data, stage);
+    const { id, ticket } = await create(bytes);
+    await put(ticket, bytes).catch(() => {});
+    await first.ended;
+
+    const second = await startHere(data);
+    try {
+      const image = await bus.call("image.get", { id });
+      const left = await storedFiles(data);
+      if (stage !== "recorded") {
+        expect(image).toMatchObject({ state: "failed", error: { code: "upload-incomplete" }, bytes: 0 });
+        // Published and not recorded: it lies there until the grace time has passed, or somebody uploads it again.
+        expect(left).toHaveLength(stage === "published" ? 1 : 0);
+        const again = await bus.call("image.upload", { id });
+        expect((await put(again, bytes)).status).toBe(200);
+      }
+      const ready = await bus.call("image.get", { id });
+      expect(ready).toMatchObject({ state: "ready" });
+      expect(await storedFiles(data)).toEqual([blobName(ready.sha256)]);
+      if (left.length > 0) expect(left).toEqual([blobName(ready.sha256)]);
+      await bus.call("image.delete", { id, force: true });
+      expect(await storedFiles(data)).toEqual([]);
+    } finally {
+      await second.kill();
+    }
+  });
+const conversionStages: readonly UploadStage[] = ["converting", "converted"];
 
 describe("killed when an upload has", () => {
-  test.each([...uploadStages])(
+  test.each(uploadStages.filter((stage) => !conversionStages.includes(stage)))(
     "%s",
-    (stage) =>
-      withDirectory(async (data) => {
-        const first = await startHere(data, stage);
-        const { id, ticket } = await create();
-        await put(ticket, file).catch(() => {});
-        await first.ended;
+    (stage) => endAt(stage, file),
+    30_000,
+  );
+  test.each([...conversionStages, "published", "recorded"] as const)(
+    "%s, of another format",
+    (stage) => endAt(stage, rawFile()),
+    30_000,
+  );
 
+  test(
+    "a converter running, which ends with it",
+    () =>
+      withDirectory(async (data) => {
+        const first = await startHere(data);
+        const raw = rawFile(256, 1);
+        const { id, ticket } = await create(raw);
+        put(ticket, raw).catch(() => {});
+        await until("the converter runs", isConverting);
+        await first.kill();
+        await until("it is gone", async () => !(await isConverting()));
         const second = await startHere(data);
         try {
-          const image = await bus.call("image.get", { id });
-          if (stage === "recorded") {
-            expect(image).toMatchObject({ state: "ready", sha256: sha256Of(file) });
-            expect(await storedFiles(data)).toEqual([blobName()]);
-          } else {
-            expect(image).toMatchObject({ state: "failed", error: { code: "upload-incomplete" }, bytes: 0 });
-            // Published and not recorded: it lies there until the grace time has passed, or somebody uploads it again.
-            expect(await storedFiles(data)).toEqual(stage === "published" ? [blobName()] : []);
-            const again = await bus.call("image.upload", { id });
-            expect((await put(again, file)).status).toBe(200);
-          }
-          expect(await storedFiles(data)).toEqual([blobName()]);
-          await bus.call("image.delete", { id, force: true });
+          expect(await bus.call("image.get", { id })).toMatchObject({ error: { code: "upload-incomplete" } });
           expect(await storedFiles(data)).toEqual([]);
         } finally {
           await second.kill();
@@ -130,22 +162,25 @@ describe("a resumable upload goes on when the service was killed", () => {
     "when it had: %s",
     (stage) =>
       withDirectory(async (data) => {
+        const bytes = conversionStages.includes(stage) ? rawFile() : file;
         const first = await startHere(data, stage);
-        const { id, ticket } = await create();
-        await patch(ticket, 0, file).catch(() => {});
+        const { id, ticket } = await create(bytes);
+        await patch(ticket, 0, bytes).catch(() => {});
         await first.ended;
 
         const second = await startHere(data);
         try {
           if (stage === "begun") {
             expect(await offsetOf(moved(second, ticket))).toBe(0);
-            expect((await patch(moved(second, ticket), 0, file)).status).toBe(204);
+            expect((await patch(moved(second, ticket), 0, bytes)).status).toBe(204);
           }
           // All of it had arrived: nobody need send anything.
           await until("it is ready", async () => (await bus.call("image.get", { id })).state === "ready");
-          expect(await bus.call("image.get", { id })).toMatchObject({ sha256: sha256Of(file), bytes: file.length });
-          expect(await storedFiles(data)).toEqual([blobName()]);
-          expect(await offsetOf(moved(second, ticket))).toBe(file.length);
+          const ready = await bus.call("image.get", { id });
+          if (bytes === file) expect(ready).toMatchObject({ sha256: sha256Of(file), bytes: file.length });
+          else expect(ready.convertedFrom).toBe("raw");
+          await until("only that is left", async () => (await storedFiles(data)).join() === blobName(ready.sha256));
+          expect(await offsetOf(moved(second, ticket))).toBe(bytes.length);
           await bus.call("image.delete", { id, force: true });
           expect(await storedFiles(data)).toEqual([]);
         } finally {

@@ -20,8 +20,10 @@ import packageJson from "../package.json";
 import { openLocalBlobs } from "./blobs/local.ts";
 import { openS3Blobs } from "./blobs/s3.ts";
 import { configFromEnv, defaultLimits, type ImagesConfig } from "./config.ts";
+import { checkConfinement } from "./convert/confine.ts";
+import { createConversions } from "./convert/conversions.ts";
+import { diskImage } from "./formats/disk.ts";
 import { iso } from "./formats/iso.ts";
-import { qcow2 } from "./formats/qcow2-tables.ts";
 import { type HttpParts, openHttp } from "./http/server.ts";
 import { openDirectory } from "./imports/directory.ts";
 import { defaultRules } from "./imports/download.ts";
@@ -32,8 +34,8 @@ import { createMutex } from "./mutex.ts";
 import { createHandlers } from "./records/handlers.ts";
 import { migrations } from "./records/migrations.ts";
 import { createRecords } from "./records/records.ts";
-import type { FileRow, ImagesDatabase } from "./records/store.ts";
-import { viewImage, viewMedia } from "./records/view.ts";
+import type { FileRow, ImagesDatabase, State } from "./records/store.ts";
+import { declaredFormat, viewImage, viewMedia } from "./records/view.ts";
 import { reconcile, resumeUploads } from "./recovery.ts";
 import { createScrub } from "./scrub.ts";
 import { createTickets, loadTicketKey } from "./tickets.ts";
@@ -106,12 +108,39 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
 
     const blobMutex = createMutex();
     const space = createSpace(() => blobs.roomBytes());
-    const formats = { image: qcow2, media: iso };
     const { onStage } = config;
     const scrub = createScrub({ db, blobs, clock, log, onCommit, ...limits });
     open.push(() => scrub.stop());
     const { trust, isTrusted } = scrub;
-    const finish = createFinish({ db, blobs, blobMutex, formats, limits, clock, trust, onCommit, onStage });
+    // Not worth a row in the outbox: the next one replaces it, and the last word is the committed state.
+    const tellProgress = ({ kind, id, name }: FileRow, facts: { state: State; bytes?: number; progress?: number }) => {
+      if (!bus.connected) return;
+      const event = { name: `${kind}.changed`, id, at: timestamp(clock.now()), data: { name, ...facts } } as const;
+      bus.emit(event, Bun.randomUUIDv7()).catch(() => {});
+    };
+    const conversions = createConversions({
+      blobs,
+      space,
+      limits,
+      log,
+      confinement: config.confinement ?? checkConfinement,
+      onProgress: (row, progress) => tellProgress(row, { state: "checking", progress }),
+      onStarted: () => onStage?.("converting"),
+    });
+    const formatOf = (row: FileRow) =>
+      row.kind === "media" ? iso : diskImage(declaredFormat(row), conversions.requireKnownAble);
+    const finish = createFinish({
+      db,
+      blobs,
+      blobMutex,
+      formatOf,
+      conversions,
+      limits,
+      clock,
+      trust,
+      onCommit,
+      onStage,
+    });
     const running = createRunning({ clock, maxUploads: limits.maxUploads, silentMs: limits.silentMs });
     const waiting = createWaiting(blobs);
     const attempts = createAttempts({ db, waiting, clock, log, onCommit });
@@ -123,23 +152,17 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
       waiting,
       attempts,
       finish,
-      formats,
+      formatOf,
       limits,
       clock,
       log,
       onStage,
-      // Not worth a row in the outbox: the next one replaces it, and the last word is the committed state.
-      onProgress: (row: FileRow, bytes: number, total: number | undefined) => {
-        if (!bus.connected) return;
-        const data = {
-          name: row.name,
+      onProgress: (row: FileRow, bytes: number, total: number | undefined) =>
+        tellProgress(row, {
           state: "uploading",
           bytes,
           ...(total ? { progress: Math.floor((bytes / total) * 100) } : {}),
-        };
-        const event = { name: `${row.kind}.changed`, id: row.id, at: timestamp(clock.now()), data } as const;
-        bus.emit(event, Bun.randomUUIDv7()).catch(() => {});
-      },
+        }),
     };
     const uploads = createUploads(uploading);
     const resumable = createResumable(uploading);
@@ -190,7 +213,8 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
     const directory = await openDirectory(config.incoming ?? join(config.data, "incoming"), clock);
     const sync = createSync({ db, records, directory, intake, clock });
     await imports.resume();
-    bus.serve("images", createHandlers({ records, running, imports, sync }));
+    const progressOf = (id: string) => ({ arrived: running.progressOf(id), converted: conversions.progressOf(id) });
+    bus.serve("images", createHandlers({ records, progressOf, imports, sync }));
 
     let reconciling: Promise<void> = Promise.resolve();
     const timer = setInterval(() => {

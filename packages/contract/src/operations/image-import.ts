@@ -1,6 +1,6 @@
 /** Files that the image service fetches itself: from a URL, or from its own machine's directory. */
 import { operation } from "../operation.ts";
-import { ErrorRecord, Image, Media, VisibilitySchema } from "../records.ts";
+import { DeclaredFormat, ErrorRecord, Image, Media, VisibilitySchema } from "../records.ts";
 import {
   Closed,
   Description,
@@ -14,7 +14,7 @@ import {
 } from "../schema.ts";
 import { ids, image, media, sha256 } from "./examples.ts";
 
-const importInput = Closed({
+const importFields = {
   name: Label,
   description: Type.Optional(Description),
   tags: Type.Optional(ImageTags),
@@ -25,7 +25,7 @@ const importInput = Closed({
     description: "http or https, at a public address or one in a network the operator allows; its query is kept secret",
   }),
   sha256: Type.Optional(Sha256Schema),
-});
+};
 const importDescription =
   "The record is there at once and is `ready` when the file has arrived and was verified; `bytes` of `expectedBytes` tell how far it is. Without TLS the SHA-256 must be given. A service that restarts begins it again.";
 const syncDescription =
@@ -51,7 +51,7 @@ export const imageImportOperations = {
     owner: "images",
     summary: "Fetch a disk image from a URL",
     description: importDescription,
-    input: importInput,
+    input: Closed({ ...importFields, format: Type.Optional(DeclaredFormat) }),
     output: Image,
     errors: [...importErrors],
     requires: "image.write",
@@ -83,7 +83,7 @@ export const imageImportOperations = {
     owner: "images",
     summary: "Fetch a media image from a URL",
     description: importDescription,
-    input: importInput,
+    input: Closed(importFields),
     output: Media,
     errors: [...importErrors],
     requires: "media.write",

@@ -2,7 +2,16 @@
 import { permissionNames } from "../actor.ts";
 import type { Bytes } from "../brand.ts";
 import { operation } from "../operation.ts";
-import { DiskSource, Image, imageStates, Media, UploadTicket, VisibilitySchema, visibilities } from "../records.ts";
+import {
+  DeclaredFormat,
+  DiskSource,
+  Image,
+  imageStates,
+  Media,
+  UploadTicket,
+  VisibilitySchema,
+  visibilities,
+} from "../records.ts";
 import {
   BytesSchema,
   Closed,
@@ -27,7 +36,7 @@ const listInput = Closed({
   visibility: Type.Optional(OneOf(visibilities)),
   search: Type.Optional(Type.String({ maxLength: 64, description: "Part of the name or a tag" })),
 });
-const createInput = Closed({
+const createFields = {
   name: Label,
   description: Type.Optional(Description),
   tags: Type.Optional(ImageTags),
@@ -42,7 +51,7 @@ const createInput = Closed({
   ),
   sha256: Type.Optional(Sha256Schema),
   visibility: Type.Optional(VisibilitySchema),
-});
+};
 const force = Type.Optional(Type.Boolean({ description: "Also while it is in use" }));
 const upload = {
   url: "http://127.0.0.1:5860/upload/0197a3f2-8c1d-7e4b-9a55-3b1f0c6d2e11",
@@ -106,8 +115,13 @@ export const imageOperations = {
   "image.create": operation({
     owner: "images",
     summary: "Begin a disk image: answers where to upload its bytes",
-    description: "Seen by its owner alone unless `visibility` says otherwise.",
-    input: Closed({ ...createInput.properties, minimumDiskGiB: Type.Optional(DiskGiB) }),
+    description:
+      "Seen by its owner alone unless `visibility` says otherwise. A file that is no qcow2 is converted to it when it has arrived; `sha256` is of what is sent, the record's own of what is stored.",
+    input: Closed({
+      ...createFields,
+      minimumDiskGiB: Type.Optional(DiskGiB),
+      format: Type.Optional(DeclaredFormat),
+    }),
     output: Closed({ image: Image, upload: UploadTicket }),
     errors: ["name-taken", "disk-full", "quota-exceeded", "image-too-large", "idempotency-key-reused"],
     requires: "image.write",
@@ -224,7 +238,7 @@ export const mediaOperations = {
     owner: "images",
     summary: "Begin a media image: answers where to upload its bytes",
     description: "Seen by its owner alone unless `visibility` says otherwise.",
-    input: createInput,
+    input: Closed(createFields),
     output: Closed({ media: Media, upload: UploadTicket }),
     errors: ["name-taken", "disk-full", "quota-exceeded", "image-too-large", "idempotency-key-reused"],
     requires: "media.write",

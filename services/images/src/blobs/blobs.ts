@@ -8,6 +8,8 @@ import type { ByteSource } from "../formats/format.ts";
 export interface Part {
   /** What {@link BlobStore.reopen} finds it by. */
   readonly name: string;
+  /** On this machine's disk, for a confined program to read or write. */
+  readonly path: string;
   /** Appends; resolves when the bytes are handed to the system, not yet on the disk. One call at a time. */
   append(bytes: Uint8Array): Promise<void>;
   /** Makes what was appended until now survive a power cut, also while more is appended. Returns how many bytes that are. */

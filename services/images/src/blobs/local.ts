@@ -46,6 +46,9 @@ export const openLocalBlobs = async ({ directory, reserveBytes }: LocalBlobOptio
   const blobs = join(directory, "blobs");
   for (const path of [directory, uploads, blobs]) await mkdir(path, { recursive: true, mode: 0o700 });
 
+  /** Of an earlier life: this one has begun nothing yet. */
+  const foundParts = (await readdir(uploads)).filter(isPart);
+
   const pathOf = (sha256: Sha256) => join(blobs, sha256.slice(0, 2), sha256);
 
   const find = async (sha256: Sha256): Promise<StoredBlob | undefined> => {
@@ -60,7 +63,7 @@ export const openLocalBlobs = async ({ directory, reserveBytes }: LocalBlobOptio
 
   return {
     async removeParts(except) {
-      const leftovers = (await readdir(uploads)).filter((name) => isPart(name) && !except.has(name));
+      const leftovers = foundParts.filter((name) => !except.has(name));
       for (const name of leftovers) await rm(join(uploads, name), { force: true });
       return leftovers.length;
     },
@@ -171,6 +174,7 @@ const localPart = (path: string, handle: FileHandle, pathOf: (sha256: Sha256) =>
 
   return {
     name: basename(path),
+    path,
     read,
     close,
 
@@ -217,7 +221,8 @@ const localPart = (path: string, handle: FileHandle, pathOf: (sha256: Sha256) =>
       } catch (error) {
         throw named(error, "storing the upload");
       }
-      return { length, read };
+      // Another program may have written it.
+      return { length: (await handle.stat()).size, read };
     },
 
     async publish(sha256) {

@@ -3,7 +3,7 @@
  * volume descriptor. Sizes stand there twice, little-endian and big-endian.
  */
 import { recognize, signatureBytes } from "./foreign.ts";
-import { type Facts, type Format, invalid, unsafe } from "./format.ts";
+import { type Format, invalid, unsafe } from "./format.ts";
 
 const sectorBytes = 2048;
 const descriptorAt = 16 * sectorBytes;
@@ -59,16 +59,15 @@ export const parseIsoHead = (head: Uint8Array, complete: boolean): Volume | "mor
 };
 
 export const iso: Format = {
-  name: "iso",
   headBytes,
   checkHead: (head, complete) => (parseIsoHead(head, complete) === "more" ? "more" : "fine"),
-  async inspect(file): Promise<Facts> {
+  async inspect(file) {
     const volume = parseIsoHead(await file.read(0, Math.min(headBytes, file.length)), true);
     if (volume === "more") throw invalid("The ISO's volume descriptor is incomplete");
     if (volume.bytes > file.length)
       throw invalid(`The file is truncated: the ISO declares ${volume.bytes} bytes, the file has ${file.length}`, {
         details: { fileBytes: file.length, neededBytes: volume.bytes },
       });
-    return volume.label === undefined ? {} : { volumeLabel: volume.label };
+    return { format: "iso", ...(volume.label === undefined ? {} : { volumeLabel: volume.label }) };
   },
 };

@@ -7,7 +7,7 @@
  * Work is bounded by the file's own length: each L2 table takes one cluster of it, so a file cannot name more L2 tables than it has clusters
  * unless it names one twice, which no writer does.
  */
-import { type ByteSource, type Facts, type Format, invalid } from "./format.ts";
+import { type ByteSource, type DiskReader, invalid, readAll, within } from "./format.ts";
 import { headLimit, parseQcow2Header, type Qcow2Header } from "./qcow2.ts";
 
 /** How much of a table is in memory at once. */
@@ -20,20 +20,6 @@ const compressedFlagHigh = 0x40000000;
 /** Bits 9 to 55: the offset in an L1 entry or a plain L2 entry. */
 const offsetOf = (view: DataView, at: number): number =>
   (view.getUint32(at) & offsetMaskHigh) * 2 ** 32 + ((view.getUint32(at + 4) & offsetMaskLow) >>> 0);
-
-const readAll = async (file: ByteSource, offset: number, length: number): Promise<DataView> => {
-  const bytes = await file.read(offset, length);
-  if (bytes.length < length) throw invalid(`The file is truncated: ${file.length} bytes, a table ends after them`);
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-};
-
-const within = (file: ByteSource, what: string, offset: number, length: number) => {
-  if (offset + length > file.length)
-    throw invalid(
-      `The file is truncated or damaged: its ${what} ends at byte ${offset + length}, the file at ${file.length}`,
-      { details: { fileBytes: file.length, neededBytes: offset + length } },
-    );
-};
 
 /** @throws NanoError `image-format-invalid` when a table or a cluster lies outside the file. */
 export const checkQcow2Tables = async (header: Qcow2Header, file: ByteSource): Promise<void> => {
@@ -97,15 +83,15 @@ const checkL2Table = async (header: Qcow2Header, file: ByteSource, from: number)
   }
 };
 
-export const qcow2: Format = {
+export const qcow2: DiskReader = {
   name: "qcow2",
   headBytes: headLimit,
   checkHead: (head, complete, limits) => (parseQcow2Header(head, complete, limits) === "more" ? "more" : "fine"),
-  async inspect(file, limits): Promise<Facts> {
+  async inspect(file, limits) {
     const head = await file.read(0, Math.min(headLimit, file.length));
     const header = parseQcow2Header(head, true, limits);
     if (header === "more") throw invalid("The qcow2 header is incomplete");
     await checkQcow2Tables(header, file);
-    return { virtualBytes: header.virtualBytes };
+    return { format: "qcow2", virtualBytes: header.virtualBytes };
   },
 };

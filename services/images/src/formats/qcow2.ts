@@ -12,9 +12,7 @@
  * What is unknown is refused where the specification demands understanding (incompatible bits) and ignored where it allows
  * ignorance (compatible bits, extensions).
  */
-import { NanoError } from "@nano/contract";
-import { type Foreign, recognize, signatureBytes } from "./foreign.ts";
-import { type FormatLimits, invalid, unsafe } from "./format.ts";
+import { checkVirtualBytes, type FormatLimits, invalid, readOffset, unsafe } from "./format.ts";
 
 export interface Qcow2Header {
   readonly version: 2 | 3;
@@ -51,14 +49,6 @@ const extension = {
 } as const;
 const compressionTypes: Readonly<Record<number, string>> = { 0: "zlib", 1: "zstd" };
 
-const notQcow2 = (foreign: Foreign | undefined) =>
-  invalid(
-    foreign
-      ? `The file is ${foreign.name}, not a qcow2 disk image`
-      : "The file does not begin with the qcow2 magic bytes",
-    foreign?.remedy ? { remedy: foreign.remedy } : {},
-  );
-
 /**
  * @param bytes the file's beginning
  * @param complete there is no more of the file than `bytes`
@@ -75,11 +65,7 @@ export const parseQcow2Header = (bytes: Uint8Array, complete: boolean, limits: F
     if (!complete) return "more";
     throw invalid(`The file has only ${bytes.length} bytes`);
   }
-  if (view.getUint32(0) !== magic) {
-    // A few more bytes, if there are any, tell what it is instead.
-    if (bytes.length < signatureBytes && !complete) return "more";
-    throw notQcow2(recognize(bytes));
-  }
+  if (view.getUint32(0) !== magic) throw invalid("The file does not begin with the qcow2 magic bytes");
   if (bytes.length < version2Length) {
     if (!complete) return "more";
     throw invalid(`The file ends within the qcow2 header, after ${bytes.length} bytes`);
@@ -111,20 +97,12 @@ export const parseQcow2Header = (bytes: Uint8Array, complete: boolean, limits: F
     throw invalid(`cluster_bits is ${clusterBits}; ${smallestClusterBits} to 21 are allowed`);
   const clusterBytes = 2 ** clusterBits;
 
-  const virtualBytes = view.getBigUint64(24);
-  if (virtualBytes === 0n) throw invalid("The image declares a disk of 0 bytes");
-  if (virtualBytes > BigInt(limits.maxVirtualBytes))
-    throw new NanoError(
-      "image-too-large",
-      `The image declares a disk of ${virtualBytes} bytes; ${limits.maxVirtualBytes} are allowed`,
-      { details: { virtualBytes: virtualBytes.toString(), maxVirtualBytes: limits.maxVirtualBytes } },
-    );
-
+  const virtualBytes = checkVirtualBytes(view.getBigUint64(24), limits);
   const header: Qcow2Header = {
     version,
     clusterBits,
     clusterBytes,
-    virtualBytes: Number(virtualBytes),
+    virtualBytes,
     l1: { entries: view.getUint32(36), offset: tableOffset(view, 40, "L1 table", clusterBytes) },
     refcounts: {
       offset: tableOffset(view, 48, "refcount table", clusterBytes),
@@ -189,11 +167,10 @@ const checkCompression = (view: DataView, headerLength: number) => {
 };
 
 const tableOffset = (view: DataView, at: number, what: string, clusterBytes: number): number => {
-  const offset = view.getBigUint64(at);
-  if (offset > BigInt(Number.MAX_SAFE_INTEGER)) throw invalid(`The ${what} lies at offset ${offset}, beyond any file`);
-  if (Number(offset) % clusterBytes !== 0)
+  const offset = readOffset(view, at, what, false);
+  if (offset % clusterBytes !== 0)
     throw invalid(`The ${what} lies at offset ${offset}, which is not at the beginning of a cluster`);
-  return Number(offset);
+  return offset;
 };
 
 const checkSizes = ({ l1, refcounts, snapshots, virtualBytes, clusterBytes, extendedL2 }: Qcow2Header) => {

@@ -2,21 +2,20 @@
 import type { Handlers, RequestContext } from "@nano/bus";
 import type { Imports } from "../imports/imports.ts";
 import type { Sync } from "../imports/sync.ts";
-import type { Running } from "../uploads/running.ts";
 import type { ListInput, Records } from "./records.ts";
 import type { FileRow, Kind } from "./store.ts";
 import { type Beside, viewImage, viewMedia } from "./view.ts";
 
 export interface HandlerParts {
   readonly records: Records;
-  readonly running: Running;
+  readonly progressOf: (id: string) => Pick<Beside, "arrived" | "converted">;
   readonly imports: Imports;
   readonly sync: Sync;
 }
 
-export const createHandlers = ({ records, running, imports, sync }: HandlerParts): Handlers<"images"> => {
+export const createHandlers = ({ records, progressOf, imports, sync }: HandlerParts): Handlers<"images"> => {
   type View<T> = (row: FileRow, beside: Beside) => T;
-  const shown = <T>(view: View<T>, row: FileRow): T => view(row, { arrived: running.progressOf(row.id) });
+  const shown = <T>(view: View<T>, row: FileRow): T => view(row, progressOf(row.id));
 
   const list = async <T>(kind: Kind, view: View<T>, input: ListInput, context: RequestContext) => {
     const { rows, ...page } = await records.list(kind, input, context);
@@ -24,14 +23,14 @@ export const createHandlers = ({ records, running, imports, sync }: HandlerParts
     const besides = (id: string): Beside => {
       const used = users.get(id);
       // Names are for who looks at the one.
-      return { arrived: running.progressOf(id), ...(used ? { usedBy: { count: used.count } } : {}) };
+      return { ...progressOf(id), ...(used ? { usedBy: { count: used.count } } : {}) };
     };
     return { items: rows.map((row) => view(row, besides(row.id))), ...page };
   };
   const get = async <T>(kind: Kind, view: View<T>, id: string, context: RequestContext): Promise<T> => {
     const row = await records.get(kind, id, context.actor);
     const usedBy = (await records.shownUsers(kind, [row], context)).get(id);
-    return view(row, { arrived: running.progressOf(id), usedBy });
+    return view(row, { ...progressOf(id), usedBy });
   };
   const remove = async (kind: Kind, id: string, force: boolean, context: RequestContext) => {
     await records.remove(kind, id, force, context);

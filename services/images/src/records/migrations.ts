@@ -46,6 +46,12 @@ export const migrations: Migrations = {
       await db.schema.alterTable("file").addColumn("part_sha256", "text").execute();
     },
   },
+  "006-format": {
+    async up(db) {
+      await db.schema.alterTable("file").addColumn("declared_format", "text").execute();
+      await db.schema.alterTable("file").addColumn("converted_from", "text").execute();
+    },
+  },
   "008-source": {
     async up(db) {
       const uploaded = JSON.stringify({ from: "upload" });

@@ -8,6 +8,7 @@ import {
   type Actor,
   type Clock,
   limits as contractLimits,
+  type DiskFormat,
   type DownloadTicket,
   decode,
   defaultGroup,
@@ -74,6 +75,7 @@ export interface CreateInput {
   readonly tags?: readonly string[];
   readonly bytes?: number;
   readonly sha256?: string;
+  readonly format?: DiskFormat;
   readonly visibility?: Visibility;
   readonly minimumDiskGiB?: number;
 }
@@ -152,6 +154,7 @@ export const createRecords = (options: RecordsOptions) => {
           tags: input.tags ?? [],
           expectedBytes: input.bytes,
           expectedSha256: input.sha256,
+          format: input.format,
           source: input.source,
           importUrl: input.importUrl,
           owner: context.actor.name,

@@ -11,6 +11,7 @@
  * that tells of it.
  */
 import {
+  type DiskFormat,
   defaultGroup,
   type ErrorBody,
   type EventName,
@@ -45,6 +46,10 @@ interface FileTable {
   sha256: string | null;
   virtual_bytes: number | null;
   volume_label: string | null;
+  /** {@link DiskFormat} that the client says its file has. */
+  declared_format: string | null;
+  /** {@link DiskFormat} that it had, when it was not stored as it came. */
+  converted_from: string | null;
   /** JSON {@link FileSource}: where it came from. */
   source: string;
   /** What is being imported, until that has ended. It may carry a secret and is never shown. */
@@ -85,6 +90,7 @@ export interface NewFile {
   readonly tags: readonly string[];
   readonly expectedBytes?: number | undefined;
   readonly expectedSha256?: string | undefined;
+  readonly format?: DiskFormat | undefined;
   readonly source: FileSource;
   readonly importUrl?: string | undefined;
   readonly owner: string;
@@ -134,6 +140,8 @@ export const createFile = async (db: Queryable<ImagesDatabase>, file: NewFile, c
     sha256: null,
     virtual_bytes: null,
     volume_label: null,
+    declared_format: file.format ?? null,
+    converted_from: null,
     source: JSON.stringify(file.source),
     import_url: file.importUrl ?? null,
     owner: file.owner,
@@ -370,10 +378,18 @@ export const markChecking = (
     cause,
   );
 
+/** A file as it is stored: not always as it came. */
+export interface Stored {
+  readonly sha256: Sha256;
+  readonly bytes: number;
+  readonly facts: Facts;
+  readonly convertedFrom?: DiskFormat;
+}
+
 export const markReady = (
   db: Kysely<ImagesDatabase>,
   { id, attempt }: Pick<FileRow, "id" | "attempt">,
-  file: { sha256: Sha256; bytes: number; facts: Facts },
+  file: Stored,
   cause: Cause,
 ) =>
   changeFile(
@@ -388,6 +404,7 @@ export const markReady = (
       ...withoutPart,
       virtual_bytes: file.facts.virtualBytes ?? null,
       volume_label: file.facts.volumeLabel ?? null,
+      converted_from: file.convertedFrom ?? null,
     },
     cause,
   );
@@ -416,6 +433,7 @@ export const markFailed = (
       ...withoutPart,
       virtual_bytes: null,
       volume_label: null,
+      converted_from: null,
     },
     cause,
   );

@@ -1,6 +1,8 @@
 /** A row of the table as the contract's record. */
 import {
   type Bytes,
+  type DiskFormat,
+  DiskFormatSchema,
   ErrorRecord,
   FileSource,
   fits,
@@ -37,6 +39,8 @@ export const readTags = (text: string): string[] => {
 export interface Beside {
   /** How many bytes of a running upload have come: newer than the row. */
   readonly arrived?: number | undefined;
+  /** Percent of a running conversion. */
+  readonly converted?: number | undefined;
   readonly usedBy?: UsedBy | undefined;
 }
 
@@ -70,6 +74,9 @@ const stored = (row: FileRow, { arrived, usedBy }: Beside) => {
   };
 };
 
+export const declaredFormat = ({ declared_format }: FileRow): DiskFormat | undefined =>
+  fits(DiskFormatSchema, declared_format) ? declared_format : undefined;
+
 const damaged = (row: FileRow) => new NanoError("internal", `The record ${row.id} of the images database is damaged`);
 
 export const viewImage = (row: FileRow, beside: Beside = {}): Image => {
@@ -79,6 +86,8 @@ export const viewImage = (row: FileRow, beside: Beside = {}): Image => {
     id: row.id,
     ...stored(row, beside),
     format: "qcow2",
+    ...(fits(DiskFormatSchema, row.converted_from) ? { convertedFrom: row.converted_from } : {}),
+    ...(beside.converted === undefined || row.state !== "checking" ? {} : { progress: beside.converted }),
     ...(row.virtual_bytes === null ? {} : { virtualBytes: bytes(Number(row.virtual_bytes)) }),
     ...(minimumDiskGiB === undefined ? {} : { minimumDiskGiB: gib(minimumDiskGiB) }),
   };

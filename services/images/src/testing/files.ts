@@ -1,5 +1,5 @@
 /** Files to upload: real ones by `qemu-img`, and an ISO 9660 volume as small as one can be. */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -9,9 +9,13 @@ const run = async (argv: string[], cwd: string): Promise<void> => {
 };
 
 /** Makes files in a directory of its own and answers one of them. */
-export const make = async (name: string, ...commands: string[][]): Promise<Uint8Array> => {
+export const make = (name: string, ...commands: string[][]): Promise<Uint8Array> => makeFrom({}, name, ...commands);
+
+/** @param given files that are there before */
+export const makeFrom = async (given: Record<string, Uint8Array>, name: string, ...commands: string[][]) => {
   const directory = await mkdtemp(join(tmpdir(), "nano-images-file-"));
   try {
+    for (const [path, bytes] of Object.entries(given)) await writeFile(join(directory, path), bytes);
     for (const argv of commands) await run(argv, directory);
     return new Uint8Array(await readFile(join(directory, name)));
   } finally {
@@ -39,6 +43,28 @@ export const fullQcow2File = (mebibytes: number, ...options: string[]): Promise<
     ["dd", "if=/dev/urandom", "of=raw", "bs=1M", `count=${mebibytes}`, "status=none"],
     ["qemu-img", "convert", "-q", "-f", "raw", "-O", "qcow2", ...options, "raw", "disk.qcow2"],
   );
+
+/** A disk of `mebibytes`, the first of them noise and the last one zeros, as `qemu-img` writes it in another format. */
+export const diskFile = (format: string, mebibytes = 4, ...options: string[]): Promise<Uint8Array> =>
+  make(
+    "disk",
+    ["dd", "if=/dev/urandom", "of=raw", "bs=1M", `count=${mebibytes - 1}`, "status=none"],
+    ["truncate", "-s", `${mebibytes}M`, "raw"],
+    ["qemu-img", "convert", "-q", "-f", "raw", "-O", format, ...options.flatMap((o) => ["-o", o]), "raw", "disk"],
+  );
+
+/** The disk in an image, as `qemu-img` reads it. */
+export const rawOf = (format: string, image: Uint8Array): Promise<Uint8Array> =>
+  makeFrom({ image }, "raw", ["qemu-img", "convert", "-q", "-f", format, "-O", "raw", "image", "raw"]);
+
+/** A raw disk with a boot sector's signature, some noise, and `rest` in the rest of it. */
+export const rawFile = (mebibytes = 2, rest = 0): Uint8Array => {
+  const disk = new Uint8Array(mebibytes * 2 ** 20).fill(rest);
+  disk.set(crypto.getRandomValues(new Uint8Array(65_536)), 4096);
+  disk.set([0xeb, 0x63, 0x90], 0);
+  disk.set([0x55, 0xaa], 510);
+  return disk;
+};
 
 /** ISO 9660 (ECMA-119) reduced to a primary volume descriptor and its end. */
 export const isoFile = (options: { label?: string; sectors?: number; declaredSectors?: number } = {}): Uint8Array => {

@@ -3,6 +3,7 @@
  * and it kills itself at the upload stage that `DIE_AT` names.
  */
 
+import { readdir, readFile } from "node:fs/promises";
 import { configFromEnv } from "../config.ts";
 import { start } from "../main.ts";
 import { uploadStages } from "../uploads/finish.ts";
@@ -62,6 +63,17 @@ export const startProcess = async (options: {
     },
   };
 };
+
+/** Command lines of everything that runs on this machine. */
+export const runningPrograms = async (): Promise<string[]> => {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const lines = pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => ""));
+  return (await Promise.all(lines)).map((line) => line.replaceAll("\0", " ").trim());
+};
+
+/** Whether a disk image is converted by anybody right now. */
+export const isConverting = async (): Promise<boolean> =>
+  (await runningPrograms()).some((line) => line.startsWith("/usr/bin/qemu-img convert") && line.includes("/source"));
 
 if (import.meta.main) {
   const dieAt = uploadStages.find((stage) => stage === process.env.DIE_AT);

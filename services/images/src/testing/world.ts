@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Bus, Handlers } from "@nano/bus";
 import { startTestBus, type TestBus } from "@nano/bus/testing";
-import { type Clock, type Log, NanoError, ownedBy, systemClock, type UsedBy } from "@nano/contract";
+import { type Clock, type DiskFormat, type Log, NanoError, ownedBy, systemClock, type UsedBy } from "@nano/contract";
 import type { ImagesConfig } from "../config.ts";
 import { type ImagesService, start } from "../main.ts";
 
@@ -32,6 +32,7 @@ interface CreateInput {
   tags: string[];
   bytes: number;
   sha256: string;
+  format: DiskFormat;
 }
 export interface Ticket {
   readonly id: string;
@@ -61,7 +62,7 @@ const recordingLog = (lines: string[]): Log => {
 export const webUrl = "http://portal.test:5850";
 
 export const openWorld = async (
-  options: Partial<Pick<ImagesConfig, "limits" | "data" | "onStage" | "imports" | "store">> = {},
+  options: Partial<Pick<ImagesConfig, "limits" | "data" | "onStage" | "imports" | "store" | "confinement">> = {},
 ): Promise<World> => {
   const nats = await startTestBus();
   const scheduler = nats.bus("scheduler");
@@ -85,6 +86,7 @@ export const openWorld = async (
     imports: { resolve: async () => [], ...options.imports },
     ...(options.store ? { store: options.store } : {}),
     ...(options.onStage ? { onStage: options.onStage } : {}),
+    ...(options.confinement ? { confinement: options.confinement } : {}),
   };
   const bus = nats.bus("gateway");
   let service: ImagesService | undefined = await start(config);

@@ -1,21 +1,39 @@
 /**
  * From a file that has arrived whole to a record that is ready: however it came, it ends here.
  *
- *     seal ─► inspect ─► publish + record
- *                415     one critical section with the deletion of blobs
- *                422
+ *     seal ─► inspect ─► convert to qcow2 ─► publish + record
+ *                415     (what is none) 422    one critical section with the deletion of blobs
+ *                422          501
  */
 import { type Clock, NanoError, type Sha256 } from "@nano/contract";
 import type { Kysely } from "kysely";
 import type { BlobStore, Part } from "../blobs/blobs.ts";
+import type { Conversions } from "../convert/conversions.ts";
 import type { Format, FormatLimits } from "../formats/format.ts";
 import type { Mutex } from "../mutex.ts";
 import { claim } from "../records/quota.ts";
-import { type FileRow, type ImagesDatabase, isReferred, type Kind, markChecking, markReady } from "../records/store.ts";
+import {
+  type FileRow,
+  type ImagesDatabase,
+  isReferred,
+  markChecking,
+  markReady,
+  type Stored,
+} from "../records/store.ts";
 import type { Received } from "./receive.ts";
 
 /** The places between which a file on its way changes what is stored. Tests kill the process at each. */
-export const uploadStages = ["begun", "received", "checking", "sealed", "inspected", "published", "recorded"] as const;
+export const uploadStages = [
+  "begun",
+  "received",
+  "checking",
+  "sealed",
+  "inspected",
+  "converting",
+  "converted",
+  "published",
+  "recorded",
+] as const;
 export type UploadStage = (typeof uploadStages)[number];
 
 export interface FinishOptions {
@@ -23,7 +41,8 @@ export interface FinishOptions {
   readonly blobs: BlobStore;
   /** Held while a blob is published or removed together with its record. */
   readonly blobMutex: Mutex;
-  readonly formats: Readonly<Record<Kind, Format>>;
+  readonly formatOf: (row: FileRow) => Format;
+  readonly conversions: Conversions;
   readonly limits: FormatLimits & { readonly quotaBytes: number | undefined };
   readonly clock: Clock;
   /** What has this checksum was verified just now. */
@@ -35,7 +54,7 @@ export interface FinishOptions {
 }
 
 /** A file that lies here whole: a part, or what an earlier life of the service has published and not recorded. */
-export type Arrived = Pick<Part, "seal" | "publish">;
+export type Arrived = Pick<Part, "seal" | "publish"> & Partial<Pick<Part, "path" | "discard">>;
 
 /**
  * Judges the file and publishes it with its record. The part stays the caller's, to discard.
@@ -45,7 +64,7 @@ export type Arrived = Pick<Part, "seal" | "publish">;
 export type Finish = (row: FileRow, part: Arrived, received: Received, signal: AbortSignal) => Promise<FileRow>;
 
 export const createFinish = (options: FinishOptions): Finish => {
-  const { db, blobs, blobMutex, formats, limits, clock, onCommit } = options;
+  const { db, blobs, blobMutex, conversions, limits, clock, onCommit } = options;
   const cause = () => ({ now: clock.now() });
   const passed = async (stage: UploadStage) => options.onStage?.(stage);
 
@@ -53,32 +72,54 @@ export const createFinish = (options: FinishOptions): Finish => {
     if (!(await isReferred(db, sha256))) await blobs.remove(sha256);
   };
 
-  return async (row, part, received, signal) => {
-    if (!(await markChecking(db, row, received, cause()))) throw superseded();
-    onCommit();
-    await passed("checking");
-    await db.transaction().execute((trx) => claim(trx, row, received.bytes, limits.quotaBytes));
-    const file = await part.seal();
-    await passed("sealed");
-    const facts = await formats[row.kind].inspect(file, limits);
-    await passed("inspected");
-    return await blobMutex.run(async () => {
+  const claimRoom = (row: FileRow, bytes: number) =>
+    db.transaction().execute((trx) => claim(trx, row, bytes, limits.quotaBytes));
+
+  const publish = (
+    row: FileRow,
+    { part, ...file }: Stored & { part: Pick<Part, "publish"> },
+    signal: AbortSignal,
+  ): Promise<FileRow> =>
+    blobMutex.run(async () => {
       signal.throwIfAborted();
-      await part.publish(received.sha256);
-      await options.trust(received.sha256);
+      await part.publish(file.sha256);
+      await options.trust(file.sha256);
       await passed("published");
-      const ready = await markReady(db, row, { ...received, facts }, cause()).catch(async (error) => {
-        await removeIfOrphan(received.sha256);
+      const ready = await markReady(db, row, file, cause()).catch(async (error) => {
+        await removeIfOrphan(file.sha256);
         throw error;
       });
       if (!ready) {
-        await removeIfOrphan(received.sha256);
+        await removeIfOrphan(file.sha256);
         throw superseded();
       }
       await passed("recorded");
       onCommit();
       return ready;
     });
+
+  return async (row, part, received, signal) => {
+    if (!(await markChecking(db, row, received, cause()))) throw superseded();
+    onCommit();
+    await passed("checking");
+    await claimRoom(row, received.bytes);
+    const file = await part.seal();
+    await passed("sealed");
+    const facts = await options.formatOf(row).inspect(file, limits);
+    await passed("inspected");
+    if (facts.format === "qcow2" || facts.format === "iso")
+      return await publish(row, { part, ...received, facts }, signal);
+    const from = { path: part.path, format: facts.format };
+    const converted = await conversions.toQcow2(row, from, signal);
+    try {
+      await passed("converted");
+      await claimRoom(row, converted.bytes);
+      const ready = await publish(row, { ...converted, convertedFrom: from.format }, signal);
+      await part.discard?.();
+      return ready;
+    } finally {
+      await converted.part.discard();
+    }
   };
 };
 

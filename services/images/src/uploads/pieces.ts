@@ -35,10 +35,13 @@ export class UploadGone extends NanoError {}
 /** The bytes of one request were not what it said they are: they were thrown away, and can be sent again. */
 export class BodyDamaged extends NanoError {}
 
-export const statusOf = (row: FileRow): UploadStatus =>
-  row.state === "ready"
-    ? { offset: Number(row.bytes), length: Number(row.bytes), until: undefined }
-    : { offset: Number(row.bytes), length: lengthOf(row), until: Number(row.ticket_until) };
+export const statusOf = (row: FileRow): UploadStatus => {
+  if (row.state !== "ready")
+    return { offset: Number(row.bytes), length: lengthOf(row), until: Number(row.ticket_until) };
+  // What is stored may have another length than what was sent.
+  const sent = lengthOf(row) ?? Number(row.bytes);
+  return { offset: sent, length: sent, until: undefined };
+};
 
 export const lost = ({ name }: FileRow) =>
   new NanoError("image-damaged", `What had arrived of '${name}' is not on the disk any more`);

@@ -17,15 +17,7 @@ import { asStream, type BlobStore, type Part } from "../blobs/blobs.ts";
 import { asSha256 } from "../blobs/sha256.ts";
 import type { Format } from "../formats/format.ts";
 import { claim } from "../records/quota.ts";
-import {
-  announceLength,
-  beginPart,
-  type FileRow,
-  type ImagesDatabase,
-  type Kind,
-  lengthOf,
-  savePart,
-} from "../records/store.ts";
+import { announceLength, beginPart, type FileRow, type ImagesDatabase, lengthOf, savePart } from "../records/store.ts";
 import type { UploadClaims } from "../tickets.ts";
 import { type Attempts, alreadyHere, checkSize, uploadError, usedTicket } from "./attempts.ts";
 import { type Arrived, type Finish, superseded, type UploadStage } from "./finish.ts";
@@ -53,7 +45,7 @@ export interface ResumableOptions {
   readonly waiting: Waiting;
   readonly attempts: Attempts;
   readonly finish: Finish;
-  readonly formats: Readonly<Record<Kind, Format>>;
+  readonly formatOf: (row: FileRow) => Format;
   readonly limits: UploadLimits & {
     /** How long what arrived waits for the rest, in milliseconds since the last byte. */
     readonly waitMs: number;
@@ -92,7 +84,7 @@ const endsTheUpload: ReadonlySet<string> = new Set([
 ]);
 
 export const createResumable = (options: ResumableOptions): Resumable => {
-  const { db, blobs, space, running, waiting, attempts, formats, limits, clock, log } = options;
+  const { db, blobs, space, running, waiting, attempts, limits, clock, log } = options;
   const passed = async (stage: UploadStage) => options.onStage?.(stage);
   const until = () => clock.now() + limits.waitMs;
 
@@ -149,7 +141,7 @@ export const createResumable = (options: ResumableOptions): Resumable => {
   ) => {
     const before = waiting.before(part.name, Number(row.bytes));
     return createReceiver({
-      format: formats[row.kind],
+      format: options.formatOf(row),
       limits,
       part,
       reservation,
@@ -346,7 +338,7 @@ class Over {
   constructor(readonly reason: NanoError) {}
 }
 
-/** A blob as `finish` wants it: its name is its own already. */
+/** A blob as `finish` wants it: its name is its own already, and what is stored needs no conversion. */
 const publishedFile = async (blobs: BlobStore, sha256: Sha256, bytes: number): Promise<Arrived | undefined> => {
   if ((await blobs.find(sha256))?.bytes !== bytes) return undefined;
   return {

@@ -12,7 +12,7 @@ import type { Kysely } from "kysely";
 import type { BlobStore, Part } from "../blobs/blobs.ts";
 import type { Format, FormatLimits } from "../formats/format.ts";
 import { claim } from "../records/quota.ts";
-import { beginAttempt, type FileRow, type ImagesDatabase, type Kind } from "../records/store.ts";
+import { beginAttempt, type FileRow, type ImagesDatabase } from "../records/store.ts";
 import type { UploadClaims } from "../tickets.ts";
 import { type Attempts, alreadyHere, checkSize, uploadError, usedTicket } from "./attempts.ts";
 import type { Finish, UploadStage } from "./finish.ts";
@@ -36,7 +36,7 @@ export interface UploadsOptions {
   readonly waiting: Waiting;
   readonly attempts: Attempts;
   readonly finish: Finish;
-  readonly formats: Readonly<Record<Kind, Format>>;
+  readonly formatOf: (row: FileRow) => Format;
   readonly limits: UploadLimits;
   readonly clock: Clock;
   readonly log: Log;
@@ -68,7 +68,7 @@ export interface Uploads {
 export const progressMs = 1_000;
 
 export const createUploads = (options: UploadsOptions): Uploads => {
-  const { db, blobs, space, running, waiting, attempts, formats, limits, clock, log } = options;
+  const { db, blobs, space, running, waiting, attempts, limits, clock, log } = options;
   const passed = async (stage: UploadStage) => options.onStage?.(stage);
 
   const take = async (
@@ -92,7 +92,7 @@ export const createUploads = (options: UploadsOptions): Uploads => {
         part = await blobs.begin(row.id);
         let told = clock.monotonic();
         const received = await receive(body, {
-          format: formats[row.kind],
+          format: options.formatOf(row),
           limits,
           part,
           reservation,

@@ -1,0 +1,163 @@
+/**
+ * Disk images that came in another format, made qcow2: a few at a time, the others wait. The result is looked at as closely as if a
+ * stranger had sent it, since a stranger's file went through a large program.
+ */
+import { type DiskFormat, type Log, NanoError, type Sha256 } from "@nano/contract";
+import type { BlobStore, Part } from "../blobs/blobs.ts";
+import { asSha256 } from "../blobs/sha256.ts";
+import type { ByteSource, Facts, FormatLimits } from "../formats/format.ts";
+import { qcow2 } from "../formats/qcow2-tables.ts";
+import type { FileRow } from "../records/store.ts";
+import type { Space } from "../uploads/space.ts";
+import { convert } from "./convert.ts";
+
+export interface ConversionsOptions {
+  readonly blobs: BlobStore;
+  readonly space: Space;
+  readonly limits: FormatLimits & {
+    /** Largest file, in bytes. */
+    readonly maxBytes: number;
+    /** At the same time. */
+    readonly maxConversions: number;
+  };
+  readonly log: Log;
+  /** Tries whether programs can be confined here. @throws NanoError `conversion-unavailable` */
+  readonly confinement: () => Promise<void>;
+  /** 0 to 100; each value once. */
+  readonly onProgress: (row: FileRow, percent: number) => void;
+  /** Called when the program runs. */
+  readonly onStarted?: () => Promise<void> | void;
+}
+
+export interface Source {
+  /** Undefined for what is in the store already. */
+  readonly path: string | undefined;
+  readonly format: DiskFormat;
+}
+
+export interface Converted {
+  /** Sealed; the caller's to publish or discard. */
+  readonly part: Part;
+  readonly bytes: number;
+  readonly sha256: Sha256;
+  readonly facts: Facts;
+}
+
+export interface Conversions {
+  /** @throws NanoError `conversion-unavailable` when it is a format to convert, and this machine could not when that was last tried */
+  requireKnownAble(format: DiskFormat): void;
+  /** @throws NanoError why not, see {@link convert}; the signal's reason */
+  toQcow2(row: FileRow, from: Source, signal: AbortSignal): Promise<Converted>;
+  /** Percent, of one that runs or waits. */
+  progressOf(id: string): number | undefined;
+}
+
+const hashedAtOnce = 2 ** 20;
+
+export const createConversions = (options: ConversionsOptions): Conversions => {
+  const { blobs, space, limits } = options;
+  const turns = createTurns(limits.maxConversions);
+  const progress = new Map<string, number>();
+  let able: Promise<void> | undefined;
+  let refusal: NanoError | undefined;
+
+  const requireAble = () => {
+    // A refusal is not kept: what lacks may be installed meanwhile.
+    able ??= options.confinement().then(
+      () => {
+        refusal = undefined;
+      },
+      (error) => {
+        able = undefined;
+        refusal = NanoError.from(error, "trying out a confined program");
+        throw refusal;
+      },
+    );
+    return able;
+  };
+  requireAble().catch((error) => options.log.warn("Takes no disk images but qcow2", { reason: error.message }));
+
+  return {
+    requireKnownAble(format) {
+      if (format === "qcow2" || refusal === undefined) return;
+      requireAble().catch(() => {});
+      throw refusal;
+    },
+    progressOf: (id) => progress.get(id),
+
+    async toQcow2(row, { path, format }, signal) {
+      if (path === undefined) throw new NanoError("image-damaged", `The stored file of '${row.name}' is no qcow2`);
+      await requireAble();
+      progress.set(row.id, 0);
+      const result = await blobs.begin(row.id);
+      try {
+        await using _turn = await turns.take(signal);
+        const reservation = await space.reserve(undefined);
+        try {
+          await options.onStarted?.();
+          await convert({
+            from: { path, format },
+            to: { path: result.path, format: "qcow2" },
+            maxBytes: limits.maxBytes,
+            reservation,
+            signal,
+            onProgress(percent) {
+              progress.set(row.id, percent);
+              options.onProgress(row, percent);
+            },
+          });
+        } finally {
+          reservation.release();
+        }
+        const file = await result.seal();
+        const facts = await qcow2.inspect(file, limits).catch((cause) => {
+          throw new NanoError("conversion-failed", "What came out of the conversion is no sound qcow2", { cause });
+        });
+        return { part: result, bytes: file.length, sha256: await sha256Of(file, signal), facts };
+      } catch (error) {
+        await result.discard();
+        throw error;
+      } finally {
+        progress.delete(row.id);
+      }
+    },
+  };
+};
+
+const sha256Of = async (file: ByteSource, signal: AbortSignal): Promise<Sha256> => {
+  const hasher = new Bun.CryptoHasher("sha256");
+  for (let at = 0; at < file.length; at += hashedAtOnce) {
+    signal.throwIfAborted();
+    hasher.update(await file.read(at, hashedAtOnce));
+  }
+  return asSha256(hasher.digest("hex"));
+};
+
+/** So many at a time, in the order of asking. */
+const createTurns = (atOnce: number) => {
+  let running = 0;
+  const waiting: (() => void)[] = [];
+  return {
+    /** @throws the signal's reason when it comes first */
+    async take(signal: AbortSignal): Promise<AsyncDisposable> {
+      signal.throwIfAborted();
+      if (running >= atOnce) {
+        const turn = Promise.withResolvers<void>();
+        const giveUp = () => {
+          waiting.splice(waiting.indexOf(turn.resolve), 1);
+          turn.reject(signal.reason);
+        };
+        waiting.push(turn.resolve);
+        signal.addEventListener("abort", giveUp, { once: true });
+        await turn.promise.finally(() => signal.removeEventListener("abort", giveUp));
+      } else running++;
+      return {
+        async [Symbol.asyncDispose]() {
+          const next = waiting.shift();
+          if (next) next();
+          else running--;
+        },
+      };
+    },
+  };
+};
