@@ -116,3 +116,22 @@ test("a download is a link: whole, in ranges, and refused in words", async () =>
     await images.stop(true);
   }
 });
+
+test("an image that is converted tells how far it is, then what it was; a person may say what a file is", async () => {
+  await using world = await startWorld();
+  const person = world.person();
+  const { id } = world.cloud.addImage("appliance", { state: "checking", progress: 42 });
+  for (const path of ["/images", `/images/${id}`]) expect((await person.get(path)).text).toContain("converting 42 %");
+  world.cloud.addImage("converted", { convertedFrom: "vmdk" });
+  const converted = [...world.cloud.images.values()].find(({ name }) => name === "converted");
+  expect((await person.get(`/images/${converted?.id}`)).text).toContain("converted from VMDK");
+
+  expect((await person.get("/media/new")).text).not.toContain('name="format"');
+  const form = await person.get("/images/new");
+  const key = /name="key" value="([^"]*)"/.exec(form.text)?.[1] ?? "";
+  expect(form.text).toContain('<option value="raw"');
+  const typed = { key, name: "disk", description: "", tags: "", sha256: "", format: "nonsense" };
+  const wrong = await person.post("/images/new", typed);
+  expect([wrong.status, wrong.text.includes("field-problem")]).toEqual([422, true]);
+  expect((await person.post("/images/new", { ...typed, format: "raw" })).status).toBe(303);
+});

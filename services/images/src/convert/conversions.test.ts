@@ -53,7 +53,7 @@ describe("is stored as the same disk in qcow2", () => {
     });
     expect(record.progress).toBeUndefined();
     expect(sha256Of(await rawOf("qcow2", stored))).toBe(sha256Of(disk));
-    await world.bus.call("image.delete", { id: ticket.id as never });
+    await world.bus.call("image.delete", { id: ticket.id as never, force: true });
     expect(await world.files()).toEqual([]);
   });
 
@@ -64,7 +64,7 @@ describe("is stored as the same disk in qcow2", () => {
     const record = await world.bus.call("image.get", { id: ticket.id as never });
     expect(record).toMatchObject({ sha256: sha256Of(file), bytes: file.length });
     expect(record.convertedFrom).toBeUndefined();
-    await world.bus.call("image.delete", { id: ticket.id as never });
+    await world.bus.call("image.delete", { id: ticket.id as never, force: true });
   });
 });
 
@@ -182,7 +182,7 @@ describe("while it is converted", () => {
     const ticket = await own.create("image");
     const uploading = put(ticket, rawFile(256, 1));
     await until("the converter runs", isConverting);
-    await own.bus.call("image.delete", { id: ticket.id as never });
+    await own.bus.call("image.delete", { id: ticket.id as never, force: true });
     expect(await own.files()).toEqual([]);
     await until("it is gone", async () => !(await isConverting()));
     expect([(await uploading).status, await refusal(own.bus.call("image.get", { id: ticket.id as never }))]).toEqual([

@@ -11,6 +11,7 @@ import { FormActions, Key } from "../view/form.tsx";
 import { page } from "../view/layout.tsx";
 import { Empty, ErrorNotice, LinkButton, PageHead, Panel, SubmitButton } from "../view/parts.tsx";
 import { Head } from "../view/table.tsx";
+import { FormatField } from "./format.tsx";
 import type { Kind } from "./kinds.ts";
 import { VisibilityField } from "./modify.tsx";
 
@@ -25,6 +26,7 @@ const inputOf = (form: Form): Record<string, unknown> => {
     ...(form.text("description") ? { description: form.text("description") } : {}),
     ...(tags.length > 0 ? { tags } : {}),
     ...(form.has("visibility") ? { visibility: form.text("visibility") } : {}),
+    ...(form.text("format") ? { format: form.text("format") } : {}),
     ...(form.text("sha256") ? { sha256: form.text("sha256").toLowerCase() } : {}),
   };
 };
@@ -81,6 +83,7 @@ const importPage = (visit: Visit, kind: Kind, form: Form, error?: NanoError): Pr
           mono
         />
         <VisibilityField visit={visit} problems={problems} value={form.text("visibility")} />
+        {kind.kind === "image" ? <FormatField visit={visit} field={field} value={form.text("format")} /> : null}
         <FormActions>
           <LinkButton href={to.files(kind.kind)} look={{ label: t("Cancel") }} />
           <SubmitButton look={{ label: t("Import"), icon: "out", kind: "primary" }} />

@@ -41,13 +41,14 @@ const imageKind: Kind = {
   kind: "image",
   section: "images",
   icon: "image",
-  accept: ".qcow2,.img",
+  accept: ".qcow2,.img,.raw,.vmdk,.vdi,.vhdx,.vhd",
   text: {
     many: "Images",
-    lead: "Disk images (qcow2) that instances are cloned from.",
+    lead: "Disk images that instances are cloned from.",
     upload: "Upload an image",
     none: "No disk images yet",
-    noneText: "Upload a qcow2 image, and instances made from it are ready in milliseconds.",
+    noneText:
+      "Upload a disk image (qcow2, raw, VMDK, VDI, VHDX, VHD), and instances made from it are ready in milliseconds.",
     deleted: "The image {name} was deleted",
     begun: "The image {name} awaits its file",
     inUse: "They keep running, each on its cell's own verified copy. None can be reset to it any more.",

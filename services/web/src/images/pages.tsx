@@ -26,11 +26,19 @@ import {
 } from "../view/parts.tsx";
 import { Head, Pager } from "../view/table.tsx";
 import { UsedByLinks } from "./delete.tsx";
+import { formatName } from "./format.tsx";
 import type { FilePage, Kind, StoredFile } from "./kinds.ts";
 import { visibilityOptions, visibilityTexts } from "./modify.tsx";
 
 const Arriving = ({ visit, file }: { visit: Visit; file: StoredFile }) =>
-  file.expectedBytes && file.state === "uploading" ? (
+  "progress" in file && file.progress !== undefined ? (
+    <div class="cell-load">
+      <Bar percent={file.progress} label={visit.t("Progress")} />
+      <span class="quiet num" safe>
+        {visit.t("converting {percent} %", { percent: file.progress })}
+      </span>
+    </div>
+  ) : file.expectedBytes && file.state === "uploading" ? (
     <div class="cell-load">
       <Bar percent={share(file.bytes, file.expectedBytes)} label={visit.t("Progress")} />
       <span class="quiet num" safe>{`${formatBytes(file.bytes)} / ${formatBytes(file.expectedBytes)}`}</span>
@@ -300,6 +308,11 @@ export const filePage = (visit: Visit, kind: Kind, file: StoredFile): Promise<Re
             </FactRow>
             <FactRow term={t("Format")}>
               <code>{file.format}</code>
+              {"convertedFrom" in file && file.convertedFrom ? (
+                <span class="quiet" safe>
+                  {` ${t("converted from {format}", { format: formatName(file.convertedFrom) })}`}
+                </span>
+              ) : null}
             </FactRow>
             {label ? (
               <FactRow term={t("Volume label")}>

@@ -13,6 +13,7 @@ import { FormActions, Key } from "../view/form.tsx";
 import { Icon } from "../view/icons.tsx";
 import { page } from "../view/layout.tsx";
 import { ErrorNotice, LinkButton, PageHead, Panel, SubmitButton } from "../view/parts.tsx";
+import { FormatField } from "./format.tsx";
 import type { Kind, StoredFile } from "./kinds.ts";
 
 export interface UploadFields {
@@ -20,6 +21,7 @@ export interface UploadFields {
   readonly description: string;
   readonly tags: string;
   readonly sha256: string;
+  readonly format: string;
   readonly key: string;
 }
 export const emptyUpload = (): UploadFields => ({
@@ -27,6 +29,7 @@ export const emptyUpload = (): UploadFields => ({
   description: "",
   tags: "",
   sha256: "",
+  format: "",
   key: crypto.randomUUID(),
 });
 
@@ -93,7 +96,7 @@ export const uploadFormPage = (
             <Icon name="upload" />
             <span data-upload="file-name" safe>
               {kind.kind === "image"
-                ? t("Choose a qcow2 file, or drop it here")
+                ? t("Choose a disk image, or drop it here")
                 : t("Choose an ISO file, or drop it here")}
             </span>
           </label>
@@ -110,6 +113,7 @@ export const uploadFormPage = (
           maxlength={64}
           mono
         />
+        {kind.kind === "image" ? <FormatField visit={visit} field={field} value={fields.format} /> : null}
         <Progress visit={visit} />
         <div class="form-actions" data-upload="actions">
           <LinkButton href={to.files(kind.kind)} look={{ label: t("Cancel") }} />

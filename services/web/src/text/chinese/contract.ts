@@ -187,6 +187,8 @@ export const contractTexts = {
   "The bytes do not have the promised SHA-256": "内容与给定的 SHA-256 不符",
   "Check the file and upload it again.": "请检查文件并重新上传。",
   "This is not a file of the promised format": "文件格式不正确",
+  "Disk images of other formats cannot be converted on this machine": "此服务器无法转换其他格式的磁盘镜像",
+  "The disk image could not be converted": "磁盘镜像转换失败",
   "Upload a qcow2 disk image or an ISO 9660 media image.": "请上传 qcow2 磁盘镜像或 ISO 9660 光盘镜像。",
   "The image refers to files outside itself or needs unknown features": "镜像引用外部文件或需要未知特性",
   "Flatten it with `qemu-img convert -O qcow2` and upload the result.":

@@ -1,6 +1,8 @@
 /** Disk images and media. English is the key. */
 export const fileTexts = {
-  "Choose a qcow2 file, or drop it here": "选择 qcow2 文件，或拖放到此处",
+  "Choose a disk image, or drop it here": "选择磁盘镜像，或拖放到此处",
+  "converted from {format}": "由 {format} 转换而来",
+  "converting {percent} %": "正在转换 {percent} %",
   "Choose an ISO file, or drop it here": "选择 ISO 文件，或拖放到此处",
   "Create an instance from it": "用它创建云主机",
   "and {count} more": "等，另有 {count} 个",
@@ -28,7 +30,7 @@ export const fileTexts = {
   "Anyone's": "任意范围",
   "{count} instances": "{count} 个云主机",
   "{name} was changed": "{name} 已修改",
-  "Disk images (qcow2) that instances are cloned from.": "用于克隆云主机的磁盘镜像（qcow2）。",
+  "Disk images that instances are cloned from.": "用于克隆云主机的磁盘镜像。",
   "Disk size": "磁盘大小",
   File: "文件",
   Format: "格式",
@@ -54,8 +56,10 @@ export const fileTexts = {
   "The upload broke off.": "上传中断。",
   "The upload is refused when its bytes do not have it.": "内容不符时将拒绝上传。",
   Upload: "上传",
-  "Upload a qcow2 image, and instances made from it are ready in milliseconds.":
-    "上传 qcow2 镜像，由它创建的云主机几毫秒即可就绪。",
+  "Found out from the file": "由文件内容识别",
+  "Whatever it is, it is stored as qcow2.": "无论何种格式，都以 qcow2 存储。",
+  "Upload a disk image (qcow2, raw, VMDK, VDI, VHDX, VHD), and instances made from it are ready in milliseconds.":
+    "上传磁盘镜像（qcow2、raw、VMDK、VDI、VHDX、VHD），由它创建的云主机几毫秒即可就绪。",
   "Upload an ISO image, and start an instance with it.": "上传 ISO 镜像，并用它启动云主机。",
   "Upload its file": "上传文件",
   "Upload {name}": "上传 {name}",
