@@ -93,11 +93,12 @@ test("only what is named like a blob is listed", async () => {
 });
 
 test("parts of an earlier life are removed, and nothing else", async () => {
-  await blobs.begin("earlier");
+  await (await blobs.begin("earlier")).close();
   await publish();
   await writeFile(join(data, "uploads", "note"), "");
   const later = await openLocalBlobs({ directory: data });
   const part = await later.begin("of this life");
+  await part.close();
   expect(await later.removeParts(new Set())).toBe(1);
   expect((await readdir(join(data, "uploads"))).sort()).toEqual(["note", part.name].sort());
   expect(await blobs.find(sha256)).toBeDefined();
