@@ -1,117 +1,176 @@
-/** An image into the image service, inspected, hashed, durable and published, against a server that only hashes and writes. */
-import { readFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
+/** An image into the image service, inspected, hashed, durable and published, against servers that write and hash less, or nothing. */
+import { rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { startTestBus, type TestBus } from "@nano/bus/testing";
-import { type Bytes, NanoError, type Sha256 } from "@nano/contract";
-import { checkout } from "@nano/nanoctl/config";
-import type { Bench } from "../bench.ts";
+import type { Bench, Row } from "../bench.ts";
 import { interleave, seconds } from "../interleave.ts";
 import { atMost, ratioAtLeast } from "../target.ts";
 import { run } from "../world/command.ts";
-import { writeQcow2 } from "../world/disk-file.ts";
-import { startPeer } from "../world/peer.ts";
+import { settle, sparseQcow2, writeQcow2 } from "../world/disk-file.ts";
+import { type Images, startImages } from "../world/images.ts";
+import { startNginx, startPeer, startRclone } from "../world/peer.ts";
 import { resident, watchMemory } from "../world/process.ts";
+
+const MiB = 2 ** 20;
+const GiB = 2 ** 30;
+
+/** curl, because a client in Bun would compete with the servers for its own read and copy of each byte. */
+const send = (file: string, url: string, ...headers: readonly string[]) =>
+  run(["curl", "-sSf", "-T", file, ...headers.flatMap((header) => ["-H", header]), url]);
 
 export const upload: Bench = {
   name: "upload",
-  about: "an image upload, verified and atomic, against a bare sink with SHA-256",
+  about: "an image upload, verified and atomic, against a bare sink with SHA-256, nginx and rclone",
   async run({ quick, directory, say }) {
-    const size = (quick ? 256 : 1024) * 2 ** 20;
+    const size = (quick ? 256 : 1024) * MiB;
     const file = join(directory, "image.qcow2");
-    say(`writing an image of ${size / 2 ** 20} MiB`);
+    say(`writing an image of ${size / MiB} MiB`);
     await writeQcow2(file, size);
     const bytes = Bun.file(file).size;
-    const sha256 = (await run(["sha256sum", file])).slice(0, 64) as Sha256;
-
-    await using nats = await startTestBus();
-    nats.bus("scheduler").keepEventStream();
-    await using service = await startImages(nats, join(directory, "images"));
+    await using images = await startImages(directory);
     await using sink = await startPeer("bare-sink", directory);
-    const bus = nats.bus("gateway");
-    // curl, because a client in Bun would compete with the servers for its own read and copy of each byte.
-    const send = (url: string, ...headers: readonly string[]) =>
-      run(["curl", "-sSf", "-T", file, ...headers.flatMap((header) => ["-H", header]), url]);
+    await using nginx = await startNginx(join(directory, "nginx"));
+    await using rclone = await startRclone(join(directory, "rclone"));
 
-    const before = resident(service.pid);
+    const put = async () => {
+      const { id, upload: target } = await images.begin(bytes);
+      const taken = await seconds(() => send(file, target.url, `Authorization: Bearer ${target.ticket}`));
+      await images.remove(id);
+      return bytes / taken;
+    };
+    const before = resident(images.pid);
     const growth: number[] = [];
-    let count = 0;
-    const samples = await interleave(quick ? 3 : 7, {
+    const into = async (url: string, written: string, more = async (): Promise<unknown> => undefined) => {
+      const taken = await seconds(async () => {
+        await send(file, url);
+        await more();
+      });
+      await rm(written);
+      return bytes / taken;
+    };
+    const sunk = join(directory, "sink");
+    const taken = await interleave<string>(quick ? 3 : 7, {
       nano: async () => {
-        const wanted = { name: `bench ${count++}`, sha256, bytes: bytes as Bytes };
-        const { image, upload: target } = await bus.call("image.create", wanted);
-        const memory = watchMemory(service.pid);
-        const taken = await seconds(() => send(target.url, `Authorization: Bearer ${target.ticket}`));
+        await settle(directory);
+        const memory = watchMemory(images.pid);
+        const rate = await put();
         growth.push(memory.stop() - before);
-        const { state } = await bus.call("image.get", { id: image.id });
-        if (state !== "ready") throw new Error(`the uploaded image is ${state}`);
-        await bus.call("image.delete", { id: image.id });
-        return bytes / taken;
+        return rate;
       },
       bare: async () => {
-        const taken = await seconds(() => send(`http://127.0.0.1:${sink.said}/`));
-        await rm(join(directory, "sink"));
-        return bytes / taken;
+        await settle(directory);
+        return into(`http://127.0.0.1:${sink.said}/`, sunk);
       },
       durable: async () => {
-        const taken = await seconds(async () => {
-          await send(`http://127.0.0.1:${sink.said}/`);
-          await run(["sync", join(directory, "sink")]);
-        });
-        await rm(join(directory, "sink"));
+        await settle(directory);
+        return into(`http://127.0.0.1:${sink.said}/`, sunk, () => run(["sync", sunk]));
+      },
+      tus: async () => {
+        await settle(directory);
+        const { id, upload: target } = await images.begin(bytes);
+        const headers = ["Tus-Resumable: 1.0.0", "Upload-Offset: 0", "Content-Type: application/offset+octet-stream"];
+        const argv = [...headers, `Authorization: Bearer ${target.ticket}`].flatMap((header) => ["-H", header]);
+        const taken = await seconds(() => run(["curl", "-sSf", "-X", "PATCH", "-T", file, ...argv, target.url]));
+        await images.remove(id);
         return bytes / taken;
       },
+      ...(nginx
+        ? { nginx: async () => into(`http://127.0.0.1:${nginx.said}/file`, join(directory, "nginx", "file")) }
+        : {}),
+      ...(rclone
+        ? { rclone: async () => into(`http://127.0.0.1:${rclone.said}/file`, join(directory, "rclone", "file")) }
+        : {}),
     });
 
+    const samplesOf = (name: string) => taken[name] ?? [];
     const rate = (values: readonly number[]) => ({ unit: "B/s", samples: values }) as const;
-    const what = `upload of ${size / 2 ** 20} MiB`;
-    return [
+    const what = `upload of ${size / MiB} MiB`;
+    const rows: Row[] = [
       {
         what,
-        measured: rate(samples.nano),
-        peer: { name: "FileSink + SHA-256", figure: rate(samples.bare) },
+        measured: rate(samplesOf("nano")),
+        peer: { name: "FileSink + SHA-256", figure: rate(samplesOf("bare")) },
         target: ratioAtLeast(0.8),
       },
-      { what, measured: rate(samples.nano), peer: { name: "the same, then fsync", figure: rate(samples.durable) } },
       {
-        what: `${what}: memory growth of the image service`,
-        measured: { unit: "B", samples: growth },
-        target: atMost(64 * 2 ** 20),
+        what,
+        measured: rate(samplesOf("nano")),
+        peer: { name: "the same, then fsync", figure: rate(samplesOf("durable")) },
+      },
+      {
+        what: `${what} by tus`,
+        measured: rate(samplesOf("tus")),
+        peer: { name: "PUT", figure: rate(samplesOf("nano")) },
       },
     ];
+    for (const [key, name] of [
+      ["nginx", "nginx DAV, no hash, no fsync"],
+      ["rclone", "rclone serve webdav"],
+    ] as const) {
+      const figures = samplesOf(key);
+      if (figures.length > 0)
+        rows.push({ what, measured: rate(samplesOf("nano")), peer: { name, figure: rate(figures) } });
+      else say(`${key} is not installed: that peer is left out`);
+    }
+    rows.push({
+      what: `${what}: memory growth of the image service`,
+      measured: { unit: "B", samples: growth },
+      target: atMost(64 * MiB),
+    });
+    say("eight at once");
+    rows.push(await atOnce(images, file, quick ? 2 : 4, put));
+    for (const gibibytes of quick ? [1] : [1, 10, 50]) rows.push(...(await large(images, directory, gibibytes, say)));
+    return rows;
   },
 };
 
-/** The image service as the process it is in production. */
-async function startImages(nats: TestBus, data: string): Promise<{ readonly pid: number } & AsyncDisposable> {
-  const service = Bun.spawn([process.execPath, join(checkout, "services/images/src/main.ts")], {
-    env: {
-      PATH: process.env.PATH ?? "",
-      NANO_DATA: data,
-      NANO_IMAGES_PORT: "0",
-      NANO_NATS_URL: nats.url,
-      NANO_NATS_CREDS: nats.identities.credentials("images"),
+/** What eight uploads bring together, beside one. */
+async function atOnce(images: Images, file: string, rounds: number, put: () => Promise<number>): Promise<Row> {
+  const bytes = Bun.file(file).size;
+  const samples = await interleave(rounds, {
+    eight: async () => {
+      const targets = await Promise.all(Array.from({ length: 8 }, () => images.begin(bytes)));
+      const taken = await seconds(() =>
+        Promise.all(targets.map(({ upload: { url, ticket } }) => send(file, url, `Authorization: Bearer ${ticket}`))),
+      );
+      for (const { id } of targets) await images.remove(id);
+      return (8 * bytes) / taken;
     },
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: Bun.file(`${data}.log`),
+    one: put,
   });
-  const bus = nats.bus("gateway");
-  for (;;) {
-    if (service.exitCode !== null) throw new Error(`the image service ended:\n${readFileSync(`${data}.log`, "utf8")}`);
-    try {
-      await bus.call("image.list", {}, { deadlineMs: 500 });
-      break;
-    } catch (error) {
-      if (!(error instanceof NanoError)) throw error;
-      await Bun.sleep(20);
-    }
-  }
   return {
-    pid: service.pid,
-    async [Symbol.asyncDispose]() {
-      service.kill();
-      await service.exited;
-    },
+    what: "8 uploads at once, together",
+    measured: { unit: "B/s", samples: samples.eight },
+    peer: { name: "one", figure: { unit: "B/s", samples: samples.one } },
   };
+}
+
+/** A sparse file, which the client reads in no time; it is written in full. */
+async function large(
+  images: Images,
+  directory: string,
+  gibibytes: number,
+  say: (text: string) => void,
+): Promise<Row[]> {
+  const { bavail, bsize } = await statfs(directory);
+  if (bavail * bsize < gibibytes * 1.2 * GiB) {
+    say(`there is no room for ${gibibytes} GiB: that size is left out`);
+    return [];
+  }
+  say(`memory at ${gibibytes} GiB`);
+  const file = join(directory, "large.qcow2");
+  await sparseQcow2(file, gibibytes * GiB);
+  const { id, upload: target } = await images.begin(Bun.file(file).size);
+  const before = resident(images.pid);
+  const memory = watchMemory(images.pid);
+  await send(file, target.url, `Authorization: Bearer ${target.ticket}`);
+  const grown = memory.stop() - before;
+  await images.remove(id);
+  await rm(file);
+  return [
+    {
+      what: `upload of ${gibibytes} GiB: memory growth`,
+      measured: { unit: "B", samples: [grown] },
+      target: atMost(64 * MiB),
+    },
+  ];
 }

@@ -1,4 +1,5 @@
 /** Peers as processes of their own, as the services are: they share neither our event loop nor our heap. */
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { freePort } from "@nano/bus/testing";
 
@@ -28,6 +29,34 @@ export async function startWebsockify(target: string): Promise<Peer> {
   const port = await freePort();
   const relay = await listening(port, ["websockify", `127.0.0.1:${port}`, `127.0.0.1:${target}`]);
   return { ...relay, said: String(port) };
+}
+
+/** A web server that takes files (`PUT`) into a directory and does nothing else with them; undefined where it is not installed. What it said is its port. */
+export async function startNginx(directory: string): Promise<Peer | undefined> {
+  if (!Bun.which("nginx")) return undefined;
+  const port = await freePort();
+  await mkdir(join(directory, "temporary"), { recursive: true });
+  const configuration = join(directory, "nginx.conf");
+  await Bun.write(
+    configuration,
+    `daemon off; user root; worker_processes 1; pid ${directory}/pid; error_log stderr;
+     events {}
+     http {
+       access_log off; client_max_body_size 0; client_body_temp_path ${directory}/temporary;
+       server { listen 127.0.0.1:${port}; root ${directory}; dav_methods PUT; }
+     }`,
+  );
+  const server = await listening(port, ["nginx", "-c", configuration]);
+  return { ...server, said: String(port) };
+}
+
+/** rclone as a WebDAV server on a directory; undefined where it is not installed. What it said is its port. */
+export async function startRclone(directory: string): Promise<Peer | undefined> {
+  if (!Bun.which("rclone")) return undefined;
+  const port = await freePort();
+  await mkdir(directory, { recursive: true });
+  const server = await listening(port, ["rclone", "serve", "webdav", directory, "--addr", `127.0.0.1:${port}`]);
+  return { ...server, said: String(port) };
 }
 
 /** Starts a program and waits until it takes connections. */
