@@ -6,6 +6,7 @@ import { clone } from "./clone.ts";
 import { consoles } from "./console.ts";
 import { create } from "./create.ts";
 import { exports } from "./export.ts";
+import { fetchImage } from "./fetch.ts";
 import { footprint } from "./footprint.ts";
 import { instanceList } from "./instance-list.ts";
 import { libvirtCall } from "./libvirt-call.ts";
@@ -27,6 +28,7 @@ export const benches: readonly Bench[] = [
   snapshot,
   exports,
   upload,
+  fetchImage,
   restRead,
   instanceList,
   placement,
