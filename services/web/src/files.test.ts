@@ -122,6 +122,7 @@ test("an image that is converted tells how far it is, then what it was; a person
   const person = world.person();
   const { id } = world.cloud.addImage("appliance", { state: "checking", progress: 42 });
   for (const path of ["/images", `/images/${id}`]) expect((await person.get(path)).text).toContain("converting 42 %");
+  expect((await person.get(`/images/${id}`)).text).not.toContain("Upload its file");
   world.cloud.addImage("converted", { convertedFrom: "vmdk" });
   const converted = [...world.cloud.images.values()].find(({ name }) => name === "converted");
   expect((await person.get(`/images/${converted?.id}`)).text).toContain("converted from VMDK");

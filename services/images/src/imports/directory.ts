@@ -5,7 +5,7 @@
 import { constants } from "node:fs";
 import { lstat, mkdir, open, readdir, unlink } from "node:fs/promises";
 import { extname, join } from "node:path";
-import { type Clock, fits, Label, NanoError } from "@nano/contract";
+import { type Clock, type DiskFormat, fits, Label, NanoError } from "@nano/contract";
 import type { Kind } from "../records/store.ts";
 import { streamOf } from "../streams.ts";
 
@@ -83,6 +83,14 @@ async function* read(directory: string, { file, bytes }: Found): AsyncGenerator<
     await handle.close();
   }
 }
+
+/** Those that their bytes do not tell. */
+const formats: Readonly<Record<string, DiskFormat>> = { ".raw": "raw", ".vhd": "vhd" };
+/** What the operator says by the file's extension. */
+export const formatOf = (file: string): { format?: DiskFormat } => {
+  const format = formats[extname(file).toLowerCase()];
+  return format === undefined ? {} : { format };
+};
 
 /** What a record is called that is made of a file: its name without what says the format, and without what a name may not have. */
 export const nameOf = (file: string): string => {

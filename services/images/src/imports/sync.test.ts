@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { link, mkdir, readdir, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fullQcow2File, isoFile } from "../testing/files.ts";
+import { diskFile, fullQcow2File, isoFile } from "../testing/files.ts";
 import { openWorld, sha256Of, until, type World } from "../testing/world.ts";
 
 /** Puts a file there as if it had been copied a while ago. */
@@ -38,6 +38,16 @@ describe("the directory of operators' files", () => {
     expect(await images(world)).toEqual([]);
     expect((await world.bus.call("media.sync", {})).items).toMatchObject([{ file: "netinst.iso" }]);
     await until("the medium is gone", async () => (await readdir(directory)).join() === "notes.txt");
+  });
+
+  test("an extension says what the bytes do not", async () => {
+    await using world = await openWorld();
+    await copy(world, "blank.raw", new Uint8Array(2 ** 20));
+    await copy(world, "fixed.VHD", await diskFile("vpc", 4, "subformat=fixed", "force_size=on"));
+    await images(world);
+    await until("both are ready", async () => (await world.bus.call("image.list", { state: "ready" })).total === 2);
+    const { items } = await world.bus.call("image.list", {});
+    expect(items.map(({ convertedFrom }) => convertedFrom)).toEqual(["raw", "vhd"]);
   });
 
   test("asked twice at once, a file is taken once", async () => {

@@ -4,7 +4,7 @@ import { type Clock, type FileSource, fits, ImageIdSchema, MediaIdSchema, NanoEr
 import type { Kysely } from "kysely";
 import type { Records } from "../records/records.ts";
 import { type FileRow, findFile, findUnready, type ImagesDatabase, type Kind, renewAttempt } from "../records/store.ts";
-import { type Directory, type Found, nameOf, shownName } from "./directory.ts";
+import { type Directory, type Found, formatOf, nameOf, shownName } from "./directory.ts";
 import type { Intake } from "./intake.ts";
 
 export interface SyncOptions {
@@ -33,7 +33,7 @@ export const createSync = ({ db, records, directory, intake, clock }: SyncOption
     const now = clock.now();
     const renewed = earlier && (await renewAttempt(db, earlier, now, { now }));
     // Whoever put it into the server's own directory gives it to everyone.
-    const record = { name: nameOf(file), source, visibility: "public" } as const;
+    const record = { name: nameOf(file), source, visibility: "public", ...formatOf(file) } as const;
     return renewed ?? (await records.register(kind, record, context));
   };
 

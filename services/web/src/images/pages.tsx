@@ -257,7 +257,7 @@ export const filePage = (visit: Visit, kind: Kind, file: StoredFile): Promise<Re
             href={to.fileDelete(kind.kind, file.id)}
             look={{ label: t("Delete"), icon: "trash", kind: "danger" }}
           />
-          {file.source.from !== "upload" && file.state !== "failed" && !ready ? null : ready ? (
+          {file.state === "checking" || (file.source.from !== "upload" && file.state === "uploading") ? null : ready ? (
             kind.kind === "image" ? (
               <LinkButton
                 href={withQuery(to.instanceNew, { image: file.id })}
