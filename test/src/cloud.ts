@@ -113,7 +113,10 @@ export const uploadImage = async (cloud: Cloud, name: string, path: string): Pro
 };
 
 /** @param flags of `nanoctl up`, like `--compact` */
-export const startCloud = async (...flags: string[]): Promise<Cloud> => {
+export const startCloud = (...flags: string[]): Promise<Cloud> => startCloudWith({}, ...flags);
+
+/** @param settings that are not as in every test's cloud */
+export const startCloudWith = async (settings: Record<string, string>, ...flags: string[]): Promise<Cloud> => {
   const directory = await mkdtemp(join(tmpdir(), "nano-cloud-"));
   const libvirt = await startLibvirtd();
   const [nats, web, images, rest, discovery] = await Promise.all([
@@ -137,12 +140,13 @@ export const startCloud = async (...flags: string[]): Promise<Cloud> => {
     NANO_LIBVIRT_SOCKET: libvirt.socket,
     NANO_CELL_STORAGE: join(libvirt.storage, "nano"),
     NANO_CELL_NAME: "node-1",
+    ...settings,
   };
   const command = (...args: string[]) => run([process.execPath, nanoctl, ...args], env);
   const urls = {
     web: `http://127.0.0.1:${web}`,
     rest: `http://127.0.0.1:${rest}`,
-    images: `http://127.0.0.1:${images}`,
+    images: env.NANO_IMAGES_URL ?? `http://127.0.0.1:${images}`,
     nats: `nats://127.0.0.1:${nats}`,
   };
   let person: Promise<{ name: string; password: string; token: string }> | undefined;

@@ -1,7 +1,9 @@
 /**
- * Uploading with progress: the record is made at the portal, its bytes go straight to the image service by XMLHttpRequest (fetch reports no upload
- * progress). A broken upload can be repeated with a new ticket without typing anything again.
+ * Uploading files: a record is made at the portal for each, its bytes go straight to the image service, resumably. What was begun is remembered in this
+ * browser, so that a file chosen again after a reload goes on where it stopped. Two at a time; the others wait for their turn.
  */
+const atOnce = 2;
+
 const units = ["B", "KiB", "MiB", "GiB", "TiB"];
 const size = (bytes) => {
   let value = bytes;
@@ -30,76 +32,45 @@ const speedometer = () => {
   };
 };
 
-/** Sends the file. Resolves when the image service has verified and stored it; rejects with what it said. */
-const send = ({ url, ticket }, file, onProgress, keep) =>
-  new Promise((done, failed) => {
-    const request = new XMLHttpRequest();
-    keep(request);
-    request.open("PUT", url);
-    request.setRequestHeader("Authorization", `Bearer ${ticket}`);
-    request.setRequestHeader("Content-Type", "application/octet-stream");
-    request.upload.addEventListener("progress", (event) => onProgress(event.loaded, event.total));
-    request.addEventListener("load", () => {
-      if (request.status >= 200 && request.status < 300) return done();
-      let said = {};
-      try {
-        said = JSON.parse(request.responseText);
-      } catch {
-        // Not a problem document: a proxy's page, most likely.
-      }
-      failed(new Error([said.detail ?? said.title ?? `HTTP ${request.status}`, said.remedy].filter(Boolean).join(" ")));
-    });
-    request.addEventListener("error", () => failed(new Error("")));
-    request.addEventListener("abort", () => failed(new Error("")));
-    request.send(file);
-  });
+/** What was begun and has not ended, by the file it was: `{ page, again, name }`. A browser that keeps nothing remembers nothing. */
+const memory = (place) => {
+  const prefix = `nano.upload ${place} `;
+  const keyOf = (file) => `${prefix}${file.name} ${file.size} ${file.lastModified}`;
+  const attempt = (work) => {
+    try {
+      return work();
+    } catch {
+      return undefined;
+    }
+  };
+  return {
+    find: (file) => attempt(() => JSON.parse(localStorage.getItem(keyOf(file)))) ?? undefined,
+    keep: (file, record) => attempt(() => localStorage.setItem(keyOf(file), JSON.stringify(record))),
+    forget: (file) => attempt(() => localStorage.removeItem(keyOf(file))),
+    names: () =>
+      attempt(() =>
+        Object.keys(localStorage)
+          .filter((key) => key.startsWith(prefix))
+          .map((key) => JSON.parse(localStorage.getItem(key)).file),
+      ) ?? [],
+  };
+};
+
+const nameOf = (file) => file.name.replace(/\.(qcow2|img|iso|raw|vmdk|vdi|vhdx)$/i, "").slice(0, 128);
+const wordsOf = (error) => [error.message, error.remedy].filter(Boolean).join(". ");
 
 export const mount = (root) => {
   const part = (name) => root.querySelector(`[data-upload="${name}"]`);
   const form = part("form");
   const input = part("file");
-  const drop = part("drop");
-  const progress = part("progress");
-  const text = progress.dataset;
-  let file;
-  let record;
-  let request;
+  const rows = part("rows");
+  const text = rows.dataset;
+  const loading = import(root.dataset.resumable);
+  /** Of a record that is there already, whose file is being sent or sent again. */
+  const { again, page } = root.dataset;
+  const known = memory(again ?? new URL(form.action).pathname);
+  let files = [];
 
-  const choose = (chosen) => {
-    file = chosen;
-    if (!file) return;
-    part("file-name").textContent = `${file.name} · ${size(file.size)}`;
-    const name = form.querySelector('[name="name"]');
-    if (name.value === "") name.value = file.name.replace(/\.(qcow2|img|iso)$/i, "").slice(0, 128);
-  };
-  const complain = (message) => {
-    part("status").textContent = message ? `${text.textFailed} ${message}` : text.textFailed;
-    part("again").hidden = false;
-  };
-  const show = (speed) => (loaded, total) => {
-    const percent = total > 0 ? (loaded / total) * 100 : 0;
-    const rate = speed(loaded);
-    part("bar").value = percent;
-    part("percent").textContent = `${percent.toFixed(0)} %`;
-    part("bytes").textContent = `${size(loaded)} / ${size(total)}`;
-    part("speed").textContent = rate > 0 ? `${size(rate)}/s` : "";
-    part("left").textContent =
-      rate > 0 && loaded < total ? `${duration((total - loaded) / rate)} ${text.textLeft}` : "";
-    part("status").textContent = loaded < total ? text.textSending : text.textChecking;
-  };
-  const upload = async (ticket) => {
-    progress.hidden = false;
-    part("again").hidden = true;
-    part("actions").hidden = true;
-    try {
-      await send(ticket, file, show(speedometer()), (made) => {
-        request = made;
-      });
-      location.assign(record.page);
-    } catch (error) {
-      complain(error.message);
-    }
-  };
   const ask = async (path, fields) => {
     const response = await fetch(path, {
       method: "POST",
@@ -108,51 +79,204 @@ export const mount = (root) => {
     });
     const body = await response.json().catch(() => ({}));
     if (response.ok) return body;
-    throw Object.assign(new Error(body.error?.message ?? `HTTP ${response.status}`), { remedy: body.error?.remedy });
+    const { message, remedy } = body.error ?? {};
+    const { Refused } = await loading;
+    throw Object.assign(new Refused(message ?? `HTTP ${response.status}`), { remedy, status: response.status });
   };
 
-  input.addEventListener("change", () => choose(input.files[0]));
+  const choose = (chosen) => {
+    files = [...chosen];
+    const [first] = files;
+    if (!first) return;
+    const label = part("file-name");
+    const total = files.reduce((sum, file) => sum + file.size, 0);
+    if (label)
+      label.textContent =
+        files.length === 1
+          ? `${first.name} · ${size(total)}`
+          : `${files.map(({ name }) => name).join(", ")} · ${size(total)}`;
+    // Several files have their own names, and their own checksums.
+    for (const field of form.querySelectorAll('[name="name"], [name="sha256"]')) {
+      field.closest(".field").hidden = files.length > 1;
+      field.disabled = files.length > 1;
+    }
+    const name = form.querySelector('[name="name"]');
+    if (name && name.value === "") name.value = nameOf(first);
+    part("goes-on")?.toggleAttribute("hidden", !files.some(known.find));
+  };
+
+  /** The record that the file fills: the one that was begun with it before, or a new one. */
+  const begin = async (file, index) => {
+    const before = again ? { again, page } : known.find(file);
+    if (before) {
+      try {
+        return { ...before, ...(await ask(before.again, [])) };
+      } catch (error) {
+        // Deleted, or stored meanwhile: what is chosen now is a new one.
+        if (again || !(error.status === 404 || error.status === 409)) throw error;
+        known.forget(file);
+      }
+    }
+    const fields = new FormData(form);
+    if (files.length > 1) {
+      fields.set("name", nameOf(file));
+      fields.set("key", `${fields.get("key")}-${index}`);
+    }
+    const record = await ask(form.action, [...fields, ["bytes", String(file.size)]]);
+    known.keep(file, { page: record.page, again: record.again, file: file.name });
+    return record;
+  };
+
+  const addRow = (file) => {
+    const row = part("row").content.firstElementChild.cloneNode(true);
+    const piece = (name) => row.querySelector(`[data-row="${name}"]`);
+    rows.append(row);
+    piece("name").textContent = file.name;
+    let upload;
+    let record;
+    let speed;
+
+    const say = (state, message) => {
+      row.dataset.state = state;
+      const words = text[`text${state[0].toUpperCase()}${state.slice(1)}`] ?? "";
+      piece("status").textContent = [words, message].filter(Boolean).join(" ");
+      piece("pause").hidden = !["sending", "waiting", "turn"].includes(state);
+      piece("resume").hidden = state !== "paused";
+      piece("again").hidden = state !== "failed";
+      piece("give-up").hidden = record === undefined || state === "checking" || state === "done";
+      if (state !== "sending") piece("speed").textContent = "";
+      if (state !== "sending") piece("left").textContent = "";
+      if (state === "failed") piece("bar").parentElement.hidden = true;
+    };
+    const show = (loaded, total) => {
+      const rate = speed(loaded);
+      const percent = total > 0 ? (loaded / total) * 100 : 0;
+      piece("bar").value = percent;
+      piece("percent").textContent = `${Math.floor(percent)} %`;
+      piece("bytes").textContent = `${size(loaded)} / ${size(total)}`;
+      piece("speed").textContent = rate > 0 ? `${size(rate)}/s` : "";
+      piece("left").textContent =
+        rate > 0 && loaded < total ? `${duration((total - loaded) / rate)} ${text.textLeft}` : "";
+    };
+    const self = {
+      say,
+      get isSending() {
+        return upload?.isSending ?? false;
+      },
+      /** @returns the record's page when the file is stored, undefined when it is not (yet) */
+      async work(index) {
+        speed = speedometer();
+        piece("bar").parentElement.hidden = false;
+        try {
+          record ??= await begin(file, index);
+          piece("give-up").href = `${record.page}/delete`;
+          let fresh = record.ticket && { url: record.url, ticket: record.ticket };
+          record = { ...record, ticket: undefined };
+          const { createUpload } = await loading;
+          upload = createUpload(file, {
+            texts: { gone: text.textGone, other: text.textOther, unreadable: text.textUnreadable },
+            onProgress: show,
+            onState: (state) => say(state),
+            renew: async () => {
+              const first = fresh;
+              fresh = undefined;
+              return first ?? (await ask(record.again, []));
+            },
+          });
+          if (!(await upload.run())) return undefined;
+          known.forget(file);
+          say("done");
+          const link = document.createElement("a");
+          link.href = record.page;
+          link.textContent = file.name;
+          piece("name").replaceChildren(link);
+          return record.page;
+        } catch (error) {
+          if (record === undefined && all.length === 1) complain(wordsOf(error));
+          else say("failed", wordsOf(error));
+          return undefined;
+        }
+      },
+    };
+    piece("pause").addEventListener("click", () => {
+      if (upload) upload.pause();
+      else {
+        queue.delete(self);
+        say("paused");
+      }
+    });
+    for (const name of ["resume", "again"]) piece(name).addEventListener("click", () => enqueue(self));
+    piece("give-up").addEventListener("click", () => upload?.pause());
+    return self;
+  };
+
+  /** There is no record yet: the form can be corrected. */
+  const complain = (message) => {
+    const box = document.createElement("div");
+    box.className = "notice notice-bad";
+    box.textContent = message;
+    part("error").replaceChildren(box);
+    part("actions").hidden = false;
+    part("fields").hidden = false;
+    rows.hidden = true;
+  };
+
+  const queue = new Set();
+  const busy = new Set();
+  const all = [];
+  const enqueue = (row) => {
+    row.say("turn");
+    queue.add(row);
+    void next();
+  };
+  const next = async () => {
+    const [row] = queue;
+    if (!row || busy.size >= atOnce) return;
+    queue.delete(row);
+    busy.add(row);
+    const stored = await row.work(all.indexOf(row));
+    busy.delete(row);
+    // Whoever went on to another page meanwhile is left there.
+    if (stored && all.length === 1 && root.isConnected) location.assign(stored);
+    else void next();
+  };
+
+  input.addEventListener("change", () => choose(input.files));
+  const drop = part("drop");
   for (const name of ["dragover", "dragenter"])
-    drop.addEventListener(name, (event) => {
+    drop?.addEventListener(name, (event) => {
       event.preventDefault();
       drop.classList.add("drop-over");
     });
-  for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("drop-over"));
-  drop.addEventListener("drop", (event) => {
+  for (const name of ["dragleave", "drop"]) drop?.addEventListener(name, () => drop.classList.remove("drop-over"));
+  drop?.addEventListener("drop", (event) => {
     event.preventDefault();
-    choose(event.dataTransfer.files[0]);
+    choose(event.dataTransfer.files);
   });
-  form.addEventListener("submit", async (event) => {
+  const unfinished = known.names();
+  if (unfinished.length > 0 && part("unfinished")) {
+    part("unfinished-names").textContent = unfinished.join(", ");
+    part("unfinished").hidden = false;
+  }
+
+  // Chosen while this script was on its way.
+  if (input.files.length > 0) choose(input.files);
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const note = part("error");
-    note.textContent = "";
-    if (!file) {
+    part("error").textContent = "";
+    if (files.length === 0) {
       input.click();
       return;
     }
-    try {
-      record = await ask(form.action, [...new FormData(form)].concat([["bytes", String(file.size)]]));
-    } catch (error) {
-      const box = document.createElement("div");
-      box.className = "notice notice-bad";
-      box.textContent = [error.message, error.remedy].filter(Boolean).join(" ");
-      note.replaceChildren(box);
-      return;
-    }
-    await upload(record);
+    part("actions").hidden = true;
+    part("fields").hidden = true;
+    rows.hidden = false;
+    rows.replaceChildren();
+    all.splice(0);
+    for (const file of files) all.push(addRow(file));
+    for (const row of all) enqueue(row);
   });
-  part("again").addEventListener("click", async () => {
-    try {
-      await upload(await ask(record.again, []));
-    } catch (error) {
-      complain(error.message);
-    }
-  });
-  part("cancel").addEventListener("click", () => {
-    request?.abort();
-    part("actions").hidden = false;
-  });
-  window.addEventListener("beforeunload", (event) => {
-    if (request && request.readyState > 0 && request.readyState < 4) event.preventDefault();
+  addEventListener("beforeunload", (event) => {
+    if (all.some(({ isSending }) => isSending)) event.preventDefault();
   });
 };

@@ -23,27 +23,30 @@ const args = [
 ];
 const waitMs = 15_000;
 
-/** The image service as far as a browser meets it: it takes the bytes, slowly enough to be seen. */
+/** The image service as far as a browser meets it: an upload of which nothing has arrived, and that takes all of it at once. */
 const startImages = () => {
   const received: { path: string; bytes: number; ticket: string | null }[] = [];
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
     async fetch(request) {
-      const cors = {
+      const headers = {
         "Access-Control-Allow-Origin": "*",
-        "Access-Control-Allow-Headers": "authorization, content-type",
-        "Access-Control-Allow-Methods": "PUT",
+        "Access-Control-Allow-Headers": "authorization, content-type, tus-resumable, upload-offset, upload-length",
+        "Access-Control-Allow-Methods": "HEAD, PATCH",
+        "Access-Control-Expose-Headers": "Upload-Offset, Upload-Length",
+        "Tus-Resumable": "1.0.0",
       };
-      if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: cors });
       const { pathname } = new URL(request.url);
       if (pathname.startsWith("/download/"))
         return new Response(Buffer.alloc(3_000_000, 7), {
           headers: { "Content-Disposition": `attachment; filename="t_ny.qcow2"; filename*=UTF-8''t%C3%AFny.qcow2` },
         });
+      if (request.method === "OPTIONS") return new Response(null, { status: 204, headers });
+      if (request.method === "HEAD") return new Response(null, { headers: { ...headers, "Upload-Offset": "0" } });
       const bytes = (await request.arrayBuffer()).byteLength;
       received.push({ path: new URL(request.url).pathname, bytes, ticket: request.headers.get("authorization") });
-      return Response.json({}, { headers: cors });
+      return new Response(null, { status: 204, headers: { ...headers, "Upload-Offset": String(bytes) } });
     },
   });
   return { url: `http://127.0.0.1:${server.port}`, received, stop: () => server.stop(true) };

@@ -58,6 +58,8 @@ export const tusStatus = (error: NanoError): number => {
   if (error instanceof WrongVersion) return 412;
   if (error instanceof UploadGone) return 410;
   if (error instanceof BodyDamaged) return 460;
+  // The service stops, or another connection took over: what arrived is kept, and asking again is right.
+  if (error.code === "upload-incomplete") return 503;
   return error.code === "upload-in-progress" ? 423 : error.status;
 };
 

@@ -30,6 +30,7 @@ const sources = {
   "app.css": join(ours, "app.css"),
   "app.js": join(ours, "app.js"),
   "upload.js": join(ours, "upload.js"),
+  "resumable.js": join(ours, "resumable.js"),
   "console.js": join(ours, "console.js"),
   "serial.js": join(ours, "serial.js"),
   "mark.svg": join(ours, "mark.svg"),

@@ -267,7 +267,11 @@ export const filePage = (visit: Visit, kind: Kind, file: StoredFile): Promise<Re
           ) : (
             <LinkButton
               href={to.fileUpload(kind.kind, file.id)}
-              look={{ label: t("Upload its file"), icon: "upload", kind: "primary" }}
+              look={{
+                label: file.state === "uploading" && file.bytes > 0 ? t("Go on with its upload") : t("Upload its file"),
+                icon: "upload",
+                kind: "primary",
+              }}
             />
           )}
         </PageHead>

@@ -1,9 +1,11 @@
 /** Disk images and media. English is the key. */
 export const fileTexts = {
-  "Choose a disk image, or drop it here": "选择磁盘镜像，或拖放到此处",
   "converted from {format}": "由 {format} 转换而来",
   "converting {percent} %": "正在转换 {percent} %",
-  "Choose an ISO file, or drop it here": "选择 ISO 文件，或拖放到此处",
+  "Begun in this browser and not ended:": "在此浏览器中已开始但未完成：",
+  "Choose ISO files, or drop them here": "选择 ISO 文件，或拖放到此处",
+  "Choose disk images, or drop them here": "选择磁盘镜像，或拖放到此处",
+  "Choose the file again, and it goes on where it stopped.": "请重新选择该文件，上传将从中断处继续。",
   "Create an instance from it": "用它创建云主机",
   "and {count} more": "等，另有 {count} 个",
   "Delete it": "删除",
@@ -34,20 +36,31 @@ export const fileTexts = {
   "Disk size": "磁盘大小",
   File: "文件",
   Format: "格式",
+  "Give up…": "放弃…",
+  "Go on with its upload": "继续上传",
+  "Instances made from it keep running: their cells hold their own verified copy.":
+    "由它创建的云主机继续运行：所在节点保存有经过校验的副本。",
   "ISO images that instances boot from: to install a system or to rescue one.":
     "用于启动云主机的 ISO 镜像：安装或修复系统。",
+  "It failed at the image service; its page says why.": "镜像服务处理失败；原因见其页面。",
+  "Its upload was begun before: it goes on where it stopped.": "此文件的上传之前已开始：将从中断处继续。",
   "Name or tag": "名称或标签",
   "No disk images yet": "还没有磁盘镜像",
   "No file fits this filter.": "没有符合条件的文件。",
   "No media yet": "还没有光盘镜像",
   "once it is uploaded": "上传后显示",
+  "Paused. What arrived is kept for a day.": "已暂停。已收到的部分保留一天。",
   "Received; its checksum is being verified…": "已接收，正在校验…",
   Sending: "正在发送",
   "Separated by blanks": "以空格分隔",
   "SHA-256, if you know it": "SHA-256（如果知道）",
+  Stored: "已存储",
+  "The connection is gone. What arrived is kept; it goes on as soon as it is back.":
+    "连接中断。已收到的部分已保留，恢复后将自动继续。",
   "The file ({size}) and its record.": "文件（{size}）及其记录。",
   "The file goes straight to the image service. Keep this page open until it answers.":
     "文件将直接发送到镜像服务。请保持此页面打开直至完成。",
+  "The file was changed or moved: choose it again.": "文件已被修改或移动：请重新选择。",
   "The image {name} awaits its file": "镜像 {name} 等待上传文件",
   "The image {name} was deleted": "镜像 {name} 已删除",
   "The last upload did not succeed": "上次上传未成功",
@@ -55,6 +68,8 @@ export const fileTexts = {
   "The medium {name} was deleted": "光盘镜像 {name} 已删除",
   "The upload broke off.": "上传中断。",
   "The upload is refused when its bytes do not have it.": "内容不符时将拒绝上传。",
+  "This is another file than the one whose upload was begun: it has another size.":
+    "这不是之前开始上传的文件：大小不同。",
   Upload: "上传",
   "Found out from the file": "由文件内容识别",
   "Whatever it is, it is stored as qcow2.": "无论何种格式，都以 qcow2 存储。",
@@ -64,4 +79,7 @@ export const fileTexts = {
   "Upload its file": "上传文件",
   "Upload {name}": "上传 {name}",
   "Volume label": "卷标",
+  "Waits for its turn": "等待中",
+  "{size} of it have arrived. Choose the same file, and it goes on from there.":
+    "已收到 {size}。请选择同一文件，上传将从该处继续。",
 } as const;

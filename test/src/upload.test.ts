@@ -1,0 +1,234 @@
+/**
+ * A person uploads disk images at a real browser, to a real cloud, over a slow network that fails: pauses, goes on, loses the connection, reloads the
+ * page, restarts the service. `NANO_SCREENSHOTS=<directory>` keeps a picture of each step.
+ */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePort } from "@nano/bus/testing";
+import { type Browser, type BrowserContext, type CDPSession, chromium, type Page } from "playwright-core";
+import { type Cloud, startCloudWith, until } from "./cloud.ts";
+import { startWire, type Wire } from "./wire.ts";
+
+const pictures = process.env.NANO_SCREENSHOTS;
+const MiB = 2 ** 20;
+let cloud: Cloud;
+let browser: Browser;
+let context: BrowserContext;
+let page: Page;
+let network: CDPSession;
+let wire: Wire;
+let directory: string;
+const complaints: string[] = [];
+
+/** A qcow2 image whose data do not compress: as long as that. */
+const makeImage = async (name: string, mebibytes: number): Promise<string> => {
+  const raw = join(directory, "raw");
+  const path = join(directory, `${name}.qcow2`);
+  const pieces = Array.from({ length: mebibytes * 16 }, () => crypto.getRandomValues(new Uint8Array(65_536)));
+  await writeFile(raw, Buffer.concat(pieces));
+  const convert = Bun.spawn(["qemu-img", "convert", "-q", "-f", "raw", "-O", "qcow2", raw, path]);
+  expect(await convert.exited).toBe(0);
+  return path;
+};
+const sha256Of = async (path: string) =>
+  new Bun.CryptoHasher("sha256").update(await Bun.file(path).arrayBuffer()).digest("hex");
+
+/** Bytes a second to the outside; `undefined`: as fast as it goes. */
+const uploadSpeed = (bytes: number | undefined) =>
+  network.send("Network.emulateNetworkConditions", {
+    offline: false,
+    latency: 0,
+    downloadThroughput: -1,
+    uploadThroughput: bytes ?? -1,
+  });
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "nano-upload-"));
+  const port = await freePort();
+  wire = await startWire(port);
+  [cloud, browser] = await Promise.all([
+    startCloudWith({ NANO_IMAGES_PORT: String(port), NANO_IMAGES_URL: wire.url }),
+    chromium.launch({
+      executablePath: "/usr/bin/chromium",
+      args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
+    }),
+  ]);
+  const { name, password } = await cloud.administrator();
+  context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: "en-US" });
+  page = await context.newPage();
+  page.setDefaultTimeout(30_000);
+  page.on("console", (message) => {
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource"))
+      complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(error.message));
+  // It asks whether to leave while it sends; this person wants to.
+  page.on("dialog", (dialog) => dialog.accept());
+  network = await context.newCDPSession(page);
+  await network.send("Network.enable");
+  await page.goto(cloud.urls.web);
+  await page.locator("input[name=name]").fill(name);
+  await page.locator("input[name=password]").fill(password);
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByRole("heading", { name: "Dashboard", level: 1 }).waitFor();
+}, 180_000);
+afterAll(async () => {
+  await browser.close();
+  await cloud.stop();
+  await wire[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true, force: true });
+}, 60_000);
+
+const picture = async (name: string) => {
+  if (!pictures) return;
+  await mkdir(pictures, { recursive: true });
+  for (const colorScheme of ["light", "dark"] as const)
+    for (const width of [1280, 360]) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 900 });
+      await page.screenshot({ path: join(pictures, `${name}-${colorScheme}-${width}.png`), caret: "initial" });
+    }
+  await page.setViewportSize({ width: 1280, height: 900 });
+};
+const row = (state: string) => page.locator(`.upload-row[data-state="${state}"]`).first();
+const press = (name: string) => page.getByRole("button", { name, exact: true }).first().click();
+const recordOf = async (name: string) => {
+  const { items } = await cloud.api("image.list", { search: name });
+  return items.find((image) => image.name === name);
+};
+const arrived = async (name: string) => (await recordOf(name))?.bytes ?? 0;
+
+test("an upload is paused, resumed, loses its network, outlives a reload and the service, and ends", async () => {
+  const path = await makeImage("slow", 24);
+  const size = Bun.file(path).size;
+  await uploadSpeed(3 * MiB);
+  await page.goto(`${cloud.urls.web}/images/new`);
+  await page.locator("input[type=file]").setInputFiles(path);
+  expect(await page.locator("input[name=name]").inputValue()).toBe("slow");
+  await press("Upload");
+  await row("sending").waitFor();
+  await page.locator('[data-row="left"]', { hasText: "left" }).waitFor();
+  await picture("1-sending");
+
+  await press("Pause");
+  await row("paused").waitFor();
+  await picture("2-paused");
+  const paused = await until(
+    "it waits",
+    () => arrived("slow"),
+    (bytes) => bytes > 0,
+  );
+  await Bun.sleep(1_000);
+  expect(await arrived("slow")).toBe(paused);
+  await press("Resume");
+  await row("sending").waitFor();
+  await until(
+    "more has arrived",
+    () => arrived("slow"),
+    (bytes) => bytes > paused,
+  );
+
+  wire.cut();
+  await row("waiting").waitFor();
+  await picture("3-network-gone");
+  const cut = await arrived("slow");
+  expect(cut).toBeLessThan(size);
+  wire.mend();
+  await row("sending").waitFor();
+  await until(
+    "more has arrived",
+    () => arrived("slow"),
+    (bytes) => bytes > cut,
+  );
+
+  const before = await arrived("slow");
+  await page.reload();
+  await page.getByText("Begun in this browser and not ended:").waitFor();
+  await picture("4-reloaded");
+  await page.locator("input[type=file]").setInputFiles(path);
+  await page.getByText("it goes on where it stopped").first().waitFor();
+  await press("Upload");
+  await row("sending").waitFor();
+  expect(await arrived("slow")).toBeGreaterThanOrEqual(before - MiB);
+
+  expect((await cloud.nanoctl("restart", "images")).exitCode).toBe(0);
+  await uploadSpeed(undefined);
+  await page.locator("main").getByText("ready", { exact: true }).first().waitFor();
+  await picture("5-stored");
+  expect(await recordOf("slow")).toMatchObject({ state: "ready", bytes: size, sha256: await sha256Of(path) });
+  await page.goto(`${cloud.urls.web}/images/new`);
+  expect(await page.getByText("Begun in this browser and not ended:").isVisible()).toBeFalse();
+}, 120_000);
+
+test("several files at once, of which one is refused with the reason", async () => {
+  await uploadSpeed(8 * MiB);
+  const good = [await makeImage("one", 6), await makeImage("two", 6)];
+  const bad = join(directory, "three.qcow2");
+  await writeFile(bad, Buffer.alloc(200_000, 7));
+  await page.goto(`${cloud.urls.web}/images/new`);
+  await page.locator("input[type=file]").setInputFiles([...good, bad]);
+  await press("Upload");
+  await row("turn").waitFor();
+  await picture("6-several");
+  await row("failed").waitFor();
+  await until(
+    "two are stored",
+    () => page.locator('.upload-row[data-state="done"]').count(),
+    (count) => count === 2,
+  );
+  await picture("7-several-ended");
+  for (const [i, name] of ["one", "two"].entries())
+    expect(await recordOf(name)).toMatchObject({ state: "ready", sha256: await sha256Of(good[i] ?? "") });
+  expect(await row("failed").locator('[data-row="status"]').textContent()).toContain(
+    "does not begin with the qcow2 magic bytes. Upload a qcow2",
+  );
+  expect(await recordOf("three")).toMatchObject({ state: "failed", error: { code: "image-format-invalid" } });
+}, 60_000);
+
+test("a record's own page goes on with its upload, and takes no other file", async () => {
+  const path = await makeImage("begun", 6);
+  await uploadSpeed(2 * MiB);
+  await page.goto(`${cloud.urls.web}/images/new`);
+  await page.locator("input[type=file]").setInputFiles(path);
+  await press("Upload");
+  await until(
+    "some has arrived",
+    () => arrived("begun"),
+    (bytes) => bytes > 0,
+  );
+  await press("Pause");
+  await row("paused").waitFor();
+  const record = await recordOf("begun");
+  await uploadSpeed(undefined);
+  await page.goto(`${cloud.urls.web}/images/${record?.id}`);
+  await page.getByRole("link", { name: "Go on with its upload" }).click();
+  await page.getByText("Choose the same file, and it goes on from there.").waitFor();
+  await picture("8-go-on");
+  await page.locator("input[type=file]").setInputFiles(join(directory, "three.qcow2"));
+  await press("Upload");
+  await page.getByText("This is another file").waitFor();
+  await page.reload();
+  await page.locator("input[type=file]").setInputFiles(path);
+  await press("Upload");
+  await page.locator("main").getByText("ready", { exact: true }).first().waitFor();
+  expect(await recordOf("begun")).toMatchObject({ sha256: await sha256Of(path) });
+}, 60_000);
+
+test("giving up asks once, and leaves nothing", async () => {
+  await uploadSpeed(MiB);
+  await page.goto(`${cloud.urls.web}/images/new`);
+  await page.locator("input[type=file]").setInputFiles(await makeImage("unwanted", 4));
+  await press("Upload");
+  await row("sending").waitFor();
+  await page.getByRole("link", { name: "Give up…" }).click();
+  await page.getByRole("button", { name: "Delete it" }).click();
+  await page.getByText("was deleted").first().waitFor();
+  expect(await recordOf("unwanted")).toBeUndefined();
+  await uploadSpeed(undefined);
+}, 60_000);
+
+test("nothing was blocked, and no script failed", () => {
+  expect(complaints).toEqual([]);
+});
