@@ -10,6 +10,9 @@ const checkout = resolve(import.meta.dir, "../..");
 let cloud: Cloud;
 let scratch: string;
 let image: string;
+/** Made by the first example. */
+let token: string;
+let uploaded: string;
 beforeAll(async () => {
   scratch = await mkdtemp(join(tmpdir(), "nano-readme-"));
   [cloud, { path: image }] = await Promise.all([startCloud(), buildTinyImage(join(checkout, "data/cache"))]);
@@ -19,12 +22,13 @@ afterAll(async () => {
   await rm(scratch, { recursive: true, force: true });
 });
 
-/** The n-th ```sh block of the README, speaking to this cloud's ports and files. */
-const block = async (n: number): Promise<string> => {
+/** The first ```sh block of the README with these words in it, speaking to this cloud's ports and files. */
+const block = async (words: string): Promise<string> => {
   const readme = await readFile(join(checkout, "README.md"), "utf8");
-  const found = [...readme.matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] ?? "")[n];
-  if (!found) throw new Error(`The README has no shell block ${n}`);
-  return found
+  const found = [...readme.matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] ?? "");
+  const wanted = found.find((text) => text.includes(words));
+  if (!wanted) throw new Error(`The README has no shell block with "${words}"`);
+  return wanted
     .replaceAll("http://127.0.0.1:5870", cloud.urls.rest)
     .replaceAll("data/nats/operator.creds", cloud.operatorCredentials)
     .replaceAll("docs/examples/", `${checkout}/docs/examples/`);
@@ -48,14 +52,30 @@ const shell = async (script: string): Promise<string[]> => {
 };
 
 test("the main job with curl", async () => {
-  const lines = await shell(await block(0));
+  const lines = await shell(`${await block("$API/setup")}\necho "$NANO_TOKEN"\necho "$image"`);
+  [token = "", uploaded = ""] = lines.slice(-2);
   expect(lines.filter((line) => line === "done")).toHaveLength(4);
   const picture = await readFile(join(scratch, "screen.png"));
   expect(picture.subarray(1, 4).toString()).toBe("PNG");
 }, 120_000);
 
 test("the main job over NATS with a client that is not ours", async () => {
-  const lines = await shell(await block(1));
+  const lines = await shell(await block("req image.create"));
   expect(lines.filter((line) => line === "done")).toHaveLength(4);
   expect(lines.some((line) => line.includes("node-1"))).toBe(true);
 }, 120_000);
+
+/** What the first example leaves in the shell for those that follow. */
+const asAbove = () => `API=${cloud.urls.rest}/api/v2
+json='Content-Type: application/json'
+auth='Authorization: Bearer ${token}'
+image=${uploaded}
+`;
+
+test("an image's file comes back with curl", async () => {
+  expect((await shell(asAbove() + (await block("/download)")))).at(-1)).toEndWith(": OK");
+}, 60_000);
+
+test("a large file with curl, in pieces", async () => {
+  expect((await shell(asAbove() + (await block("Tus-Resumable")))).at(-1)).toBe("ready");
+}, 60_000);

@@ -229,6 +229,71 @@ test("giving up asks once, and leaves nothing", async () => {
   await uploadSpeed(undefined);
 }, 60_000);
 
+test("nanoctl uploads a file, knows it when it is there, and does not put it over another", async () => {
+  const path = await makeImage("by-nanoctl", 5);
+  const args = ["image", "upload", path, "--description", "made here", "--tag", "linux", "--tag", "tiny"];
+  const first = await cloud.nanoctl(...args);
+  expect(first.stderr).toBe("");
+  expect(first.stdout).toContain("Uploading 100 %");
+  expect(first.stdout).toContain(`SHA-256 ${await sha256Of(path)}`);
+  expect(await recordOf("by-nanoctl")).toMatchObject({
+    state: "ready",
+    description: "made here",
+    tags: ["linux", "tiny"],
+  });
+  expect((await cloud.nanoctl(...args)).stdout).toContain("in the image store already");
+  const other = await cloud.nanoctl("image", "upload", join(directory, "one.qcow2"), "--name", "by-nanoctl");
+  expect([other.exitCode, other.stderr]).toEqual([1, expect.stringContaining("another image with the name")]);
+  expect((await cloud.nanoctl("image", "list")).stdout).toMatch(/by-nanoctl +ready +5\.\d MiB +5\.0 MiB +linux tiny/);
+  expect((await cloud.nanoctl("image", "list", "--media")).stdout).toContain("Nothing is in the image store");
+}, 60_000);
+
+test("nanoctl goes on where an upload stopped, and outlives a network that was away", async () => {
+  const path = await makeImage("stopped", 48);
+  const bytes = Bun.file(path).size;
+  const sha256 = await sha256Of(path);
+  const { upload } = await cloud.api("image.create", { name: "stopped", bytes, sha256 } as never);
+  const half = Math.floor(bytes / 2);
+  const sent = await fetch(upload.url, {
+    method: "PATCH",
+    headers: {
+      Authorization: `Bearer ${upload.ticket}`,
+      "Tus-Resumable": "1.0.0",
+      "Upload-Offset": "0",
+      "Content-Type": "application/offset+octet-stream",
+    },
+    body: Bun.file(path).slice(0, half),
+  });
+  expect(sent.status).toBe(204);
+  const command = cloud.nanoctl("image", "upload", path);
+  await until(
+    "it goes on",
+    () => arrived("stopped"),
+    (now) => now > half,
+  );
+  wire.cut();
+  await Bun.sleep(1_000);
+  wire.mend();
+  const { stdout, exitCode } = await command;
+  expect([exitCode, stdout]).toEqual([0, expect.stringContaining("Going on at 50 %")]);
+  expect(await recordOf("stopped")).toMatchObject({ state: "ready", sha256 });
+}, 90_000);
+
+test("nanoctl tells why a file is refused", async () => {
+  const refused = await cloud.nanoctl("image", "upload", join(directory, "three.qcow2"), "--name", "refused");
+  expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining("qcow2 magic bytes")]);
+  for (const [args, words] of [
+    [["upload"], "takes a file"],
+    [["upload", "/nowhere"], "could not read /nowhere"],
+    [["upload", directory], "is not a file"],
+    [["upload", "a", "b"], "Unexpected argument 'b'"],
+    [["frobnicate"], "There are: build, download, list, upload"],
+  ] as const) {
+    const { exitCode, stderr } = await cloud.nanoctl("image", ...args);
+    expect([exitCode, stderr]).toEqual([1, expect.stringContaining(words)]);
+  }
+}, 60_000);
+
 test("nothing was blocked, and no script failed", () => {
   expect(complaints).toEqual([]);
 });

@@ -1,136 +1,21 @@
-/**
- * `nanoctl image build debian-12`: builds a real Debian with cloud-init from Debian's packages, and puts it into the zone's image store under that
- * name, so that a person without an image has one. With `--output` it becomes a file, and no zone is needed.
- */
-import { copyFile, rename, rm } from "node:fs/promises";
-import { resolve } from "node:path";
-import type { Bus } from "@nano/bus";
-import { decode, type Image, Sha256Schema } from "@nano/contract";
-import { paths, readSettings, type Settings } from "./config.ts";
-import { type BuiltDisk, buildDebian, type Step } from "./debian/build.ts";
-import { asOperator, operatorBus, unlessRefused } from "./health.ts";
-import { downloadImage } from "./image-download.ts";
-import { Problem, words } from "./problem.ts";
-import { askStatus } from "./supervise/control.ts";
-import { readArguments } from "./terminal/arguments.ts";
-import { mebibytes, seconds } from "./terminal/table.ts";
+/** `nanoctl image …`: what can be done with disk images and media from the terminal. */
+import { Problem } from "./problem.ts";
 
-const known = "debian-12";
+type Verb = (args: readonly string[]) => Promise<void>;
 
-export async function image(args: readonly string[]): Promise<void> {
-  if (args[0] === "download") return downloadImage(args.slice(1));
-  const options = { output: { type: "string" }, rebuild: { type: "boolean" } } as const;
-  const { values, positionals } = readArguments("image", args, options, 2);
-  const [verb, name] = positionals;
-  if (verb !== "build" || name === undefined)
-    throw new Problem(
-      "image takes two words: build, and what to build",
-      `There is one: ./nanoctl image build ${known}`,
-    );
-  if (name !== known)
-    throw new Problem(`there is no recipe for an image "${name}"`, `There is one: ./nanoctl image build ${known}`);
-  const cache = paths(readSettings()).cache;
-  if (values.output !== undefined) {
-    await keep(await build(cache, values.rebuild === true), resolve(values.output));
-    return;
-  }
-  // Before the work: it would be for nothing.
-  const running = await askStatus(paths(readSettings()).control);
-  if (!running)
-    throw new Problem(
-      "Nano is not running, so there is no image store to put it into",
-      "./nanoctl up starts it; --output FILE makes a file instead.",
-    );
-  const bus = await operatorBus(running.settings);
-  try {
-    await store(running.settings, bus, name, await build(cache, values.rebuild === true));
-  } finally {
-    await bus.close();
-  }
-}
-
-async function build(cache: string, rebuild: boolean): Promise<BuiltDisk> {
-  say("Building Debian 12 from its packages; a few minutes the first time:\n");
-  const began = performance.now();
-  const built = await buildDebian(cache, step, rebuild);
-  const size = mebibytes(Bun.file(built.path).size);
-  const origin = built.fresh
-    ? `built in ${seconds(performance.now() - began)}`
-    : "built before; --rebuild makes it anew";
-  say(`\nDebian 12: ${size} qcow2, ${origin}`);
-  return built;
-}
-
-/** Copied beside its place, then moved: whole, or not at all. */
-async function keep({ path, sha256 }: BuiltDisk, output: string): Promise<void> {
-  const unfinished = `${output}.unfinished-${process.pid}`;
-  try {
-    await copyFile(path, unfinished);
-    await rename(unfinished, output);
-  } catch (thrown) {
-    await rm(unfinished, { force: true });
-    throw new Problem(
-      `could not write ${output}: ${words(thrown)}`,
-      "Name a file in a directory that exists and has room.",
-    );
-  }
-  say(`${output}\nSHA-256 ${sha256}`);
-}
-
-const named = async (bus: Bus, name: string): Promise<Image | undefined> => {
-  const { items } = await bus.call("image.list", { search: name, limit: 500 }, asOperator);
-  return items.find((one) => one.name === name);
+const verbs: Readonly<Record<string, () => Promise<Verb>>> = {
+  build: async () => (await import("./image-build.ts")).imageBuild,
+  download: async () => (await import("./image-download.ts")).downloadImage,
+  list: async () => (await import("./image-list.ts")).imageList,
+  upload: async () => (await import("./image-upload.ts")).imageUpload,
 };
 
-async function store(settings: Settings, bus: Bus, name: string, built: BuiltDisk): Promise<void> {
-  const there = await named(bus, name);
-  if (there?.state === "ready" && there.sha256 === built.sha256) {
-    say(`It is in the image store already: ${settings.urls.web}/images/${there.id}`);
-    return;
-  }
-  if (there?.state === "ready")
+export async function image([verb = "", ...args]: readonly string[]): Promise<void> {
+  const load = verbs[verb];
+  if (!load)
     throw new Problem(
-      `the image store has another ${name}`,
-      `Delete or rename it first (${settings.urls.web}/images/${there.id}), or use --output FILE. Instances made from it go on.`,
+      verb === "" ? "image takes what to do" : `image cannot "${verb}"`,
+      `There are: ${Object.keys(verbs).join(", ")}. ./nanoctl help shows them.`,
     );
-  // What an upload that was cut off left.
-  if (there) await unlessRefused("image-not-found", bus.call("image.delete", { id: there.id }, asOperator));
-  const id = await step("upload it", async () => {
-    const sha256 = decode(Sha256Schema, built.sha256, "reading the image's checksum");
-    const description = "Debian 12 with cloud-init, qemu-guest-agent and OpenSSH, built by nanoctl";
-    const { image: begun, upload } = await bus.call(
-      "image.create",
-      { name, sha256, description, visibility: "public" },
-      asOperator,
-    );
-    try {
-      const answer = await fetch(upload.url, {
-        method: "PUT",
-        headers: { authorization: `Bearer ${upload.ticket}` },
-        body: Bun.file(built.path),
-      });
-      if (!answer.ok) throw new Problem(`the image service refused the upload (${answer.status})`, await answer.text());
-      const stored = await bus.call("image.get", { id: begun.id }, asOperator);
-      if (stored.state !== "ready") throw new Problem(`the uploaded image is ${stored.state}, not ready`);
-    } catch (thrown) {
-      await unlessRefused("image-not-found", bus.call("image.delete", { id: begun.id }, asOperator)).catch(
-        () => undefined,
-      );
-      throw thrown;
-    }
-    return begun.id;
-  });
-  say(`It is in the image store as ${name}: ${settings.urls.web}/images/${id}`);
-}
-
-const step: Step = async (title, work) => {
-  process.stdout.write(`  ${title.padEnd(44)}`);
-  const began = performance.now();
-  const result = await work();
-  say(`${seconds(performance.now() - began).padStart(8)}`);
-  return result;
-};
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
+  await (await load())(args);
 }
