@@ -164,8 +164,6 @@ export const openDatabase = async <DB>(options: DatabaseOptions): Promise<Kysely
     const migrator = new Migrator({
       db: database,
       provider: { getMigrations: async () => ({ ...options.migrations }) },
-      // Branches that were begun together are not merged in the order of their numbers.
-      allowUnorderedMigrations: true,
     });
     const { error, results } = await migrator.migrateToLatest();
     for (const { migrationName, status } of results ?? [])
