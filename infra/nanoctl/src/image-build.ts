@@ -1,6 +1,7 @@
 /**
  * `nanoctl image build debian-12`: builds a real Debian with cloud-init from Debian's packages, and puts it into the zone's image store under that
- * name, so that a person without an image has one. With `--output` it becomes a file, and no zone is needed.
+ * name, so that a person without an image has one. With `--output` it becomes a file, and no zone is needed. `nanoctl image build FILE.toml` cooks a
+ * recipe of one's own (see recipe/recipe.ts).
  */
 import { copyFile, rename, rm } from "node:fs/promises";
 import { resolve } from "node:path";
@@ -11,19 +12,21 @@ import { type BuiltDisk, buildDebian, type Step } from "./debian/build.ts";
 import { asOperator, unlessRefused } from "./health.ts";
 import { withStore } from "./image-store.ts";
 import { Problem, words } from "./problem.ts";
+import { cook } from "./recipe/build.ts";
+import { readRecipe } from "./recipe/recipe.ts";
 import { readArguments } from "./terminal/arguments.ts";
 import { mebibytes, seconds } from "./terminal/table.ts";
 
 const known = "debian-12";
 
 export async function imageBuild(args: readonly string[]): Promise<void> {
-  const options = { output: { type: "string" }, rebuild: { type: "boolean" } } as const;
+  const options = { output: { type: "string" }, rebuild: { type: "boolean" }, keep: { type: "boolean" } } as const;
   const { values, positionals } = readArguments("image build", args, options, 1);
   const [name] = positionals;
-  if (name === undefined)
-    throw new Problem("image build takes what to build", `There is one: ./nanoctl image build ${known}`);
-  if (name !== known)
-    throw new Problem(`there is no recipe for an image "${name}"`, `There is one: ./nanoctl image build ${known}`);
+  const remedy = `There are: ./nanoctl image build ${known}, and recipes of your own: ./nanoctl image build FILE.toml`;
+  if (name === undefined) throw new Problem("image build takes what to build", remedy);
+  if (name.endsWith(".toml")) return await cookFile(name, values.keep === true);
+  if (name !== known) throw new Problem(`there is no recipe for an image "${name}"`, remedy);
   const cache = paths(readSettings()).cache;
   if (values.output !== undefined) {
     await keep(await build(cache, values.rebuild === true), resolve(values.output));
@@ -31,6 +34,20 @@ export async function imageBuild(args: readonly string[]): Promise<void> {
   }
   // Before the work: it would be for nothing.
   await withStore((zone, bus) => build(cache, values.rebuild === true).then((built) => store(zone, bus, name, built)));
+}
+
+async function cookFile(path: string, keep: boolean): Promise<void> {
+  const text = await Bun.file(path)
+    .text()
+    .catch((thrown) => {
+      throw new Problem(`the recipe ${path} cannot be read: ${words(thrown)}`, "Name a file that exists.");
+    });
+  const recipe = readRecipe(text);
+  await withStore(async (settings, bus) => {
+    say(`Cooking ${recipe.name} by ${path}:\n`);
+    const id = await cook(recipe, { bus, step, keep });
+    say(`\nIt is in the image store as ${recipe.name}: ${settings.urls.web}/images/${id}`);
+  });
 }
 
 async function build(cache: string, rebuild: boolean): Promise<BuiltDisk> {
