@@ -238,6 +238,20 @@ describe.skipIf(!full)("a Debian guest", () => {
   );
 
   test(
+    "is exported while it runs, its file systems at rest for that moment",
+    async () => {
+      expect(await said("echo written before the export > /root/before; cat /root/before")).toContain("before");
+      const task = await cloud.done(await cloud.api("disk.export", { id, disk: "system", name: "debian-live" }));
+      expect((await get()).state).toBe("running");
+      const root = await rootOf(task.result?.id);
+      // A journal to replay would say that it was not.
+      expect(await root.read("/root/before")).toContain("written before the export");
+      expect(root.features).not.toContain("needs_recovery");
+    },
+    patience,
+  );
+
+  test(
     "follows its power button, and leaves nothing when it is deleted",
     async () => {
       begin("stop");
@@ -251,4 +265,44 @@ describe.skipIf(!full)("a Debian guest", () => {
     },
     patience,
   );
+
+  test(
+    "is the base of a recipe",
+    async () => {
+      const recipe = join(cloud.directory, "cooked.toml");
+      await Bun.write(
+        recipe,
+        `name = "cooked"\nbase = "debian-12"\nmemory_mib = 768\nuser_data = """\n#cloud-config\nruncmd:\n  - [sh, -c, "echo done > /etc/cooked"]\n"""\n`,
+      );
+      begin("cooking");
+      const cooked = await cloud.nanoctl("image", "build", recipe);
+      took("cooking");
+      expect(cooked.stderr).toBe("");
+      expect(cooked.stdout).toContain("It is in the image store as cooked");
+      const { items } = await cloud.api("image.list", { search: "cooked" });
+      const root = await rootOf(items[0]?.id);
+      expect(await root.read("/etc/cooked")).toBe("done");
+      expect(await root.read("/etc/machine-id")).toBe("");
+      expect(await root.read("/etc/ssh/ssh_host_ed25519_key")).toContain("not found");
+      expect((await cloud.api("instance.list", {})).total).toBe(0);
+    },
+    patience,
+  );
+
+  /** The root file system of an image: the second partition, at 129 MiB. */
+  const rootOf = async (image: string | undefined) => {
+    if (image === undefined) throw new Error("there is no image");
+    const raw = join(cloud.directory, `${image}.raw`);
+    const { url, ticket } = await cloud.api("image.download", { id: image as never });
+    const file = await fetch(url, { headers: { authorization: `Bearer ${ticket}` } });
+    await Bun.write(`${raw}.qcow2`, file);
+    await Bun.$`qemu-img convert -f qcow2 -O raw ${raw}.qcow2 ${raw}`.quiet();
+    const ask = async (request: string) => {
+      const { stdout, stderr } = await Bun.$`debugfs -R ${request} ${`${raw}?offset=${129 * 2 ** 20}`}`
+        .nothrow()
+        .quiet();
+      return `${stdout}${stderr}`.replace(/^debugfs [\d.]+ .*\n?/m, "").trim();
+    };
+    return { features: await ask("features"), read: (path: string) => ask(`cat ${path}`) };
+  };
 });
