@@ -311,8 +311,15 @@ describe("instances", () => {
 describe("images", () => {
   test("two steps without JavaScript: the record, then a form to the image service", async () => {
     const person = world.person();
-    const made = await person.post("/images/new", { name: "debian", tags: "linux  small", key: "i1" });
+    const made = await person.post("/images/new", {
+      name: "debian",
+      tags: "linux  small",
+      visibility: "group",
+      key: "i1",
+    });
     expect(made.location).toMatch(/^\/images\/[0-9a-f-]+\/upload$/);
+    const record = [...world.cloud.images.values()].find(({ name }) => name === "debian");
+    expect(record).toMatchObject({ tags: ["linux", "small"], visibility: "group" });
     const { text } = await person.get(made.location ?? "");
     expect(text).toContain('enctype="multipart/form-data"');
     expect(text.indexOf('name="ticket"')).toBeLessThan(text.indexOf('type="file"'));

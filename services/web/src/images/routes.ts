@@ -40,6 +40,7 @@ const fieldsOf = (form: Form): UploadFields => ({
   description: form.text("description"),
   tags: form.text("tags"),
   sha256: form.text("sha256").toLowerCase(),
+  visibility: form.text("visibility"),
   format: form.text("format"),
   key: form.text("key"),
 });
@@ -51,6 +52,7 @@ const inputOf = (fields: UploadFields, bytes: number | undefined): Record<string
     ...(fields.description ? { description: fields.description } : {}),
     ...(tags.length > 0 ? { tags } : {}),
     ...(fields.sha256 ? { sha256: fields.sha256 } : {}),
+    ...(fields.visibility ? { visibility: fields.visibility } : {}),
     ...(fields.format ? { format: fields.format } : {}),
     ...(bytes === undefined || Number.isNaN(bytes) ? {} : { bytes }),
   };

@@ -17,6 +17,7 @@ import { page } from "../view/layout.tsx";
 import { ErrorNotice, LinkButton, Notice, PageHead, Panel, SubmitButton } from "../view/parts.tsx";
 import { FormatField } from "./format.tsx";
 import type { Kind, StoredFile } from "./kinds.ts";
+import { VisibilityField } from "./modify.tsx";
 
 export interface UploadFields {
   readonly name: string;
@@ -24,6 +25,7 @@ export interface UploadFields {
   readonly tags: string;
   readonly sha256: string;
   readonly format: string;
+  readonly visibility: string;
   readonly key: string;
 }
 export const emptyUpload = (): UploadFields => ({
@@ -32,6 +34,7 @@ export const emptyUpload = (): UploadFields => ({
   tags: "",
   sha256: "",
   format: "",
+  visibility: "",
   key: crypto.randomUUID(),
 });
 
@@ -147,6 +150,7 @@ export const uploadFormPage = (
           <TextField {...field("name")} label={t("Name")} value={fields.name} required maxlength={128} />
           <TextArea {...field("description")} label={t("Description")} value={fields.description} maxlength={1024} />
           <TextField {...field("tags")} label={t("Tags")} hint={t("Separated by blanks")} value={fields.tags} />
+          <VisibilityField visit={visit} problems={problems} value={fields.visibility} />
           <TextField
             {...field("sha256")}
             label={t("SHA-256, if you know it")}
