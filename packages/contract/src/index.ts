@@ -16,6 +16,7 @@ export * from "./hardware.ts";
 export * from "./nics.ts";
 export * from "./operation.ts";
 export { type BatchAction, BatchItem, batchActions, batchMax } from "./operations/batch.ts";
+export { KeptFile } from "./operations/cell-files.ts";
 export { cloneModes } from "./operations/clone.ts";
 export { InstanceCreateInput } from "./operations/instance.ts";
 export { InstanceSpec, Observed } from "./operations/on-cell.ts";

@@ -2,6 +2,7 @@
  * What a cell says without being asked. Plain messages on its own subjects, latest value wins: nothing is lost when one is missed, because the full
  * inventory follows within 10 s. The scheduler orders them by `boot` and `sequence`; an older one is ignored.
  */
+import { KeptFile } from "./operations/cell-files.ts";
 import { Observed } from "./operations/on-cell.ts";
 import { Cell, CellLoad, Resources } from "./records.ts";
 import { CellIdSchema, Closed, InstanceIdSchema, type Static, Type } from "./schema.ts";
@@ -14,6 +15,11 @@ const origin = {
   /** Grows by one with every report of this boot. */
   sequence: Type.Integer({ minimum: 0 }),
 };
+
+/** More are told of when these are whole again. */
+export const damagedAtMost = 16;
+export const DamagedFile = Closed({ sha256: KeptFile.properties.sha256, format: KeptFile.properties.format });
+export type DamagedFile = Static<typeof DamagedFile>;
 
 /** `nano.v1.cell.<cellId>.report.heartbeat`, every second. Three missed make a cell offline. */
 export const Heartbeat = Closed({
@@ -29,6 +35,8 @@ export const Heartbeat = Closed({
   abilities: Type.Optional(Cell.properties.abilities),
   fingerprint: Cell.properties.fingerprint,
   problems: Cell.properties.problems,
+  /** Files that disks or drives need and that are not whole: to be fetched again. Absent when all are. */
+  damaged: Type.Optional(Type.Array(DamagedFile, { maxItems: damagedAtMost })),
 });
 export type Heartbeat = Static<typeof Heartbeat>;
 

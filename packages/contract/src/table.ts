@@ -4,6 +4,7 @@ import type { Operation, Owner } from "./operation.ts";
 import { accessOperations } from "./operations/access.ts";
 import { batchOperations } from "./operations/batch.ts";
 import { cellOperations } from "./operations/cell.ts";
+import { cellFileOperations } from "./operations/cell-files.ts";
 import { cloneOperations } from "./operations/clone.ts";
 import { diskOperations } from "./operations/disk.ts";
 import { exportOperations } from "./operations/export.ts";
@@ -34,6 +35,7 @@ export const operations = {
   ...zoneOperations,
   ...poolOperations,
   ...cellOperations,
+  ...cellFileOperations,
   ...instanceOperations,
   ...snapshotOperations,
   ...accessOperations,

@@ -17,6 +17,7 @@ describe("a cell's configuration", () => {
         virtualization: "auto",
         network: "auto",
         vncListen: "127.0.0.1",
+        upkeep: { unusedMs: 14 * 24 * 3_600_000 },
       },
     });
   });
@@ -27,6 +28,8 @@ describe("a cell's configuration", () => {
       ["NANO_CELL_VIRTUALIZATION", "xen"],
       ["NANO_CELL_NETWORK", "bridge ../../x"],
       ["NANO_CELL_VNC_LISTEN", "everywhere"],
+      ["NANO_CELL_UNUSED_DAYS", "never"],
+      ["NANO_CELL_UNUSED_DAYS", "-1"],
       ["NANO_LOG", "loud"],
     ] as const)
       expect(() => configFromEnv({ NANO_DATA: "/d", [name]: value })).toThrow(name);

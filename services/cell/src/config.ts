@@ -68,6 +68,7 @@ const sshOf = (env: Environment): Pick<LibvirtConfig, "ssh"> => {
  * | `NANO_CELL_POOL`, `NANO_CELL_STORAGE` | nano, /var/lib/libvirt/images/nano | libvirt's storage pool and its directory |
  * | `NANO_CELL_VIRTUALIZATION` | auto | `kvm` or `emulated` to insist |
  * | `NANO_CELL_VNC_LISTEN` | 127.0.0.1 | the address instances' VNC servers listen on, for viewers of one's own; `0.0.0.0` for all of the host's |
+ * | `NANO_CELL_UNUSED_DAYS` | 14 | a fetched image or medium that nothing needs is removed after so many days |
  * | `NANO_CELL_NETWORK` | auto | `bridge:<name>`, `nat` (libvirt's network `default`), or `user` (QEMU's own); `auto` takes the first there is: `br0`, `nat`, `user` |
  *
  * @throws TypeError naming the variable that makes no sense
@@ -78,6 +79,8 @@ export const configFromEnv = (env: Environment): CellConfig => {
   if (!directory) throw new TypeError("NANO_DATA must name the cell's own directory");
   const port = Number(text("NANO_DISCOVERY_PORT", "5599"));
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new TypeError("NANO_DISCOVERY_PORT is no port");
+  const unusedDays = Number(text("NANO_CELL_UNUSED_DAYS", "14"));
+  if (!(unusedDays >= 0)) throw new TypeError("NANO_CELL_UNUSED_DAYS is no number of days");
   const secretFile = env.NANO_JOIN_SECRET_FILE;
   return {
     directory,
@@ -98,6 +101,7 @@ export const configFromEnv = (env: Environment): CellConfig => {
       virtualization: choice(env, "NANO_CELL_VIRTUALIZATION", ["auto", "kvm", "emulated"], "auto"),
       network: networkOf(env),
       vncListen: addressOf(env, "NANO_CELL_VNC_LISTEN", "127.0.0.1"),
+      upkeep: { unusedMs: unusedDays * 24 * 3_600_000 },
     },
     log: createLog("cell", { level: choice(env, "NANO_LOG", ["debug", "info", "warn", "error"], "info") }),
   };

@@ -7,6 +7,7 @@ import { Epochs } from "./instances/epochs.ts";
 import { LongWork } from "./instances/long-work.ts";
 import { snapshotHandlers } from "./instances/snapshot-handlers.ts";
 import { Turns } from "./instances/turns.ts";
+import { bytes as bytesOf } from "./units.ts";
 
 export interface HandlerContext {
   readonly hypervisor: Hypervisor;
@@ -42,6 +43,11 @@ export const cellHandlers = ({ hypervisor, consoles }: HandlerContext): Handlers
   return {
     ...snapshotHandlers({ hypervisor, longWork, command, observed }),
     "cell.volume.fetch": (input) => hypervisor.fetchVolume(input),
+    "cell.volume.list": async () => ({ items: await hypervisor.files() }),
+    "cell.volume.clean": async () => {
+      const { files, bytes } = await hypervisor.cleanFiles();
+      return { files, bytes: bytesOf(bytes) };
+    },
     "cell.disk.create": ({ epoch, ...request }) =>
       done({ id: request.id, epoch }, () => hypervisor.createDisk(request)),
     "cell.disk.delete": ({ id, epoch, disk }) =>

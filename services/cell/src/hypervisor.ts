@@ -6,6 +6,7 @@ import type {
   Ability,
   Bytes,
   CellLoad,
+  DamagedFile,
   Disk,
   GiB,
   Heartbeat,
@@ -13,6 +14,7 @@ import type {
   InstanceId,
   InstanceSpec,
   InstanceUsage,
+  KeptFile,
   MediaId,
   Observed,
   Resources,
@@ -33,6 +35,8 @@ export interface HostFacts {
   readonly network: string;
   /** What the host cannot do now, in words. */
   readonly problems: readonly string[];
+  /** Fetched files that are needed and not whole. */
+  readonly damaged: readonly DamagedFile[];
 }
 
 export interface BootMedia {
@@ -201,6 +205,10 @@ export interface Hypervisor {
   endExport(image: ImageId): Promise<void>;
   /** Starts the one transfer if there is none, and tells how far it is. A transfer's failure is told once. */
   fetchVolume(request: FetchRequest): Promise<FetchProgress>;
+  /** The fetched files, and those that are needed and not there. */
+  files(): Promise<KeptFile[]>;
+  /** Removes those that nothing needs and nobody asked for in the last minutes. */
+  cleanFiles(): Promise<{ readonly files: number; readonly bytes: number }>;
 
   /** Oldest first. */
   snapshots(id: InstanceId): Promise<Snapshot[]>;

@@ -1,6 +1,14 @@
 /** What the tests of this package share: a hypervisor on a libvirtd of its own, and the instances they make. */
 import { rm } from "node:fs/promises";
-import { type InstanceId, type InstanceSpec, type Log, type PoolName, silentLog, systemClock } from "@nano/contract";
+import {
+  type Clock,
+  type InstanceId,
+  type InstanceSpec,
+  type Log,
+  type PoolName,
+  silentLog,
+  systemClock,
+} from "@nano/contract";
 import { type LabLibvirtd, startLibvirtd } from "@nano/lab";
 import { type LibvirtConfig, LibvirtHypervisor } from "./libvirt/hypervisor.ts";
 import { gib, mib } from "./units.ts";
@@ -17,7 +25,15 @@ export const labConfig = (lab: LabLibvirtd): LibvirtConfig => ({
 export interface LabHost extends AsyncDisposable {
   readonly lab: LabLibvirtd;
   /** A hypervisor on it, open; closed with the host. */
-  open(log?: Log): Promise<LibvirtHypervisor>;
+  open(log?: Log, more?: Partial<LibvirtConfig>): Promise<LibvirtHypervisor>;
+}
+
+/** Time that a test moves on. */
+export class MovedClock implements Clock {
+  /** Milliseconds that have passed beside the real ones. */
+  passed = 0;
+  now = (): number => systemClock.now() + this.passed;
+  monotonic = (): number => systemClock.monotonic() + this.passed;
 }
 
 /** Waits for something that must come true; the test runner's own limit is the only clock. */
@@ -30,8 +46,12 @@ export const until = async <T>(look: () => T | undefined | false | Promise<T | u
 };
 
 /** Resolves when it is open. */
-export const openHypervisor = async (config: LibvirtConfig, log: Log): Promise<LibvirtHypervisor> => {
-  const hypervisor = new LibvirtHypervisor(config, { clock: systemClock, log });
+export const openHypervisor = async (
+  config: LibvirtConfig,
+  log: Log,
+  clock: Clock = systemClock,
+): Promise<LibvirtHypervisor> => {
+  const hypervisor = new LibvirtHypervisor(config, { clock, log });
   const isOpen = new Promise<void>((resolve) => {
     hypervisor.onChange((id) => id === undefined && resolve());
   });
@@ -45,8 +65,8 @@ export const startLabHost = async (): Promise<LabHost> => {
   const opened: LibvirtHypervisor[] = [];
   return {
     lab,
-    open: async (log = silentLog) => {
-      const hypervisor = await openHypervisor(labConfig(lab), log);
+    open: async (log = silentLog, more = {}) => {
+      const hypervisor = await openHypervisor({ ...labConfig(lab), ...more }, log);
       opened.push(hypervisor);
       return hypervisor;
     },

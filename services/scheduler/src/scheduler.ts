@@ -4,9 +4,11 @@ import { type Clock, type Log, timestamp } from "@nano/contract";
 import { startOutbox } from "@nano/store";
 import type { Kysely } from "kysely";
 import { cellAsker } from "./cells/ask.ts";
+import { cellFileHandlers } from "./cells/files.ts";
 import { cellHandlers } from "./cells/handlers.ts";
 import { loadRegistry, Presence } from "./cells/presence.ts";
 import { CellRegistry } from "./cells/registry.ts";
+import { FileRepairer } from "./cells/repair.ts";
 import type { Database } from "./database.ts";
 import { decisionHandlers } from "./decisions/handlers.ts";
 import { eventHandlers } from "./events/handlers.ts";
@@ -61,6 +63,8 @@ export interface SchedulerDeps {
   readonly zone: string;
   readonly policy?: Policy;
   readonly backoff?: Backoff;
+  /** How long until a damaged file of a cell that could not be fetched is tried again, in milliseconds. */
+  readonly repairPauseMs?: number;
   readonly failpoint?: Failpoint;
   /** Tests make sagas stumble with it. */
   readonly adaptSaga?: (saga: Saga) => Saga;
@@ -137,12 +141,17 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     log,
     cellOf: async (id) => (await findInstance(db, id))?.cell,
   });
+  const repairer = new FileRepairer({
+    ...{ bus, ask, clock, log },
+    ...(deps.repairPauseMs === undefined ? {} : { pauseMs: deps.repairPauseMs }),
+  });
   const stopPruning = keepPruning({ db, clock, log });
 
   const handlers: Handlers<"scheduler"> = {
     ...zoneHandlers({ db, registry, keeper, name: zone, startedAt }),
     ...poolHandlers({ db, journal, registry, clock }),
     ...cellHandlers({ db, journal, registry, clock, onAdded: (cell) => void reconciler.ask(cell) }),
+    ...cellFileHandlers({ ask, bus, registry, log }),
     ...instanceHandlers(instances, engine),
     ...mediaHandlers(instances, engine),
     ...imageUseHandlers(instances),
@@ -157,7 +166,10 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     ...eventHandlers({ bus }),
   };
   bus.onReports({
-    heartbeat: (report) => presence.heartbeat(report),
+    heartbeat: (report) => {
+      presence.heartbeat(report);
+      repairer.heard(report);
+    },
     leaving: (report) => presence.leaving(report),
     inventory: (report) => reconciler.inventory(report),
     instance: (report) => reconciler.instance(report),
@@ -177,6 +189,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     stop: async () => {
       keeper.stop();
       stopPruning();
+      await repairer.stop();
       await restarter.stop();
       await engine.stop();
       await presence.stop();

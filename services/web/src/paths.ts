@@ -41,7 +41,7 @@ export const to = {
   poolAdd: (name: string) => `/pools/${part(name)}/add`,
   cells: "/cells",
   cell: (id: string) => `/cells/${part(id)}`,
-  cellAction: (id: string, action: "add" | "remove" | "enable" | "disable") => `/cells/${part(id)}/${action}`,
+  cellAction: (id: string, action: "add" | "remove" | "enable" | "disable" | "clean") => `/cells/${part(id)}/${action}`,
   files,
   fileNew: (kind: FileKind) => `${files(kind)}/new`,
   file: (kind: FileKind, id: string) => `${files(kind)}/${part(id)}`,

@@ -22,7 +22,7 @@ import { forward, isForwarded } from "./http/forward.ts";
 import { decodeFlash } from "./http/respond.ts";
 import { cleanHost, contentSecurityPolicy, refuseForeign, securityHeaders } from "./http/security.ts";
 import { createSessions, type Sessions } from "./http/sessions.ts";
-import { isTheme, Visit, type VisitFacts } from "./http/visit.ts";
+import { isPartial, isTheme, Visit, type VisitFacts } from "./http/visit.ts";
 import { createLiveEvents, type LiveEvents } from "./live/stream.ts";
 import { to } from "./paths.ts";
 import type { Route } from "./route.ts";
@@ -43,10 +43,6 @@ export interface PortalServer {
 
 const stopMs = 5_000;
 const maxBodyBytes = 8 * 1024 * 1024;
-
-/** A request as htmx makes it to refresh a part: not the page a person came to, so a toast waiting for them stays. */
-const isPartial = (request: Request): boolean =>
-  request.headers.has("hx-request") && !request.headers.has("hx-boosted");
 
 class Portal {
   readonly #context: PortalContext;

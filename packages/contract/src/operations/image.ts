@@ -70,7 +70,7 @@ const Source = Closed({
   format: OneOf(["qcow2", "iso"]),
 });
 /** Who will use it: refused as if it were not there unless they may see it. Without, the service asks for itself. */
-const reader = Type.Optional(
+export const reader = Type.Optional(
   Closed({
     kind: OneOf(["user", "service", "operator", "anonymous"]),
     id: Type.String(),

@@ -15,6 +15,7 @@ import {
   type InstanceId,
   type InstanceSpec,
   type InstanceUsage,
+  type KeptFile,
   type Log,
   NanoError,
   needsOf,
@@ -42,7 +43,8 @@ import type {
 } from "../hypervisor.ts";
 import type { SeedRequest } from "../seed/seed.ts";
 import { gib, mib } from "../units.ts";
-import { Fetcher } from "../volumes/fetcher.ts";
+import type { Removed } from "../volumes/fetcher.ts";
+import type { UpkeepPolicy } from "../volumes/upkeep.ts";
 import { probeAbilities, refuseUnsupported } from "./abilities.ts";
 import { AddressBook } from "./addresses.ts";
 import { Clones } from "./clones.ts";
@@ -53,6 +55,7 @@ import type { DomainHost } from "./domain-xml.ts";
 import { Drives } from "./drives.ts";
 import { Exports } from "./exports.ts";
 import { libvirtSilent, stillLooking } from "./failure.ts";
+import { FetchedFiles } from "./fetched-files.ts";
 import { setGuestPassword } from "./guest-password.ts";
 import { type HostAbilities, type HostPreferences, networkName, probeHost } from "./host.ts";
 import { Instances } from "./instances.ts";
@@ -66,7 +69,6 @@ import type { DiskTrouble } from "./state.ts";
 import { DomainMeter } from "./statistics.ts";
 import { Storage } from "./storage.ts";
 import { connectOptions, type LibvirtTarget } from "./uri.ts";
-import { fileNames, volumeStore } from "./volume-store.ts";
 import {
   findDisplay,
   openSerialPort,
@@ -85,6 +87,8 @@ export interface LibvirtConfig extends LibvirtTarget {
   readonly network: HostPreferences["network"];
   /** The address VNC servers listen on; loopback unless told. */
   readonly vncListen?: string;
+  /** How fetched files are looked after; the usual way unless told. */
+  readonly upkeep?: Partial<UpkeepPolicy>;
 }
 
 /** As often as the scheduler tells a load on. */
@@ -117,7 +121,7 @@ export class LibvirtHypervisor implements Hypervisor {
   readonly #exports: Exports;
   readonly #layers: Layers;
   readonly #clones: Clones;
-  readonly #fetcher: Fetcher;
+  readonly #files: FetchedFiles;
   readonly #domains: DomainMeter;
   readonly #load: LoadMeter;
   readonly #addresses: AddressBook;
@@ -152,7 +156,6 @@ export class LibvirtHypervisor implements Hypervisor {
     this.#disks = new Disks(connection, this.#storage, this.#layers, copies);
     this.#seeds = new Seeds(this.#storage);
     this.#vncListen = config.vncListen;
-    this.#fetcher = new Fetcher(volumeStore(connection, this.#storage), fileNames, log);
     this.#instances = new Instances({
       connection,
       storage: this.#storage,
@@ -162,6 +165,15 @@ export class LibvirtHypervisor implements Hypervisor {
       diskTrouble: (id) => this.#trouble.get(id),
       addresses: (id) => this.#addresses.of(id),
       hasAgent: (id) => this.#addresses.hasAgent(id),
+    });
+    this.#files = new FetchedFiles({
+      connection,
+      storage: this.#storage,
+      layers: this.#layers,
+      instances: this.#instances,
+      clock,
+      log,
+      policy: config.upkeep,
     });
     this.#drives = new Drives(this.#instances, this.#storage);
     this.#snapshots = new Snapshots({ instances: this.#instances, storage: this.#storage, clock });
@@ -211,7 +223,7 @@ export class LibvirtHypervisor implements Hypervisor {
   async stop(): Promise<void> {
     clearInterval(this.#sampler);
     clearTimeout(this.#retry);
-    await Promise.all([this.#fetcher.stop(), this.#exports.stop()]);
+    await Promise.all([this.#files.stop(), this.#exports.stop()]);
     // libvirtd 9.0 has crashed when whom it was making something for went away in the middle of it.
     const patience = new Promise<void>((resolve) => setTimeout(resolve, probePatienceMs).unref());
     await Promise.race([this.#probing, patience]);
@@ -227,6 +239,7 @@ export class LibvirtHypervisor implements Hypervisor {
       ...(silent ? [libvirtSilent] : this.#problem === undefined ? [] : [this.#problem]),
       ...(this.#open || silent || this.#problem !== undefined ? [] : [stillLooking]),
       ...(abilities?.problems ?? []),
+      ...this.#files.upkeep.problems,
     ];
     return {
       virtualization: abilities?.virtualization ?? "emulated",
@@ -240,6 +253,7 @@ export class LibvirtHypervisor implements Hypervisor {
       abilities: this.#able,
       network: abilities ? networkName(abilities) : "user",
       problems,
+      damaged: this.#files.upkeep.damaged,
     };
   }
 
@@ -266,18 +280,29 @@ export class LibvirtHypervisor implements Hypervisor {
     });
   undefine = (id: InstanceId): Promise<void> => this.#whenOpen(() => this.#instances.undefine(id));
   boot = (id: InstanceId, media: BootMedia | undefined): Promise<void> =>
-    this.#whenOpen(() => this.#instances.boot(id, media));
+    this.#whenOpen(async () => {
+      await this.#files.holdMedia(media);
+      await this.#files.requireGround(id);
+      await this.#instances.boot(id, media);
+    });
   shutdown = (id: InstanceId, force: boolean): Promise<void> =>
     this.#whenOpen(() => this.#instances.shutdown(id, force));
   reboot = (id: InstanceId, force: boolean): Promise<void> => this.#whenOpen(() => this.#instances.reboot(id, force));
   insertMedia = (id: InstanceId, media: BootMedia, force: boolean): Promise<void> =>
-    this.#whenOpen(() => this.#drives.insert(id, media, force));
+    this.#whenOpen(async () => {
+      await this.#files.holdMedia(media);
+      await this.#drives.insert(id, media, force);
+    });
   ejectMedia = (id: InstanceId, force: boolean): Promise<void> => this.#whenOpen(() => this.#drives.eject(id, force));
   pause = (id: InstanceId): Promise<void> => this.#whenOpen(() => this.#instances.pause(id));
   resume = (id: InstanceId): Promise<void> => this.#whenOpen(() => this.#instances.resume(id));
   apply = (id: InstanceId): Promise<void> => this.#whenOpen(() => this.#instances.apply(id));
   plugNics = (id: InstanceId): Promise<void> => this.#whenOpen(() => this.#nicChanges.plug(id));
-  createDisk = (request: DiskRequest): Promise<void> => this.#whenOpen(() => this.#disks.create(request));
+  createDisk = (request: DiskRequest): Promise<void> =>
+    this.#whenOpen(async () => {
+      await this.#files.holdBase(request);
+      await this.#disks.create(request);
+    });
   deleteDisk = (id: InstanceId, disk: Disk["name"]): Promise<void> =>
     this.#whenOpen(() => this.#disks.delete(id, disk));
   writeSeed = (request: SeedRequest): Promise<void> => this.#whenOpen(() => this.#seeds.write(request));
@@ -302,12 +327,18 @@ export class LibvirtHypervisor implements Hypervisor {
     this.#whenOpen(() => this.#clones.copy(id, disk, from));
   linkDisks = (id: InstanceId, generation: number, to: InstanceId): Promise<boolean> =>
     this.#whenOpen(() => this.#clones.link(id, generation, to));
-  fetchVolume = (request: FetchRequest): Promise<FetchProgress> => this.#whenOpen(() => this.#fetcher.fetch(request));
+  fetchVolume = (request: FetchRequest): Promise<FetchProgress> =>
+    this.#whenOpen(() => this.#files.upkeep.fetch(request));
+  files = (): Promise<KeptFile[]> => this.#whenOpen(() => this.#files.upkeep.list());
+  cleanFiles = (): Promise<Removed> => this.#whenOpen(() => this.#files.upkeep.clean());
   snapshots = (id: InstanceId): Promise<Snapshot[]> => this.#snapshots.list(id);
   createSnapshot = (id: InstanceId, request: SnapshotRequest): Promise<void> =>
     this.#whenOpen(() => this.#snapshots.create(id, request));
   restoreSnapshot = (spec: InstanceSpec, snapshot: SnapshotId): Promise<void> =>
-    this.#whenOpen(() => this.#snapshots.restore(spec, snapshot));
+    this.#whenOpen(async () => {
+      await this.#files.requireGround(spec.id);
+      await this.#snapshots.restore(spec, snapshot);
+    });
   deleteSnapshot = (id: InstanceId, snapshot: SnapshotId, force: boolean): Promise<void> =>
     this.#whenOpen(() => this.#snapshots.remove(id, snapshot, force));
   statistics = (): Promise<InstanceUsage[]> => this.#whenOpen(() => this.#domains.sample());
@@ -362,7 +393,7 @@ export class LibvirtHypervisor implements Hypervisor {
   async #lookAtHost(): Promise<void> {
     await this.#storage.ensure();
     this.#abilities = await probeHost(this.#connection, this.#preferences);
-    await this.#fetcher.tidy();
+    await this.#files.upkeep.open();
     await this.#exports.tidy();
     await this.#layers.collect();
     await this.#addresses.lookAgain(await this.#instances.recover());

@@ -6,11 +6,11 @@
  * take those away that nothing lies over any more; all of that is read from the storage pool itself, so nothing is counted that could be counted wrongly.
  * A mark on a file that an instance is still defined with is left of a link that was taken back: then it is the mark that goes.
  */
-import { type Connection, LibvirtError, type Volume } from "@nano/libvirt";
+import { type Connection, type Domain, LibvirtError, type Volume } from "@nano/libvirt";
 import { readXml } from "../xml/read.ts";
 import { childrenOf, find, textOf } from "../xml/tree.ts";
 import { orNone } from "./failure.ts";
-import { domainName, fileOf, frozenMarkOf, isFetchedVolume, isFrozenMark, isMarker } from "./names.ts";
+import { domainName, fileOf, frozenMarkOf, isFetchedVolume, isFrozenMark, markedFile } from "./names.ts";
 import type { Storage } from "./storage.ts";
 import { fileXml, markerBytes } from "./volume-xml.ts";
 
@@ -21,30 +21,51 @@ const emptyBytes = 4 * clusterBytes;
 export interface FilesInUse {
   /** That other files lie over. */
   readonly under: ReadonlySet<string>;
-  /** That instances are defined with, or run with. */
+  /** That instances are defined with, run with, or will when a snapshot with memory is restored. */
   readonly disks: ReadonlySet<string>;
+  /** How many disks and drives need each file that nobody is to remove. */
+  readonly users: ReadonlyMap<string, number>;
 }
 
 /** Names of the files in use. Disks whose instance is not defined yet count too: creation makes the disk first. */
 export const filesInUse = async (connection: Connection, storage: Storage): Promise<FilesInUse> => {
-  const under = new Set<string>();
+  const grounds = new Map<string, string>();
   for (const volume of await storage.pool.listAllVolumes()) {
-    if (isFetchedVolume(volume.name) || isMarker(volume.name) || isFrozenMark(volume.name)) continue;
+    if (isFetchedVolume(volume.name) || markedFile(volume.name) || isFrozenMark(volume.name)) continue;
     const xml = await orNone(volume.getXMLDesc());
-    if (xml !== undefined) under.add(groundOf(xml));
+    const ground = xml === undefined ? "" : groundOf(xml);
+    if (ground !== "") grounds.set(volume.name, ground);
   }
+  const under = new Set(grounds.values());
   const disks = new Set<string>();
+  const users = new Map<string, number>();
+  const use = (file: string): void => void users.set(file, (users.get(file) ?? 0) + 1);
+  for (const file of grounds.keys()) {
+    if (under.has(file)) continue;
+    for (let below = grounds.get(file); below !== undefined; below = grounds.get(below)) use(below);
+  }
   for (const domain of await connection.listAllDomains()) {
     if (!domain.name.startsWith(domainName(""))) continue;
-    for (const xml of [await orNone(domain.getXMLDesc()), await orNone(domain.getDefinition())])
-      for (const file of xml === undefined ? [] : filesOf(xml)) disks.add(file);
+    const files = new Set((await configurationsOf(domain)).flatMap(filesOf));
+    for (const file of files) {
+      disks.add(file);
+      if (isFetchedVolume(file)) use(file);
+    }
   }
-  return { under, disks };
+  return { under, disks, users };
 };
 
-/** Names of the files that the disks of this domain are. */
+/** What it is now, what it is defined to be, and what its snapshots keep: the last may have a medium in the drive. */
+const configurationsOf = async (domain: Domain): Promise<string[]> => {
+  const kept = (await orNone(domain.listSnapshots())) ?? [];
+  const all = [domain.getXMLDesc(), domain.getDefinition(), ...kept.map((snapshot) => snapshot.getXMLDesc())];
+  return (await Promise.all(all.map(orNone))).filter((xml) => xml !== undefined);
+};
+
+/** Names of the files that the disks of this domain are, or were when this snapshot of it was taken. */
 export const filesOf = (domainXml: string): string[] => {
-  const devices = find(readXml(domainXml), "devices");
+  const root = readXml(domainXml);
+  const devices = find(root, "devices") ?? find(root, "domain", "devices");
   const all = devices ? childrenOf(devices, "disk") : [];
   return all.map((disk) => fileOf(find(disk, "source")?.attributes.file ?? ""));
 };

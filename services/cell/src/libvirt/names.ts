@@ -24,7 +24,18 @@ export const fetchedVolume = (sha256: Sha256, format: FileFormat): string =>
 export const markerOf = (fetched: string): string => `${fetched}.ok`;
 export const isFetchedVolume = (name: string): boolean =>
   /^(base-[0-9a-f]{64}\.qcow2|media-[0-9a-f]{64}\.iso)$/.test(name);
-export const isMarker = (name: string): boolean => name.endsWith(".ok") && isFetchedVolume(name.slice(0, -3));
+/** Exists when a fetched file that was whole is not any more. */
+export const damagedMarkOf = (fetched: string): string => `${fetched}.damaged`;
+/** The fetched file that this is the marker or the damaged mark of. */
+export const markedFile = (mark: string): string | undefined => {
+  const file = mark.replace(/\.(ok|damaged)$/, "");
+  return file !== mark && isFetchedVolume(file) ? file : undefined;
+};
+export const readFetchedVolume = (name: string): { sha256: Sha256; format: FileFormat } | undefined => {
+  const sha256 = isFetchedVolume(name) ? /[0-9a-f]{64}/.exec(name)?.[0] : undefined;
+  if (sha256 === undefined) return undefined;
+  return { sha256: sha256 as Sha256, format: name.startsWith("base-") ? "qcow2" : "iso" };
+};
 /** Exists while other files lie over this one: see layers.ts. */
 export const frozenMarkOf = (file: string): string => `${file}.frozen`;
 export const isFrozenMark = (name: string): boolean => name.endsWith(frozenMarkOf(".qcow2"));

@@ -9,6 +9,7 @@
 import type { Report } from "@nano/bus";
 import {
   type CellId,
+  damagedAtMost,
   type Heartbeat,
   heartbeatIntervalMs,
   type InstanceId,
@@ -84,13 +85,14 @@ export class Reporter {
 
   #heartbeat(): void {
     const { nano, ...about } = this.#options.describe();
-    const { versions, problems, abilities, ...facts } = this.#options.hypervisor.facts();
+    const { versions, problems, abilities, damaged, ...facts } = this.#options.hypervisor.facts();
     const own = {
       ...about,
       ...facts,
       versions: { nano, ...versions },
       problems: [...problems],
       abilities: [...abilities],
+      ...(damaged.length > 0 ? { damaged: damaged.slice(0, damagedAtMost) } : {}),
     };
     this.#options.send("heartbeat", { ...this.#origin(), ...own });
   }

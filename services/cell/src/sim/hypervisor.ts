@@ -10,6 +10,7 @@ import {
   type InstanceId,
   type InstanceSpec,
   type InstanceUsage,
+  type KeptFile,
   liveRecord,
   NanoError,
   type Observed,
@@ -39,7 +40,9 @@ import {
 } from "../hypervisor.ts";
 import { encodePng } from "../image/png.ts";
 import { bytes, gib, mib } from "../units.ts";
+import type { Removed } from "../volumes/fetcher.ts";
 import { SimulatedExports } from "./exports.ts";
+import { SimulatedFiles } from "./files.ts";
 import { SnapshotTree } from "./snapshots.ts";
 import { realTimeline, type Timeline } from "./timeline.ts";
 
@@ -79,7 +82,7 @@ export class SimulatedHypervisor implements Hypervisor {
   readonly #disks = new Map<string, DiskRequest>();
   /** Of those that are linked to others: over how many frozen files they lie, and whether they ran since. */
   readonly #layers = new Map<InstanceId, { readonly depth: number; readonly touched: boolean }>();
-  readonly #fetches = new Map<string, { readonly startedAt: number; readonly total: number }>();
+  readonly #files: SimulatedFiles;
   readonly #exports = new SimulatedExports();
   readonly #listeners = new Set<(id: InstanceId | undefined) => void>();
 
@@ -91,6 +94,12 @@ export class SimulatedHypervisor implements Hypervisor {
       fetchBytesPerSecond: 400e6,
       ...host,
     };
+    const { timeline, fetchBytesPerSecond } = this.#host;
+    this.#files = new SimulatedFiles(timeline, fetchBytesPerSecond, ({ sha256, format }) =>
+      format === "qcow2"
+        ? [...this.#disks.values()].filter(({ base }) => base === sha256).length
+        : [...this.#instances.values()].filter(({ media }) => media?.sha256 === sha256).length,
+    );
   }
 
   async start(): Promise<void> {}
@@ -115,6 +124,7 @@ export class SimulatedHypervisor implements Hypervisor {
       abilities: [...abilities],
       network: "none",
       problems: [],
+      damaged: [],
     };
   }
 
@@ -232,8 +242,7 @@ export class SimulatedHypervisor implements Hypervisor {
 
   async createDisk(request: DiskRequest): Promise<void> {
     const key = `${request.id} ${request.disk}`;
-    const base = request.base === undefined ? undefined : this.#fetches.get(request.base);
-    if (request.base !== undefined && (!base || this.#arrived(base) < base.total))
+    if (request.base !== undefined && !this.#files.has(request.base))
       throw new NanoError("image-not-found", `This cell has not fetched the image ${request.base}`);
     const existing = this.#disks.get(key);
     if (existing && (existing.sizeGiB !== request.sizeGiB || existing.base !== request.base))
@@ -308,12 +317,9 @@ export class SimulatedHypervisor implements Hypervisor {
     this.#exports.send(image, target);
   endExport = (image: ImageId): Promise<void> => this.#exports.end(image);
 
-  async fetchVolume({ sha256, bytes: total }: FetchRequest): Promise<FetchProgress> {
-    const fetch = this.#fetches.get(sha256) ?? { startedAt: this.#host.timeline.now(), total };
-    this.#fetches.set(sha256, fetch);
-    const done = this.#arrived(fetch);
-    return { ready: done >= total, bytesDone: bytes(done), bytesTotal: total };
-  }
+  fetchVolume = async (request: FetchRequest): Promise<FetchProgress> => this.#files.fetch(request);
+  files = async (): Promise<KeptFile[]> => this.#files.list();
+  cleanFiles = async (): Promise<Removed> => this.#files.clean();
 
   async snapshots(id: InstanceId): Promise<Snapshot[]> {
     return this.#known(id).snapshots.list();
@@ -408,11 +414,6 @@ export class SimulatedHypervisor implements Hypervisor {
   /** Nobody reads it, so nothing is kept. */
   async writeSeed(): Promise<void> {}
   async deleteSeed(): Promise<void> {}
-
-  #arrived({ startedAt, total }: { startedAt: number; total: number }): number {
-    const { timeline, fetchBytesPerSecond } = this.#host;
-    return Math.min(total, Math.floor(((timeline.now() - startedAt) / 1_000) * fetchBytesPerSecond));
-  }
 
   #known(id: InstanceId): Simulated {
     const found = this.#instances.get(id);

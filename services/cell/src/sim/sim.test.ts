@@ -4,6 +4,8 @@ import { layersAtMost } from "../hypervisor.ts";
 import { isPng } from "../image/png.ts";
 import { oneGiB, specOf } from "../testing.ts";
 import { gib, mib } from "../units.ts";
+import { heldMs } from "../volumes/fetcher.ts";
+import { usualPolicy } from "../volumes/upkeep.ts";
 import { SimulatedHypervisor } from "./hypervisor.ts";
 import { ManualTimeline } from "./timeline.ts";
 
@@ -15,6 +17,37 @@ const simulate = () => {
 };
 
 describe("a simulated host, in its own time", () => {
+  test("fetched files are shown, freed when nothing needs them, and go by themselves after two weeks", async () => {
+    const { timeline, hypervisor } = simulate();
+    const request = (letter: string, format: "qcow2" | "iso" = "qcow2") => ({
+      sha256: letter.repeat(64) as Sha256,
+      bytes: 1_000 as Bytes,
+      format,
+      url: "",
+      ticket: "",
+    });
+    const [used, idle, medium] = [request("a"), request("b"), request("c", "iso")];
+    for (const file of [used, idle, medium]) await hypervisor.fetchVolume(file);
+    expect(await hypervisor.files()).toMatchObject([{ state: "fetching" }, { bytes: 0 }, { format: "iso" }]);
+    timeline.advance(10_000);
+    const spec = specOf();
+    await hypervisor.createDisk({ id: spec.id, disk: "system", sizeGiB: oneGiB, base: used.sha256 });
+    await hypervisor.define(spec);
+    await hypervisor.boot(spec.id, { id: Bun.randomUUIDv7() as never, name: "m", sha256: medium.sha256 });
+    expect(await hypervisor.files()).toMatchObject([
+      { sha256: used.sha256, state: "ready", users: 1, bytes: 1_000 },
+      { sha256: idle.sha256, users: 0 },
+      { sha256: medium.sha256, users: 1 },
+    ]);
+    expect(await hypervisor.cleanFiles()).toEqual({ files: 0, bytes: 0 });
+    timeline.advance(heldMs);
+    expect(await hypervisor.cleanFiles()).toEqual({ files: 1, bytes: 1_000 });
+    await hypervisor.shutdown(spec.id, true);
+    await hypervisor.files();
+    timeline.advance(usualPolicy.unusedMs);
+    expect(await hypervisor.files()).toMatchObject([{ sha256: used.sha256 }]);
+  });
+
   test("snapshots are a tree that is pruned and grown together again", async () => {
     const { hypervisor } = simulate();
     const spec = specOf();

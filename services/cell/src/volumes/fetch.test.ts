@@ -9,9 +9,10 @@ import { startLibvirtd } from "@nano/lab";
 import type { FetchProgress, FetchRequest, Hypervisor } from "../hypervisor.ts";
 import type { LibvirtHypervisor } from "../libvirt/hypervisor.ts";
 import { fetchedVolume, markerOf } from "../libvirt/names.ts";
-import { type LabHost, labConfig, openHypervisor, startLabHost, until } from "../testing.ts";
+import { type LabHost, labConfig, MovedClock, openHypervisor, startLabHost, until } from "../testing.ts";
 import { gib } from "../units.ts";
 import { type DownloadOptions, download } from "./download.ts";
+import { heldMs } from "./fetcher.ts";
 
 let host: LabHost;
 let hypervisor: LibvirtHypervisor;
@@ -226,7 +227,7 @@ describe("a download", () => {
 
 describe("a full storage", () => {
   /** A host whose storage holds 16 MiB. */
-  const smallHost = async (): Promise<{ small: LibvirtHypervisor; directory: string }> => {
+  const smallHost = async () => {
     const dir = await mkdtemp(join(tmpdir(), "nano-small-"));
     await mkdir(`${dir}/storage`);
     await Bun.$`mount -t tmpfs -o size=16m tmpfs ${dir}/storage`.quiet();
@@ -236,15 +237,19 @@ describe("a full storage", () => {
       await Bun.$`umount -l ${dir}/storage`.quiet();
       await lab.stop();
     });
-    const small: LibvirtHypervisor = await openHypervisor(labConfig(lab), silentLog);
-    return { small, directory: `${dir}/storage/pool` };
+    const clock = new MovedClock();
+    const small: LibvirtHypervisor = await openHypervisor(labConfig(lab), silentLog, clock);
+    return { small, clock, directory: `${dir}/storage/pool` };
   };
 
   test("files nothing lies on make room; then it is said that the disk is full, and nothing is left", async () => {
-    const { small, directory } = await smallHost();
+    const { small, clock, directory } = await smallHost();
     const first = randomBytes(9_000_000);
     const second = randomBytes(9_000_000);
     await untilReady(small, serve(first).request());
+    // Whoever asked for it may be about to use it.
+    await expect(untilReady(small, serve(second).request())).rejects.toMatchObject({ code: "disk-full" });
+    clock.passed = heldMs;
     await untilReady(small, serve(second).request());
     const names = await readdir(directory);
     expect(names).toContain(fetchedVolume(sha256Of(second), "qcow2"));

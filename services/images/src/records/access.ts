@@ -16,7 +16,8 @@ import type { FileRow, Kind } from "./store.ts";
 const manages = (actor: Actor, kind: Kind): boolean => mayDo(actor, `${kind}.manage`);
 const owns = (actor: Actor, row: FileRow): boolean => actor.kind === "user" && row.owner === actor.name;
 
-const sees = (actor: Actor, row: FileRow): boolean => {
+/** Whether it is there for them. */
+export const sees = (actor: Actor, row: FileRow): boolean => {
   if (actor.kind === "anonymous") return false;
   if (manages(actor, row.kind) || owns(actor, row)) return true;
   switch (row.visibility) {

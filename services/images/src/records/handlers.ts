@@ -64,6 +64,9 @@ export const createHandlers = ({ records, progressOf, imports, sync }: HandlerPa
         ...source,
       };
     },
+    "image.identify": async ({ files, reader }, { actor }) => ({
+      items: await records.identify(files, reader ?? actor),
+    }),
     "image.import": async (input, context) => viewImage(await imports.begin("image", input, context)),
     "image.sync": (_input, context) => sync.images(context),
 

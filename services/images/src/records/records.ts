@@ -14,8 +14,12 @@ import {
   defaultGroup,
   type FileSource,
   groupOf,
+  type ImageId,
   type Input,
+  type MediaId,
+  mayDo,
   NanoError,
+  type Sha256,
   Type,
   timestamp,
   type UploadTicket,
@@ -31,7 +35,7 @@ import type { Running } from "../uploads/running.ts";
 import type { Space } from "../uploads/space.ts";
 import type { UploadLimits } from "../uploads/uploads.ts";
 import type { Waiting } from "../uploads/waiting.ts";
-import { notFound, readerOf, requireOwned, requireReader, requireSeen } from "./access.ts";
+import { notFound, readerOf, requireOwned, requireReader, requireSeen, sees } from "./access.ts";
 import { type ModifyInput, modifyRecord } from "./modify.ts";
 import { claim } from "./quota.ts";
 import {
@@ -44,6 +48,7 @@ import {
   isNameTaken,
   type Kind,
   listFiles,
+  listReadyOf,
   markFailed,
   renewAttempt,
   type State,
@@ -275,6 +280,18 @@ export const createRecords = (options: RecordsOptions) => {
       const { row, sha256 } = await whole(await get(kind, id, reader), context);
       const { ticket } = tickets.forBlob({ kind, id, sha256 });
       return { row, sha256, url: `${publicUrl}/blob/${sha256}`, ticket };
+    },
+
+    /** Which ready records of those that somebody may see have this content: one of each kind. */
+    async identify(files: readonly Sha256[], reader: Actor) {
+      const named = new Map<Sha256, { image?: { id: ImageId; name: string }; media?: { id: MediaId; name: string } }>();
+      for (const row of await listReadyOf(db, files)) {
+        if (row.sha256 === null || !sees(reader, row) || !mayDo(reader, `${row.kind}.read`)) continue;
+        const sha256 = asSha256(row.sha256);
+        const { id, name } = row.kind === "image" ? viewImage(row) : viewMedia(row);
+        named.set(sha256, { [row.kind]: { id, name }, ...named.get(sha256) });
+      }
+      return [...named].map(([sha256, records]) => ({ sha256, ...records }));
     },
 
     /** Where a person fetches them. */

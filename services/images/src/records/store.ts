@@ -484,6 +484,18 @@ export const expectBytes = async (db: Queryable<ImagesDatabase>, row: FileRow, b
   await db.updateTable("file").set({ expected_bytes: bytes }).where("id", "=", row.id).execute();
 };
 
+/** Those of this content, the oldest first. */
+export const listReadyOf = async (db: Queryable<ImagesDatabase>, files: readonly Sha256[]): Promise<FileRow[]> =>
+  files.length === 0
+    ? []
+    : db
+        .selectFrom("file")
+        .selectAll()
+        .where("state", "=", "ready")
+        .where("sha256", "in", files)
+        .orderBy("id")
+        .execute();
+
 /** Imports that have not ended. */
 export const listImports = (db: Queryable<ImagesDatabase>): Promise<FileRow[]> =>
   db.selectFrom("file").selectAll().where("import_url", "is not", null).where("state", "!=", "ready").execute();

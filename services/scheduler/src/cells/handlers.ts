@@ -20,7 +20,10 @@ export interface CellDeps {
   readonly onAdded: (cell: CellId) => void;
 }
 
-type CellOperations = Exclude<Extract<OperationsOf<"scheduler">, `cell.${string}`>, `${string}.statistics`>;
+type CellOperations = Exclude<
+  Extract<OperationsOf<"scheduler">, `cell.${string}`>,
+  `${string}.statistics` | "cell.files" | "cell.clean"
+>;
 const sortKey = ({ stored }: KnownCell) => `${stored.name} ${stored.id}`;
 
 export function cellHandlers(deps: CellDeps): Pick<Handlers<"scheduler">, CellOperations> {

@@ -10,6 +10,7 @@ import {
   type CellId,
   CellIdSchema,
   type CellLoad,
+  type DamagedFile,
   type Disk,
   decode,
   type ImageId,
@@ -17,6 +18,7 @@ import {
   type InstanceSpec,
   type InstanceState,
   type InstanceUsage,
+  type KeptFile,
   liveRecord,
   NanoError,
   type Observed,
@@ -87,6 +89,10 @@ export class TestCell {
   /** A guest without an ACPI daemon does not follow its power button. */
   followsPowerButton = true;
   displayPassword = "testtest";
+  /** What it keeps of images and media, as it says. */
+  files: KeptFile[] = [];
+  /** Those of them it tells of as damaged, until they are fetched. */
+  damaged: DamagedFile[] = [];
   load: CellLoad;
   abilities: readonly Ability[] = abilities;
   readonly #bus: Bus;
@@ -172,6 +178,7 @@ export class TestCell {
       network: "user",
       fingerprint: "UATEST",
       problems: [],
+      ...(this.damaged.length > 0 ? { damaged: this.damaged } : {}),
     });
   }
 
@@ -322,10 +329,23 @@ export class TestCell {
         await this.#take("cell.volume.fetch", {});
         const round = (this.#fetching.get(input.sha256) ?? 0) + 1;
         this.#fetching.set(input.sha256, round);
-        if (round > this.fetchRounds) this.volumes.add(input.sha256);
+        if (round > this.fetchRounds) {
+          this.volumes.add(input.sha256);
+          this.damaged = this.damaged.filter(({ sha256 }) => sha256 !== input.sha256);
+        }
         const ready = this.volumes.has(input.sha256);
         const done = ready ? input.bytes : bytes(Math.floor((input.bytes * round) / (this.fetchRounds + 1)));
         return { ready, bytesDone: done, bytesTotal: input.bytes };
+      },
+      "cell.volume.list": async () => {
+        await this.#take("cell.volume.list", {});
+        return { items: this.files };
+      },
+      "cell.volume.clean": async () => {
+        await this.#take("cell.volume.clean", {});
+        const unused = this.files.filter(({ users }) => users === 0);
+        this.files = this.files.filter(({ users }) => users > 0);
+        return { files: unused.length, bytes: bytes(unused.reduce((sum, file) => sum + file.bytes, 0)) };
       },
       "cell.disk.create": async (input) => {
         await this.#take("cell.disk.create", input);

@@ -18,7 +18,8 @@ export const unknownImage: ImageId = decode(ImageIdSchema, "00000000-0000-7000-8
 export const readyMedia = decode(MediaIdSchema, "00000000-0000-7000-8000-00000000dddd", "Naming a media image");
 /** Somebody for whom none of them is there. */
 export const stranger = "stranger";
-const sha256 = decode(Sha256Schema, "ab".repeat(32), "Naming a file");
+/** Of all that are ready. */
+export const sha256 = decode(Sha256Schema, "ab".repeat(32), "Naming a file");
 const gibibyte = 2 ** 30;
 const uploading: Image = {
   ...operations["image.get"].example.output,
@@ -57,6 +58,15 @@ export function serveImages(bus: Bus): Map<ImageId, Registered> {
         throw new NanoError("media-not-found", `There is no media image ${id}`);
       return { ...source, name: "rescue", format: "iso" };
     },
+    "image.identify": ({ files, reader }) => ({
+      items: files
+        .filter((file) => file === sha256 && reader?.name !== stranger)
+        .map((file) => ({
+          sha256: file,
+          image: { id: readyImage, name: "tiny" },
+          media: { id: readyMedia, name: "rescue" },
+        })),
+    }),
     "image.import": notHere,
     "image.sync": notHere,
     "media.import": notHere,

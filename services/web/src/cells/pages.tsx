@@ -27,6 +27,7 @@ import {
 } from "../view/parts.tsx";
 import { Pager } from "../view/table.tsx";
 import { UsagePanel } from "../view/usage.tsx";
+import { FilesPanel } from "./files.tsx";
 import { CellTable } from "./table.tsx";
 
 export const cellsPage = (visit: Visit, cells: Output<"cell.list">): Promise<Response> => {
@@ -195,12 +196,14 @@ interface Around {
   readonly pools: Attempt<Output<"pool.list">>;
   readonly events: Attempt<Output<"event.list">>;
   readonly statistics: Attempt<Statistics>;
+  /** Undefined when they are not to be shown. */
+  readonly files: Attempt<Output<"cell.files">> | undefined;
 }
 
 export const cellPage = (
   visit: Visit,
   cell: Cell,
-  { instances, pools, events, statistics }: Around,
+  { instances, pools, events, statistics, files }: Around,
 ): Promise<Response> => {
   const { t } = visit;
   const history = events.ok ? events.value.items.filter(isNews).slice(-8).reverse() : [];
@@ -317,6 +320,7 @@ export const cellPage = (
           </Panel>
         ) : null}
       </Live>
+      {files ? <FilesPanel visit={visit} cell={cell} files={files} /> : null}
       {cell.pool === undefined ? null : (
         <Live visit={visit} id="cell-usage" on={["clock"]}>
           <UsagePanel
@@ -331,6 +335,8 @@ export const cellPage = (
         commands={[
           { operation: "cell.get", input: { id: cell.id } },
           { operation: "cell.statistics", input: { id: cell.id } },
+          { operation: "cell.files", input: { id: cell.id } },
+          { operation: "cell.clean", input: { id: cell.id } },
           { operation: cell.enabled ? "cell.disable" : "cell.enable", input: { id: cell.id } },
           ...(cell.pool === undefined
             ? [{ operation: "cell.add" as const, input: { id: cell.id, pool: "default" } }]

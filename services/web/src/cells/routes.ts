@@ -8,6 +8,7 @@ import type { ChineseKey } from "../text/chinese.ts";
 import { confirmPage } from "../view/confirm.tsx";
 import { pageQuery } from "../view/table.tsx";
 import { minutesOf } from "../view/usage.tsx";
+import { cellFileRoutes } from "./files.tsx";
 import { cellPage, cellsPage } from "./pages.tsx";
 
 const listCells = async (visit: Visit): Promise<Response> => {
@@ -22,14 +23,16 @@ const listCells = async (visit: Visit): Promise<Response> => {
 
 const showCell = async (visit: Visit): Promise<Response> => {
   const id = readId.cell(visit.param("id"));
-  const [cell, instances, pools, events, statistics] = await Promise.all([
+  const [cell, instances, pools, events, statistics, files] = await Promise.all([
     visit.call("cell.get", { id }),
     visit.attempt("instance.list", { cell: id, limit: 20, sort: "name" }),
     visit.attempt("pool.list", { limit: 100 }),
     visit.attempt("event.list", { id, limit: 60 }),
     visit.attempt("cell.statistics", { id, minutes: minutesOf(visit) }),
+    // Its cell has to look through its storage for that: not at every change elsewhere on the page.
+    visit.isPartial ? undefined : visit.attempt("cell.files", { id }),
   ]);
-  return cellPage(visit, cell, { instances, pools, events, statistics });
+  return cellPage(visit, cell, { instances, pools, events, statistics, files });
 };
 
 const add = async (visit: Visit): Promise<Response> => {
@@ -109,4 +112,5 @@ export const cellRoutes: readonly Route[] = [
   post("/cells/:id/disable", switchTo("cell.disable", "{name} accepts no new instances now")),
   get("/cells/:id/remove", askRemove),
   post("/cells/:id/remove", remove),
+  ...cellFileRoutes,
 ];

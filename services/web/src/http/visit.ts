@@ -61,6 +61,10 @@ export interface VisitFacts {
   readonly sequence: number;
 }
 
+/** A request as htmx makes it to refresh a part: not the page a person came to, so a toast waiting for them stays. */
+export const isPartial = (request: Request): boolean =>
+  request.headers.has("hx-request") && !request.headers.has("hx-boosted");
+
 export class Visit {
   readonly t: Translate;
 
@@ -87,6 +91,11 @@ export class Visit {
   /** Path and query as they were asked for. */
   get here(): string {
     return `${this.facts.url.pathname}${this.facts.url.search}`;
+  }
+
+  /** Only a part of the page is looked at: the rest need not be found out. */
+  get isPartial(): boolean {
+    return isPartial(this.facts.request);
   }
 
   get known(): boolean {

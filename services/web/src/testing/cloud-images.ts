@@ -99,6 +99,7 @@ export const imageHandlers = (cloud: Cloud): Handlers<"images"> => {
     },
     "media.sync": () => ({ directory: "/srv/nano/incoming", items: [] }),
     "image.source": () => source.output,
+    "image.identify": () => ({ items: [] }),
     "media.list": (input) => found(cloud.media.values(), input),
     "media.get": ({ id }) => ({ ...cloud.one(cloud.media, id, "media-not-found"), usedBy: usedBy(cloud, id) }),
     "media.create": ({ name, description = "", tags = [], visibility = "private" }) => {

@@ -1,6 +1,7 @@
 /** What the scheduler answers about the zone, its pools and cells, tasks and decisions. */
 import type { Handlers } from "@nano/bus";
 import {
+  type Bytes,
   type Cell,
   type GiB,
   type Instance,
@@ -63,6 +64,18 @@ export const zoneHandlers = (cloud: Cloud) =>
     },
     "cell.enable": ({ id }) => change(cloud, id, { enabled: true }),
     "cell.disable": ({ id }) => change(cloud, id, { enabled: false }),
+    "cell.files": ({ id }) => {
+      cloud.one(cloud.cells, id, "cell-not-found");
+      const items = cloud.cellFiles;
+      const sum = (of: typeof items) => of.reduce((total, { bytes }) => total + bytes, 0) as Bytes;
+      return { items, bytes: sum(items), unusedBytes: sum(items.filter(({ users }) => users === 0)) };
+    },
+    "cell.clean": ({ id }) => {
+      cloud.one(cloud.cells, id, "cell-not-found");
+      const unused = cloud.cellFiles.filter(({ users }) => users === 0);
+      cloud.cellFiles = cloud.cellFiles.filter(({ users }) => users > 0);
+      return { files: unused.length, bytes: unused.reduce((total, { bytes }) => total + bytes, 0) as Bytes };
+    },
     "decision.get": ({ id }) => cloud.one(cloud.decisions, id, "decision-not-found"),
     "task.list": (input) =>
       page(

@@ -19,6 +19,7 @@ import {
   type Media,
   type MediaId,
   NanoError,
+  type Output,
   operations,
   type Pool,
   type PoolName,
@@ -85,6 +86,8 @@ export class Cloud {
   displayPassword = "s3cretpw";
   /** `<instance>/<disk>` of disks whose files are gone. */
   readonly missingDisks = new Set<string>();
+  /** What every cell keeps of images and media. */
+  cellFiles: Output<"cell.files">["items"] = [];
   people = new Map<string, string>();
   serial = "Debian GNU/Linux 12\n";
   imagesUrl = "http://127.0.0.1:5860";

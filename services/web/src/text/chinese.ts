@@ -1,5 +1,6 @@
 import { accessTexts } from "./chinese/access.ts";
 import { batchTexts } from "./chinese/batch.ts";
+import { cellFilePatterns, cellFileTexts, cellFileWords } from "./chinese/cell-files.ts";
 import { cellTexts } from "./chinese/cells.ts";
 import { cloneTexts } from "./chinese/clone.ts";
 import { contractTexts } from "./chinese/contract.ts";
@@ -26,6 +27,7 @@ const ownTexts = {
   ...fileTexts,
   ...peopleTexts,
   ...cellTexts,
+  ...cellFileTexts,
   ...accessTexts,
   ...addressTexts,
   ...batchTexts,
@@ -44,6 +46,7 @@ const ownTexts = {
 export type ChineseKey = keyof typeof ownTexts;
 export const chinese: Readonly<Record<string, string>> = {
   ...contractTexts,
+  ...cellFileWords,
   ...diskWords,
   ...modifyWords,
   ...nicWords,
@@ -56,4 +59,8 @@ export const chinese: Readonly<Record<string, string>> = {
 export const isPortalText = (text: string): text is ChineseKey => Object.hasOwn(ownTexts, text);
 
 /** Sentences of other services that name something: `{name}` stands for whatever it is. */
-export const chinesePatterns: Readonly<Record<string, string>> = { ...reasonPatterns, ...exportPatterns };
+export const chinesePatterns: Readonly<Record<string, string>> = {
+  ...reasonPatterns,
+  ...exportPatterns,
+  ...cellFilePatterns,
+};

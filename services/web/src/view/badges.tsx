@@ -1,4 +1,4 @@
-import type { Cell, Image, InstanceState, TaskState } from "@nano/contract";
+import type { Cell, Image, InstanceState, Output, TaskState } from "@nano/contract";
 import type { Visit } from "../http/visit.ts";
 
 type Tone = "good" | "busy" | "idle" | "bad" | "warn";
@@ -24,6 +24,9 @@ const taskTones: Record<TaskState, Tone> = {
 };
 const imageTones: Record<Image["state"], Tone> = { uploading: "busy", checking: "busy", ready: "good", failed: "bad" };
 
+type FileState = Output<"cell.files">["items"][number]["state"];
+const fileTones: Record<FileState, Tone> = { ready: "good", fetching: "busy", damaged: "bad", missing: "bad" };
+
 export const Badge = ({ tone, text, title }: { tone: Tone; text: string; title?: string }) => (
   <span class={`badge tone-${tone}`} title={title}>
     <span class="badge-dot" />
@@ -39,6 +42,10 @@ export const TaskBadge = ({ visit, state }: { visit: Visit; state: TaskState }) 
 );
 export const ImageBadge = ({ visit, state }: { visit: Visit; state: Image["state"] }) => (
   <Badge tone={imageTones[state]} text={visit.word(state)} />
+);
+/** Of a file that a cell keeps. */
+export const FileStateBadge = ({ visit, state }: { visit: Visit; state: FileState }) => (
+  <Badge tone={fileTones[state]} text={visit.word(state)} />
 );
 export const CellBadge = ({ visit, cell }: { visit: Visit; cell: Cell }) =>
   !cell.online ? (
