@@ -29,7 +29,7 @@ export const createSync = ({ db, records, directory, intake, clock }: SyncOption
 
   const recordFor = async (kind: Kind, file: string, context: RequestContext): Promise<FileRow> => {
     const source: FileSource = { from: "directory", file: shownName(file) };
-    const earlier = await findUnready(db, kind, source);
+    const earlier = await findUnready(db, kind, source, context.actor.name);
     const now = clock.now();
     const renewed = earlier && (await renewAttempt(db, earlier, now, { now }));
     // Whoever put it into the server's own directory gives it to everyone.

@@ -504,13 +504,14 @@ export const endImport = async (db: Queryable<ImagesDatabase>, id: string): Prom
   await db.updateTable("file").set({ import_url: null }).where("id", "=", id).execute();
 };
 
-/** Of a kind, those that were taken from a file of the server's directory and did not become ready. */
-export const findUnready = (db: Queryable<ImagesDatabase>, kind: Kind, source: FileSource) =>
+/** Of a kind and a person, one that was taken from a file of the server's directory and did not become ready. */
+export const findUnready = (db: Queryable<ImagesDatabase>, kind: Kind, source: FileSource, owner: string) =>
   db
     .selectFrom("file")
     .selectAll()
     .where("kind", "=", kind)
     .where("source", "=", JSON.stringify(source))
+    .where("owner", "=", owner)
     .where("state", "!=", "ready")
     .executeTakeFirst();
 
