@@ -27,7 +27,7 @@ test("a cell's page shows the image files it keeps, and removes what nothing use
     `href="/media/${medium.id}"`,
     "3 disks",
     "1 drive",
-    "No record has this content",
+    "No record you may see has this content",
     "damaged",
     `action="${page}/clean"`,
     "cell.clean",

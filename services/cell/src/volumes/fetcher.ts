@@ -126,7 +126,9 @@ export class Fetcher {
     isEnough: () => Promise<boolean> | boolean,
     isWanted: (name: string) => Promise<boolean> | boolean = () => false,
   ): Promise<Removed> {
-    const { store, names, ledger, log } = this.#options;
+    const { store, names, ledger, clock, log } = this.#options;
+    // Who holds a file from now on may have laid a disk over it that is not among these users, however long this takes.
+    const begun = clock.monotonic();
     const users = await store.users();
     const unused: { name: string; usedAt: number }[] = [];
     for (const name of await store.names())
@@ -136,7 +138,7 @@ export class Fetcher {
       if (await isEnough()) break;
       if (await isWanted(name)) continue;
       const bytes = (await store.facts(name))?.bytes ?? 0;
-      if (this.#transfers.has(name) || this.#isHeld(name)) continue;
+      if (this.#transfers.has(name) || this.#isHeld(name, begun)) continue;
       const removal = this.#remove(name);
       this.#removals.set(name, removal);
       await removal.finally(() => this.#removals.delete(name));
@@ -182,10 +184,8 @@ export class Fetcher {
     return transfer;
   }
 
-  #isHeld(name: string): boolean {
-    const now = this.#options.clock.monotonic();
-    for (const [held, since] of this.#held) if (now - since >= heldMs) this.#held.delete(held);
-    return this.#held.has(name);
+  #isHeld(name: string, at: number): boolean {
+    return at - (this.#held.get(name) ?? Number.NEGATIVE_INFINITY) < heldMs;
   }
 
   async #remove(name: string): Promise<void> {

@@ -173,6 +173,28 @@ test("who asks for a file while it is being removed waits, finds nothing, and fe
   expect(await store.has(fileNames.marker(image.name))).toBe(true);
 });
 
+test("however long cleaning takes, what was asked for meanwhile stays", async () => {
+  const { store, clock, upkeep, fetch } = await start();
+  const [first, second] = [serve("first"), serve("second")];
+  await fetch(first);
+  await fetch(second);
+  clock.passed = heldMs;
+  const removing = Promise.withResolvers<void>();
+  const mayGoOn = Promise.withResolvers<void>();
+  store.onRemove = () => {
+    removing.resolve();
+    return mayGoOn.promise;
+  };
+  const cleaned = upkeep.clean();
+  await removing.promise;
+  await fetch(second);
+  store.used.set(second.name, 1);
+  clock.passed = 3 * heldMs;
+  mayGoOn.resolve();
+  expect(await cleaned).toEqual({ files: 1, bytes: 1_000 });
+  expect([first, second].map(({ name }) => store.files.has(name))).toEqual([false, true]);
+});
+
 test("room is made of what was unused for longest, and no more than is needed", async () => {
   const { store, clock, fetch } = await start();
   const [old, newer, next] = [serve("old"), serve("newer"), serve("next")];

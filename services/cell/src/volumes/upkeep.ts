@@ -123,7 +123,7 @@ export class Upkeep {
 
   /** See `Hypervisor.files`. */
   async list(): Promise<KeptFile[]> {
-    const { store, names, ledger, fetcher } = this.#options;
+    const { store, names, ledger, fetcher, clock } = this.#options;
     const users = await store.users();
     const stored = new Set(await store.names());
     const files: KeptFile[] = [];
@@ -146,7 +146,9 @@ export class Upkeep {
               ? "damaged"
               : "ready",
         users: used,
-        ...(entry ? { fetchedAt: timestamp(entry.fetchedAt), usedAt: timestamp(entry.usedAt) } : {}),
+        ...(entry
+          ? { fetchedAt: timestamp(entry.fetchedAt), usedAt: timestamp(used > 0 ? clock.now() : entry.usedAt) }
+          : {}),
         ...(entry && entry.verifiedAt > 0 ? { verifiedAt: timestamp(entry.verifiedAt) } : {}),
       });
     }

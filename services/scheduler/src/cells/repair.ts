@@ -21,6 +21,8 @@ export interface RepairDeps {
 export class FileRepairer {
   readonly #deps: RepairDeps;
   readonly #running = new Map<string, Promise<void>>();
+  /** How the last attempt ended: what stays as it is is not logged every minute. */
+  readonly #told = new Map<string, string>();
   /** When the next attempt is due, in monotonic milliseconds. */
   readonly #due = new Map<string, number>();
   readonly #stop = new AbortController();
@@ -36,7 +38,7 @@ export class FileRepairer {
       if (this.#deps.clock.monotonic() < (this.#due.get(key) ?? 0)) continue;
       this.#running.set(
         key,
-        this.#attempt(cell, file).finally(() => {
+        this.#attempt(key, cell, file).finally(() => {
           this.#due.set(key, this.#deps.clock.monotonic() + (this.#deps.pauseMs ?? 60_000));
           this.#running.delete(key);
         }),
@@ -49,15 +51,24 @@ export class FileRepairer {
     await Promise.all(this.#running.values());
   }
 
-  async #attempt(cell: CellId, file: DamagedFile): Promise<void> {
+  async #attempt(key: string, cell: CellId, file: DamagedFile): Promise<void> {
     const { log } = this.#deps;
     try {
-      const name = await this.#repair(cell, file);
-      if (name !== undefined) log.info("A damaged file of a cell was fetched again", { cell, ...file, from: name });
-      else log.warn("A file of a cell is damaged, and there is no image of that content", { cell, ...file });
+      const from = await this.#repair(cell, file);
+      if (from !== undefined) {
+        this.#told.delete(key);
+        log.info("A damaged file of a cell was fetched again", { cell, ...file, from });
+      } else this.#warn(key, "A file of a cell is damaged, and no image has that content", { cell, ...file });
     } catch (error) {
-      if (!this.#stop.signal.aborted) log.warn("Could not repair a damaged file of a cell", { cell, ...file, error });
+      if (this.#stop.signal.aborted) return;
+      const { code } = NanoError.from(error, "fetching a damaged file again");
+      this.#warn(key, `A damaged file of a cell could not be fetched again: ${code}`, { cell, ...file, error });
     }
+  }
+
+  #warn(key: string, message: string, facts: Readonly<Record<string, unknown>>): void {
+    if (this.#told.get(key) !== message) this.#deps.log.warn(message, facts);
+    this.#told.set(key, message);
   }
 
   /** @returns the name of what it was fetched from; undefined when there is nothing */

@@ -32,7 +32,7 @@ const FileName = ({ visit, file }: { visit: Visit; file: File }) => {
         </a>
       ) : (
         <span class="quiet" safe>
-          {visit.t("No record has this content")}
+          {visit.t("No record you may see has this content")}
         </span>
       )}
       <span class="sub">

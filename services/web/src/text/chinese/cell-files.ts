@@ -5,7 +5,7 @@ export const cellFileTexts = {
   "Image files": "镜像文件",
   "It has fetched no image or medium yet.": "尚未获取任何镜像。",
   "Last verified": "最近校验",
-  "No record has this content": "没有镜像记录与此内容对应",
+  "No record you may see has this content": "没有您可见的镜像记录与此内容对应",
   nothing: "无",
   "Nothing was removed: what was asked for in the last minutes stays.":
     "没有删除任何文件：最近几分钟内请求过的文件会保留。",
