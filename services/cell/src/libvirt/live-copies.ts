@@ -67,7 +67,11 @@ export const awaitLiveCopy = async ({ domain, into }: LiveCopy, onProgress: (byt
 };
 
 export const endLiveCopy = async ({ domain, into }: LiveCopy): Promise<void> => {
-  if ((await runningBackup(domain)) === into) await domain.abortJob();
+  if ((await runningBackup(domain)) !== into) return;
+  await domain.abortJob().catch((error) => {
+    // It has ended meanwhile, by itself or because it was ended twice.
+    if (!LibvirtError.is(error, "OPERATION_INVALID")) throw error;
+  });
 };
 
 const freeze = (domain: Domain): Promise<boolean> =>
