@@ -18,10 +18,10 @@ const stored = async (world: World) => {
 const damage = async (path: string, { secretly = false } = {}) => {
   await chmod(path, 0o600);
   const handle = await open(path, "r+");
-  const { atime, mtime } = await handle.stat();
+  const { atimeMs, mtimeMs } = await handle.stat();
   await handle.write(new Uint8Array([0x5a]), 0, 1, 1_000_000);
   await handle.close();
-  if (secretly) await utimes(path, atime, mtime);
+  if (secretly) await utimes(path, atimeMs / 1_000, (Math.floor(mtimeMs) + 0.5) / 1_000);
 };
 const source = (world: World, id: string) => world.nats.bus("scheduler").call("image.source", { id: id as never });
 
@@ -52,7 +52,10 @@ test("one that was only touched is served again when it is verified", async () =
 test("a change without a trace is found when its time has come", async () => {
   await using world = await openWorld({ limits: { ...often, scrubMs: 60_000 } });
   const { id, path } = await stored(world);
+  // Nobody looks in the moment between the damage and its cover.
+  await world.stopService();
   await damage(path, { secretly: true });
+  await world.restart();
   await Bun.sleep(200);
   expect((await world.state("image", id)).state).toBe("ready");
   world.clock.ahead += 61_000;
