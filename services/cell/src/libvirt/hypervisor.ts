@@ -64,20 +64,13 @@ import { LoadMeter } from "./load.ts";
 import { NicChanges } from "./nic-changes.ts";
 import { Rewrites } from "./rewrites.ts";
 import { Seeds } from "./seeds.ts";
+import { SerialPorts } from "./serial-ports.ts";
 import { Snapshots } from "./snapshots.ts";
 import type { DiskTrouble } from "./state.ts";
 import { DomainMeter } from "./statistics.ts";
 import { Storage } from "./storage.ts";
 import { connectOptions, type LibvirtTarget } from "./uri.ts";
-import {
-  findDisplay,
-  openSerialPort,
-  readDisplayAccess,
-  readSerial,
-  renewDisplay,
-  takeScreen,
-  watchDomains,
-} from "./watch.ts";
+import { findDisplay, readDisplayAccess, readSerial, renewDisplay, takeScreen, watchDomains } from "./watch.ts";
 
 export interface LibvirtConfig extends LibvirtTarget {
   /** Name of the storage pool in libvirt, and its directory if it has to be made. */
@@ -110,6 +103,7 @@ export class LibvirtHypervisor implements Hypervisor {
   readonly #connection: Connection;
   readonly #storage: Storage;
   readonly #instances: Instances;
+  readonly #serialPorts: SerialPorts;
   readonly #disks: Disks;
   readonly #drives: Drives;
   readonly #snapshots: Snapshots;
@@ -166,6 +160,7 @@ export class LibvirtHypervisor implements Hypervisor {
       addresses: (id) => this.#addresses.of(id),
       hasAgent: (id) => this.#addresses.hasAgent(id),
     });
+    this.#serialPorts = new SerialPorts(this.#instances);
     this.#files = new FetchedFiles({
       connection,
       storage: this.#storage,
@@ -264,8 +259,7 @@ export class LibvirtHypervisor implements Hypervisor {
 
   list = (): Promise<Observed[]> => this.#instances.list();
   find = (id: InstanceId): Promise<Observed | undefined> => this.#instances.find(id);
-  serialPort = (id: InstanceId, takeOver: boolean): Promise<ByteChannel> =>
-    openSerialPort(this.#instances, id, takeOver);
+  serialPort = (id: InstanceId, takeOver: boolean): Promise<ByteChannel> => this.#serialPorts.open(id, takeOver);
   screen = (id: InstanceId): Promise<Uint8Array> => takeScreen(this.#instances, id);
   displayAccess = (id: InstanceId): Promise<DisplayAccess> => readDisplayAccess(this.#instances, id);
   renewDisplay = (id: InstanceId): Promise<void> => renewDisplay(this.#instances, id, newPassword());

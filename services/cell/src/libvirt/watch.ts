@@ -1,7 +1,7 @@
 /** What libvirt tells without being asked, and what an instance shows: its screen, its serial port, its VNC server. */
 import { fits, type InstanceId, InstanceIdSchema, NanoError } from "@nano/contract";
-import { Affect, type Connection, type Domain, DomainConsole, DomainXml, LibvirtError } from "@nano/libvirt";
-import type { ByteChannel, Display, DisplayAccess } from "../hypervisor.ts";
+import { Affect, type Connection, type Domain, DomainXml, LibvirtError } from "@nano/libvirt";
+import type { Display, DisplayAccess } from "../hypervisor.ts";
 import { decodePpm, encodePng, isPng } from "../image/png.ts";
 import { readXml } from "../xml/read.ts";
 import { type Element, find } from "../xml/tree.ts";
@@ -19,7 +19,7 @@ export const noScreen = (id: InstanceId): NanoError =>
     details: { instance: id },
   });
 
-const running = async (instances: Instances, id: InstanceId): Promise<Domain> => {
+export const running = async (instances: Instances, id: InstanceId): Promise<Domain> => {
   const domain = await instances.known(id);
   if (!(await domain.isActive())) throw noScreen(id);
   return domain;
@@ -53,20 +53,6 @@ export const readSerial = (
     for await (const chunk of await volume.download({ offset, length: size - offset }))
       tail = Buffer.concat([tail, chunk]);
     return { text: tail.toString("utf8"), truncated: offset > 0 };
-  });
-
-/** libvirt itself lets one have the port, and takes it away from them when it is forced. The log of it goes on beside. */
-export const openSerialPort = (instances: Instances, id: InstanceId, takeOver: boolean): Promise<ByteChannel> =>
-  translated(`opening the serial port of instance ${id}`, async () => {
-    const domain = await running(instances, id);
-    try {
-      return await domain.openConsole(null, DomainConsole.safe | (takeOver ? DomainConsole.force : 0));
-    } catch (error) {
-      if (!LibvirtError.is(error, "OPERATION_FAILED")) throw error;
-      throw new NanoError("console-in-use", `Somebody has the serial console of instance ${id} already`, {
-        details: { instance: id },
-      });
-    }
   });
 
 const graphicsOf = async (domain: Domain, flags: number): Promise<Element | undefined> =>
