@@ -188,8 +188,11 @@ export const createRecords = (options: RecordsOptions) => {
     const sha256 = asSha256(row.sha256);
     const blob = await blobs.find(sha256);
     if (blob?.bytes === Number(row.bytes)) {
-      if (await options.isTrusted(blob)) return { row, sha256 };
-      throw touched(name);
+      if (!(await options.isTrusted(blob))) throw touched(name);
+      // It may have been found to be damaged since it was read.
+      const now = await findFile(db, kind, id);
+      if (now?.state === "ready" && now.sha256 === row.sha256) return { row: now, sha256 };
+      throw new NanoError("image-not-ready", `The ${kind} '${name}' has changed just now`);
     }
     await markFailed(db, id, damagedFile(name, blob?.bytes).toBody(), causeOf(context), { lost: true });
     onCommit();
