@@ -6,10 +6,9 @@ import { appendFile, rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Bus } from "@nano/bus";
 import { type DownloadTicket, fits, type ImageId, ImageIdSchema } from "@nano/contract";
-import { paths, readSettings } from "./config.ts";
-import { asOperator, operatorBus } from "./health.ts";
+import { asOperator } from "./health.ts";
+import { withStore } from "./image-store.ts";
 import { Problem, words } from "./problem.ts";
-import { askStatus } from "./supervise/control.ts";
 import { readArguments } from "./terminal/arguments.ts";
 import { mebibytes, seconds } from "./terminal/table.ts";
 
@@ -18,19 +17,14 @@ export async function downloadImage(args: readonly string[]): Promise<void> {
   const [wanted] = positionals;
   if (wanted === undefined)
     throw new Problem("image download takes the name or the id of an image", "./nanoctl image download debian-12");
-  const running = await askStatus(paths(readSettings()).control);
-  if (!running) throw new Problem("Nano is not running, so there is no image store", "./nanoctl up starts it.");
-  const bus = await operatorBus(running.settings);
-  try {
+  await withStore(async (_settings, bus) => {
     const id = await idOf(bus, wanted);
     const ticket = () => bus.call("image.download", { id }, asOperator);
     const target = await targetFor(values.output, (await ticket()).fileName);
     const began = performance.now();
     const { bytes, sha256 } = await downloadTo(target, ticket, showProgress);
     say(`${target}\n${mebibytes(bytes)} in ${seconds(performance.now() - began)}, SHA-256 ${sha256}`);
-  } finally {
-    await bus.close();
-  }
+  });
 }
 
 async function idOf(bus: Bus, wanted: string): Promise<ImageId> {

@@ -9,7 +9,8 @@ import { type Clock, type Log, NanoError, type Sha256 } from "@nano/contract";
 import type { Kysely } from "kysely";
 import { asStream, type BlobStore, type StoredBlob } from "./blobs/blobs.ts";
 import { asSha256 } from "./blobs/sha256.ts";
-import { findCheck, forgetChecks, type ImagesDatabase, listReady, markFailed, noteChecked } from "./records/store.ts";
+import { findCheck, forgetChecks, noteChecked } from "./records/checks.ts";
+import { type ImagesDatabase, listReady, markFailed } from "./records/store.ts";
 
 export interface ScrubOptions {
   readonly db: Kysely<ImagesDatabase>;

@@ -1,6 +1,7 @@
 /** A stored file as an answer (RFC 9110 §13 and §14): whole, one range of it or several, or nothing for who has it already. */
 
 import { asStream, type Span } from "../blobs/blobs.ts";
+import { streamOf } from "../streams.ts";
 
 export interface AnswerFile {
   readonly bytes: number;
@@ -36,27 +37,16 @@ const contentRange = ({ from, to }: Span, size: number) => `bytes ${from}-${to -
 /** `multipart/byteranges`, made as it is read. */
 const inParts = (file: AnswerFile, spans: readonly Span[], boundary: string): ReadableStream<Uint8Array> => {
   const text = new TextEncoder();
-  const pieces = (async function* () {
-    for (const span of spans) {
-      yield text.encode(
-        `\r\n--${boundary}\r\nContent-Type: application/octet-stream\r\nContent-Range: ${contentRange(span, file.bytes)}\r\n\r\n`,
-      );
-      yield* asStream(file.body(span));
-    }
-    yield text.encode(`\r\n--${boundary}--\r\n`);
-  })();
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const next = await pieces.next();
-        if (next.done) controller.close();
-        else controller.enqueue(next.value);
-      },
-      async cancel() {
-        await pieces.return();
-      },
-    },
-    { highWaterMark: 0 },
+  return streamOf(
+    (async function* () {
+      for (const span of spans) {
+        yield text.encode(
+          `\r\n--${boundary}\r\nContent-Type: application/octet-stream\r\nContent-Range: ${contentRange(span, file.bytes)}\r\n\r\n`,
+        );
+        yield* asStream(file.body(span));
+      }
+      yield text.encode(`\r\n--${boundary}--\r\n`);
+    })(),
   );
 };
 

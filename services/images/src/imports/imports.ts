@@ -5,16 +5,10 @@ import type { RequestContext } from "@nano/bus";
 import type { Clock, Input } from "@nano/contract";
 import type { Kysely } from "kysely";
 import type { Records } from "../records/records.ts";
-import {
-  endImport,
-  type FileRow,
-  type ImagesDatabase,
-  type Kind,
-  listImports,
-  renewAttempt,
-} from "../records/store.ts";
+import { type FileRow, type ImagesDatabase, type Kind, renewAttempt } from "../records/store.ts";
 import { type DownloadRules, download, readImportUrl } from "./download.ts";
 import type { Intake } from "./intake.ts";
+import { endImport, listImports } from "./rows.ts";
 
 export interface ImportsOptions {
   readonly db: Kysely<ImagesDatabase>;

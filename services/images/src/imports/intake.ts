@@ -3,9 +3,10 @@
  */
 import { type Clock, type Log, NanoError } from "@nano/contract";
 import type { Kysely } from "kysely";
-import { expectBytes, type FileRow, findFile, type ImagesDatabase, markFailed } from "../records/store.ts";
+import { type FileRow, findFile, type ImagesDatabase, markFailed } from "../records/store.ts";
 import type { Uploads } from "../uploads/uploads.ts";
 import type { Download } from "./download.ts";
+import { expectBytes } from "./rows.ts";
 
 export interface IntakeOptions {
   readonly db: Kysely<ImagesDatabase>;

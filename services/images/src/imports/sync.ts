@@ -3,9 +3,10 @@ import type { RequestContext } from "@nano/bus";
 import { type Clock, type FileSource, fits, ImageIdSchema, MediaIdSchema, NanoError } from "@nano/contract";
 import type { Kysely } from "kysely";
 import type { Records } from "../records/records.ts";
-import { type FileRow, findFile, findUnready, type ImagesDatabase, type Kind, renewAttempt } from "../records/store.ts";
+import { type FileRow, findFile, type ImagesDatabase, type Kind, renewAttempt } from "../records/store.ts";
 import { type Directory, type Found, formatOf, nameOf, shownName } from "./directory.ts";
 import type { Intake } from "./intake.ts";
+import { findUnready } from "./rows.ts";
 
 export interface SyncOptions {
   readonly db: Kysely<ImagesDatabase>;

@@ -4,7 +4,22 @@
  */
 import { NanoError } from "@nano/contract";
 import type { Queryable } from "@nano/store";
-import { claimedBytes, type FileRow, type ImagesDatabase, setClaim } from "./store.ts";
+import type { FileRow, ImagesDatabase } from "./store.ts";
+
+/** What all records of a person count, but one. */
+const claimedBytes = async (db: Queryable<ImagesDatabase>, owner: string, except: string): Promise<number> => {
+  const { sum } = await db
+    .selectFrom("file")
+    .select((e) => e.fn.sum<number | null>("claimed_bytes").as("sum"))
+    .where("owner", "=", owner)
+    .where("id", "!=", except)
+    .executeTakeFirstOrThrow();
+  return Number(sum ?? 0);
+};
+
+const setClaim = async (db: Queryable<ImagesDatabase>, id: string, bytes: number): Promise<void> => {
+  await db.updateTable("file").set({ claimed_bytes: bytes }).where("id", "=", id).execute();
+};
 
 /**
  * Counts so much for a record. In a transaction, or nobody else may claim at the same time.

@@ -479,11 +479,6 @@ export const listUnended = (db: Queryable<ImagesDatabase>, now: number): Promise
     )
     .execute();
 
-/** What its file will have, as whoever sends it says. */
-export const expectBytes = async (db: Queryable<ImagesDatabase>, row: FileRow, bytes: number): Promise<void> => {
-  await db.updateTable("file").set({ expected_bytes: bytes }).where("id", "=", row.id).execute();
-};
-
 /** Those of this content, the oldest first. */
 export const listReadyOf = async (db: Queryable<ImagesDatabase>, files: readonly Sha256[]): Promise<FileRow[]> =>
   files.length === 0
@@ -495,63 +490,6 @@ export const listReadyOf = async (db: Queryable<ImagesDatabase>, files: readonly
         .where("sha256", "in", files)
         .orderBy("id")
         .execute();
-
-/** Imports that have not ended. */
-export const listImports = (db: Queryable<ImagesDatabase>): Promise<FileRow[]> =>
-  db.selectFrom("file").selectAll().where("import_url", "is not", null).where("state", "!=", "ready").execute();
-
-export const endImport = async (db: Queryable<ImagesDatabase>, id: string): Promise<void> => {
-  await db.updateTable("file").set({ import_url: null }).where("id", "=", id).execute();
-};
-
-/** Of a kind and a person, one that was taken from a file of the server's directory and did not become ready. */
-export const findUnready = (db: Queryable<ImagesDatabase>, kind: Kind, source: FileSource, owner: string) =>
-  db
-    .selectFrom("file")
-    .selectAll()
-    .where("kind", "=", kind)
-    .where("source", "=", JSON.stringify(source))
-    .where("owner", "=", owner)
-    .where("state", "!=", "ready")
-    .executeTakeFirst();
-
-export const findCheck = (db: Queryable<ImagesDatabase>, sha256: Sha256) =>
-  db.selectFrom("blob_check").selectAll().where("sha256", "=", sha256).executeTakeFirst();
-
-/** Its bytes have its checksum. */
-export const noteChecked = async (
-  db: Queryable<ImagesDatabase>,
-  { sha256, modifiedAt }: { readonly sha256: Sha256; readonly modifiedAt: number },
-  now: number,
-): Promise<void> => {
-  const check = { modified_at: Math.floor(modifiedAt), checked_at: now };
-  await db
-    .insertInto("blob_check")
-    .values({ sha256, ...check })
-    .onConflict((conflict) => conflict.column("sha256").doUpdateSet(check))
-    .execute();
-};
-
-/** Of blobs that no record refers to any more. */
-export const forgetChecks = async (db: Queryable<ImagesDatabase>): Promise<void> => {
-  const referred = db.selectFrom("file").select("sha256").where("sha256", "is not", null);
-  await db.deleteFrom("blob_check").where("sha256", "not in", referred).execute();
-};
-
-/** What all records of a person count, but one. */
-export const claimedBytes = async (db: Queryable<ImagesDatabase>, owner: string, except: string): Promise<number> => {
-  const { sum } = await db
-    .selectFrom("file")
-    .select((e) => e.fn.sum<number | null>("claimed_bytes").as("sum"))
-    .where("owner", "=", owner)
-    .where("id", "!=", except)
-    .executeTakeFirstOrThrow();
-  return Number(sum ?? 0);
-};
-
-export const setClaim = async (db: Queryable<ImagesDatabase>, id: string, bytes: number): Promise<void> => {
-  await db.updateTable("file").set({ claimed_bytes: bytes }).where("id", "=", id).execute();
-};
 
 export const listReady = (db: Queryable<ImagesDatabase>) =>
   db.selectFrom("file").selectAll().where("state", "=", "ready").execute();

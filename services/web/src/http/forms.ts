@@ -48,3 +48,6 @@ export const readForm = async (request: Request): Promise<Form> => {
 /** The texts of these fields; of a missing one it is empty. */
 export const textsOf = <Field extends string>(form: Form, fields: readonly Field[]): Readonly<Record<Field, string>> =>
   Object.fromEntries(fields.map((field) => [field, form.text(field)])) as Record<Field, string>;
+
+/** What was typed as a list: tags, name servers, separated by blanks or commas. */
+export const listOf = (text: string): string[] => text.split(/[\s,]+/).filter((one) => one !== "");

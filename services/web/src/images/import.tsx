@@ -1,6 +1,6 @@
 /** Files that the image service fetches itself: from a URL, or from its own directory, where an operator has copied them. */
 import type { NanoError, Output } from "@nano/contract";
-import { type Form, formOf, readForm } from "../http/forms.ts";
+import { type Form, formOf, listOf, readForm } from "../http/forms.ts";
 import { failedFlash, fieldProblems, seeOther } from "../http/respond.ts";
 import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
@@ -16,10 +16,7 @@ import type { Kind } from "./kinds.ts";
 import { VisibilityField } from "./modify.tsx";
 
 const inputOf = (form: Form): Record<string, unknown> => {
-  const tags = form
-    .text("tags")
-    .split(/[\s,]+/)
-    .filter((tag) => tag !== "");
+  const tags = listOf(form.text("tags"));
   return {
     name: form.text("name"),
     url: form.text("url"),

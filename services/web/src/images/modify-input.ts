@@ -1,5 +1,5 @@
 /** From the form that changes a file's record to the contract's input and back; only what was changed is sent. */
-import { type Form, formOf, textsOf } from "../http/forms.ts";
+import { type Form, formOf, listOf, textsOf } from "../http/forms.ts";
 import type { StoredFile } from "./kinds.ts";
 
 export const fileFields = ["name", "description", "tags", "visibility", "minimumDiskGiB"] as const;
@@ -36,9 +36,8 @@ export const merged = ({ was, typed }: Typed, now: FileForm): FileForm => ({
   ...Object.fromEntries(changedIn(was, typed).map((field) => [field, typed[field]])),
 });
 
-export const tagsOf = (text: string): string[] => text.split(/[\s,]+/).filter((tag) => tag !== "");
 const inputOf = (field: FileField, text: string): unknown => {
-  if (field === "tags") return tagsOf(text);
+  if (field === "tags") return listOf(text);
   if (field === "minimumDiskGiB") return /^\d{1,9}$/.test(text) ? Number(text) : text;
   return text;
 };

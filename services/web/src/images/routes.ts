@@ -1,6 +1,6 @@
 /** Disk images and media: list, upload, look at, delete. */
 import { imageStates, isErrorCode, NanoError, visibilities } from "@nano/contract";
-import { type Form, readForm } from "../http/forms.ts";
+import { type Form, listOf, readForm } from "../http/forms.ts";
 import { fieldProblems, seeOther } from "../http/respond.ts";
 import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
@@ -46,7 +46,7 @@ const fieldsOf = (form: Form): UploadFields => ({
 });
 
 const inputOf = (fields: UploadFields, bytes: number | undefined): Record<string, unknown> => {
-  const tags = fields.tags.split(/[\s,]+/).filter((tag) => tag !== "");
+  const tags = listOf(fields.tags);
   return {
     name: fields.name,
     ...(fields.description ? { description: fields.description } : {}),

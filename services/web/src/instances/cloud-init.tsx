@@ -1,6 +1,6 @@
 /** The create form's part on cloud-init: what was typed, what is asked for, and the one page that tells a generated password. */
 import { type Output, userDataMax } from "@nano/contract";
-import type { Form } from "../http/forms.ts";
+import { type Form, listOf } from "../http/forms.ts";
 import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import {
@@ -74,7 +74,7 @@ const unlessEmpty = (name: string, text: string): object => (text === "" ? {} : 
 
 type NetworkForm = Pick<CloudInitForm, "network" | "address" | "gateway" | "dns">;
 
-const serversOf = ({ dns }: NetworkForm): string[] => dns.split(/[\s,]+/).filter((server) => server !== "");
+const serversOf = ({ dns }: NetworkForm): string[] => listOf(dns);
 
 export const networkOf = (form: NetworkForm): object => {
   const { network, address, gateway } = form;

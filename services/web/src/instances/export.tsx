@@ -1,6 +1,6 @@
 /** A disk of an instance as an image: the form, and its post. */
 import { allows, type Instance, NanoError } from "@nano/contract";
-import { type Form, formOf, readForm, textsOf } from "../http/forms.ts";
+import { type Form, formOf, listOf, readForm, textsOf } from "../http/forms.ts";
 import { readId } from "../http/ids.ts";
 import { fieldProblems, seeOther } from "../http/respond.ts";
 import type { Visit } from "../http/visit.ts";
@@ -41,7 +41,7 @@ export const ExportButton = ({
 
 const inputOf = (instance: Instance, disk: string, form: Form): Readonly<Record<string, unknown>> => {
   const { name, description, tags } = textsOf(form, ["name", "description", "tags"]);
-  const listed = tags.split(/[\s,]+/).filter((tag) => tag !== "");
+  const listed = listOf(tags);
   return {
     id: instance.id,
     disk,

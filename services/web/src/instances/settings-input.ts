@@ -1,6 +1,6 @@
 /** What creating and changing an instance ask alike, as text and as the contract has it: hardware, limits, tags, what follows a crash. */
 import { Hardware, type Qos, RestartPolicy, type Settings, type TSchema } from "@nano/contract";
-import { type Form, formOf, textsOf } from "../http/forms.ts";
+import { type Form, formOf, listOf, textsOf } from "../http/forms.ts";
 
 export const hardwareFields = [
   "system",
@@ -85,7 +85,7 @@ export const emptySettings: SettingsForm = textsOf(
 );
 export const readSettings = (form: Form): SettingsForm => textsOf(form, settingsFields);
 
-export const tagsInput = ({ tags }: SettingsForm): string[] => tags.split(/[\s,]+/).filter((tag) => tag !== "");
+export const tagsInput = ({ tags }: SettingsForm): string[] => listOf(tags);
 
 /** Without what is left to the template. */
 export const hardwareInput = (form: SettingsForm): Record<string, string | boolean> =>
