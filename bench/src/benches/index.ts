@@ -17,6 +17,7 @@ import { snapshot } from "./snapshot.ts";
 import { stateSync } from "./state-sync.ts";
 import { statistics } from "./statistics.ts";
 import { upload } from "./upload.ts";
+import { uploadMemory } from "./upload-memory.ts";
 import { verbs } from "./verbs.ts";
 
 export const benches: readonly Bench[] = [
@@ -28,6 +29,7 @@ export const benches: readonly Bench[] = [
   snapshot,
   exports,
   upload,
+  uploadMemory,
   fetchImage,
   restRead,
   instanceList,

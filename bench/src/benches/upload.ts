@@ -1,20 +1,19 @@
 /** An image into the image service, inspected, hashed, durable and published, against servers that write and hash less, or nothing. */
-import { rm, statfs } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Bench, Row } from "../bench.ts";
 import { interleave, seconds } from "../interleave.ts";
 import { atMost, ratioAtLeast } from "../target.ts";
 import { run } from "../world/command.ts";
-import { settle, sparseQcow2, writeQcow2 } from "../world/disk-file.ts";
+import { settle, writeQcow2 } from "../world/disk-file.ts";
 import { type Images, startImages } from "../world/images.ts";
 import { startNginx, startPeer, startRclone } from "../world/peer.ts";
 import { resident, watchMemory } from "../world/process.ts";
 
 const MiB = 2 ** 20;
-const GiB = 2 ** 30;
 
 /** curl, because a client in Bun would compete with the servers for its own read and copy of each byte. */
-const send = (file: string, url: string, ...headers: readonly string[]) =>
+export const send = (file: string, url: string, ...headers: readonly string[]) =>
   run(["curl", "-sSf", "-T", file, ...headers.flatMap((header) => ["-H", header]), url]);
 
 export const upload: Bench = {
@@ -118,7 +117,6 @@ export const upload: Bench = {
     });
     say("eight at once");
     rows.push(await atOnce(images, file, quick ? 2 : 4, put));
-    for (const gibibytes of quick ? [1] : [1, 10, 50]) rows.push(...(await large(images, directory, gibibytes, say)));
     return rows;
   },
 };
@@ -142,35 +140,4 @@ async function atOnce(images: Images, file: string, rounds: number, put: () => P
     measured: { unit: "B/s", samples: samples.eight },
     peer: { name: "one", figure: { unit: "B/s", samples: samples.one } },
   };
-}
-
-/** A sparse file, which the client reads in no time; it is written in full. */
-async function large(
-  images: Images,
-  directory: string,
-  gibibytes: number,
-  say: (text: string) => void,
-): Promise<Row[]> {
-  const { bavail, bsize } = await statfs(directory);
-  if (bavail * bsize < gibibytes * 1.2 * GiB) {
-    say(`there is no room for ${gibibytes} GiB: that size is left out`);
-    return [];
-  }
-  say(`memory at ${gibibytes} GiB`);
-  const file = join(directory, "large.qcow2");
-  await sparseQcow2(file, gibibytes * GiB);
-  const { id, upload: target } = await images.begin(Bun.file(file).size);
-  const before = resident(images.pid);
-  const memory = watchMemory(images.pid);
-  await send(file, target.url, `Authorization: Bearer ${target.ticket}`);
-  const grown = memory.stop() - before;
-  await images.remove(id);
-  await rm(file);
-  return [
-    {
-      what: `upload of ${gibibytes} GiB: memory growth`,
-      measured: { unit: "B", samples: [grown] },
-      target: atMost(64 * MiB),
-    },
-  ];
 }

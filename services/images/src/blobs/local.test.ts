@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { link, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { link, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Sha256 } from "@nano/contract";
@@ -49,6 +49,19 @@ test("discarding at any point leaves nothing, and twice is fine", async () => {
   await part.append(bytes);
   await part.discard();
   await part.discard();
+  expect(await storedFiles(data)).toEqual([]);
+});
+
+test("what a crash leaves of a removal is removed at the next start", async () => {
+  await publish();
+  // As it is between the two steps.
+  await rename(join(data, name), join(data, "uploads/removed.0123456789abcdef.part"));
+  expect(await blobs.find(sha256)).toBeUndefined();
+  await publish();
+  await blobs.remove(sha256);
+  await blobs.remove(sha256);
+  const next = await openLocalBlobs({ directory: data, reserveBytes: 0 });
+  expect(await next.removeParts(new Set())).toBe(1);
   expect(await storedFiles(data)).toEqual([]);
 });
 

@@ -1,7 +1,7 @@
 /**
  * Blobs in a directory:
  *
- *     <data>/uploads/<label>.<random>.part     being received, or waiting for the rest; 0600
+ *     <data>/uploads/<label>.<random>.part     being received, or waiting for the rest; 0600; or being removed
  *     <data>/blobs/<aa>/<sha256>               verified, read-only, never changed
  *
  * Publishing is fsync(file), rename, fsync(directory): after a power cut the name exists with all its bytes, or not at all.
@@ -35,6 +35,15 @@ const syncDirectory = async (path: string) => {
   } finally {
     await handle.close();
   }
+};
+
+/** The kernel takes seconds for tens of gigabytes. Whoever wants a file gone waits for a while, and not longer: it has no name of meaning any more. */
+const deletionPatienceMs = 1_000;
+const removeFile = async (path: string): Promise<void> => {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, deletionPatienceMs);
+  rm(path, { force: true }).then(resolve, reject);
+  await promise.finally(() => clearTimeout(timer));
 };
 
 /** A full disk is the caller's business, with a code; anything else is a fault of ours. */
@@ -103,14 +112,22 @@ export const openLocalBlobs = async ({ directory, reserveBytes }: LocalBlobOptio
     },
 
     async removePart(name) {
-      if (isPart(name)) await rm(join(uploads, name), { force: true });
+      if (isPart(name)) await removeFile(join(uploads, name));
     },
 
     find,
     body: (sha256, span) => (span ? Bun.file(pathOf(sha256)).slice(span.from, span.to) : Bun.file(pathOf(sha256))),
 
     async remove(sha256) {
-      await rm(pathOf(sha256), { force: true });
+      // The name is free at once for the same content, uploaded anew; what a crash leaves of the rest is removed like a part nobody goes on with.
+      const removed = join(uploads, `removed.${randomBytes(8).toString("hex")}.part`);
+      try {
+        await rename(pathOf(sha256), removed);
+      } catch (error) {
+        if (isMissing(error)) return;
+        throw error;
+      }
+      await removeFile(removed);
     },
 
     async *list() {
@@ -243,7 +260,7 @@ const localPart = (path: string, handle: FileHandle, pathOf: (sha256: Sha256) =>
 
     async discard() {
       await close();
-      await rm(path, { force: true });
+      await removeFile(path);
     },
   };
 };
