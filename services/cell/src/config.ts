@@ -69,7 +69,7 @@ const sshOf = (env: Environment): Pick<LibvirtConfig, "ssh"> => {
  * | `NANO_CELL_VIRTUALIZATION` | auto | `kvm` or `emulated` to insist |
  * | `NANO_CELL_VNC_LISTEN` | 127.0.0.1 | the address instances' VNC servers listen on, for viewers of one's own; `0.0.0.0` for all of the host's |
  * | `NANO_CELL_UNUSED_DAYS` | 14 | a fetched image or medium that nothing needs is removed after so many days |
- * | `NANO_CELL_NETWORK` | auto | `bridge:<name>`, `nat` (libvirt's network `default`), or `user` (QEMU's own); `auto` takes the first there is: `br0`, `nat`, `user` |
+ * | `NANO_CELL_NETWORK` | auto | `bridge:<name>`, `nat` (libvirt's network `default`), or `user` (QEMU's own); `auto` takes the first there is, or can be started: `br0`, `nat`, `user` |
  *
  * @throws TypeError naming the variable that makes no sense
  */

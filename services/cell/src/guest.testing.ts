@@ -31,9 +31,12 @@ export const tinyMedia = async (hypervisor: LibvirtHypervisor): Promise<BootMedi
   sha256: await fetched(hypervisor, await buildTinyIso(cache), "iso"),
 });
 
+/** Its file. It is made of packages that are fetched once. */
+export const tinyImageFile = () => buildTinyImage(cache);
+
 /** To lay disks over. */
 export const tinyImage = async (hypervisor: LibvirtHypervisor): Promise<Sha256> =>
-  fetched(hypervisor, await buildTinyImage(cache), "qcow2");
+  fetched(hypervisor, await tinyImageFile(), "qcow2");
 
 export interface Guest {
   /** What a command prints, errors included. */

@@ -8,9 +8,10 @@ import { isIP } from "node:net";
 import { fits, type InstanceId, InstanceIdSchema } from "@nano/contract";
 import { type Connection, type Domain, InterfaceAddressSource, ListDomains } from "@nano/libvirt";
 import { readXml } from "../xml/read.ts";
-import { childrenOf, find } from "../xml/tree.ts";
+import { childrenOf, type Element, find } from "../xml/tree.ts";
 import { orNone } from "./failure.ts";
 import { domainName } from "./names.ts";
+import { neighboursOn } from "./neighbours.ts";
 
 /** More than an honest instance has. */
 const addressesMax = 16;
@@ -18,8 +19,8 @@ const addressesMax = 16;
 const every = 5;
 const timeoutMs = 2_000;
 
-/** Which of the host's tables know instances: that of libvirt's network, that of the bridge's neighbours, or none. */
-export type HostTable = "leases" | "neighbours" | "none";
+/** Which of the host's tables know instances: that of libvirt's network, that of its neighbours, on this machine or on libvirt's, or none. */
+export type HostTable = "leases" | { readonly neighboursOn: string; readonly local: boolean } | "none";
 
 /** Neither loopback nor link-local, multicast, broadcast or nobody's; without a zone, which means something on its own host only. */
 const useless = /^(0\.|127\.|169\.254\.|22[4-9]\.|23\d\.|255\.|::$|::1$|::ffff:|fe[89ab][0-9a-f]:|ff[0-9a-f]{2}:)|%/i;
@@ -48,6 +49,13 @@ export const knownFrom = (told: readonly Told[]): Known => {
     if (mac) byMac.set(mac, [...(byMac.get(mac) ?? []), address]);
   }
   return { all, byMac };
+};
+
+/** Devices that a domain has now; none when it is gone. */
+const devicesOf = async (domain: Domain, kind: string): Promise<Element[]> => {
+  const xml = await orNone(domain.getXMLDesc());
+  const devices = xml === undefined ? undefined : find(readXml(xml), "devices");
+  return devices ? childrenOf(devices, kind) : [];
 };
 
 export class AddressBook {
@@ -88,9 +96,7 @@ export class AddressBook {
   async lookAgain(ids: readonly InstanceId[]): Promise<void> {
     for (const id of ids) {
       const domain = await orNone(this.#connection.domainByUuid(id));
-      const xml = domain && (await orNone(domain.getXMLDesc()));
-      const devices = xml === undefined ? undefined : find(readXml(xml), "devices");
-      const channels = devices ? childrenOf(devices, "channel") : [];
+      const channels = domain ? await devicesOf(domain, "channel") : [];
       this.agent(
         id,
         channels.some((channel) => find(channel, "target")?.attributes.state === "connected"),
@@ -102,11 +108,12 @@ export class AddressBook {
   async sample(): Promise<void> {
     if (this.#round++ % every !== 0) return;
     const running = await this.#connection.listAllDomains(ListDomains.active);
+    const fromHost = await this.#hostTable();
     await Promise.all(
       running.map(async (domain) => {
         const id = domain.uuid;
         if (domain.name.startsWith(domainName("")) && fits(InstanceIdSchema, id))
-          this.#note(id, await this.#ask(id, domain));
+          this.#note(id, await this.#ask(id, domain, fromHost));
       }),
     );
   }
@@ -118,18 +125,24 @@ export class AddressBook {
     if (!Bun.deepEquals(before, known)) this.#changed(id);
   }
 
-  async #ask(id: InstanceId, domain: Domain): Promise<Known> {
-    const told = this.#agents.has(id) ? await this.#from(domain, InterfaceAddressSource.agent) : noAddresses;
-    if (told.all.length > 0) return told;
+  /** How to ask the host about one instance. */
+  async #hostTable(): Promise<(domain: Domain) => Promise<Known>> {
     const table = this.#table();
-    switch (table) {
-      case "leases":
-        return this.#from(domain, InterfaceAddressSource.lease);
-      case "neighbours":
-        return this.#from(domain, InterfaceAddressSource.arp);
-      case "none":
-        return noAddresses;
-    }
+    if (table === "none") return async () => noAddresses;
+    if (table === "leases") return (domain) => this.#from(domain, InterfaceAddressSource.lease);
+    if (!table.local) return (domain) => this.#from(domain, InterfaceAddressSource.arp);
+    const neighbours = await neighboursOn(table.neighboursOn).catch(() => new Map<string, readonly string[]>());
+    return async (domain) => {
+      if (neighbours.size === 0) return noAddresses;
+      const met = (mac: string) => (neighbours.get(mac) ?? []).map((address) => ({ address }));
+      const macs = (await devicesOf(domain, "interface")).map((each) => find(each, "mac")?.attributes.address ?? "");
+      return knownFrom(macs.map((mac) => ({ mac, addresses: met(mac.toLowerCase()) })));
+    };
+  }
+
+  async #ask(id: InstanceId, domain: Domain, fromHost: (domain: Domain) => Promise<Known>): Promise<Known> {
+    const told = this.#agents.has(id) ? await this.#from(domain, InterfaceAddressSource.agent) : noAddresses;
+    return told.all.length > 0 ? told : fromHost(domain);
   }
 
   async #from(domain: Domain, source: number): Promise<Known> {

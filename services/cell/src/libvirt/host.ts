@@ -7,7 +7,7 @@ import { childrenOf, type Element, find } from "../xml/tree.ts";
 export interface HostPreferences {
   /** `auto` uses KVM only where it surely works. */
   readonly virtualization: "auto" | "kvm" | "emulated";
-  /** `auto`: the bridge `br0` where this machine has one, else libvirt's network `default` where it is active, else QEMU's own. */
+  /** `auto`: the bridge `br0` where this machine has one, else libvirt's network `default` where it runs or can be started, else QEMU's own. */
   readonly network: "auto" | "nat" | "user" | { readonly bridge: string };
   /** Whether libvirt runs on the machine we run on. */
   readonly local: boolean;
@@ -66,15 +66,14 @@ const isBridge = (name: string): Promise<boolean> =>
     () => false,
   );
 
-/** Whether libvirt's own network is there and carries traffic; one that was asked for by name is started. */
-const natWorks = async (connection: Connection, insist: boolean): Promise<boolean> => {
+/** Why libvirt's own network cannot be used; undefined if it can. Debian brings it along without starting it: that is done here. */
+const natObstacle = async (connection: Connection): Promise<string | undefined> => {
   try {
     const network = await connection.networkByName(defaultNat);
-    if (await network.isActive()) return true;
-    if (insist) await network.create();
-    return insist;
+    if (!(await network.isActive())) await network.create();
+    return undefined;
   } catch (error) {
-    if (error instanceof LibvirtError && !error.retryable) return false;
+    if (error instanceof LibvirtError && !error.retryable) return error.message;
     throw error;
   }
 };
@@ -89,13 +88,16 @@ const networkOf = async (
 ): Promise<Plugged> => {
   if (network === "user") return ownNetwork;
   if (network === "nat") {
-    if (await natWorks(connection, true)) return { bridge: undefined, nat: defaultNat };
-    problems.push(`libvirt's network ${defaultNat} cannot be used: instances reach the network through QEMU instead`);
+    const obstacle = await natObstacle(connection);
+    if (obstacle === undefined) return { bridge: undefined, nat: defaultNat };
+    problems.push(
+      `libvirt's network ${defaultNat} cannot be used (${obstacle}): instances reach the network through QEMU instead`,
+    );
     return ownNetwork;
   }
   if (network === "auto") {
     if (local && (await isBridge(defaultBridge))) return { bridge: defaultBridge, nat: undefined };
-    return (await natWorks(connection, false)) ? { bridge: undefined, nat: defaultNat } : ownNetwork;
+    return (await natObstacle(connection)) === undefined ? { bridge: undefined, nat: defaultNat } : ownNetwork;
   }
   if (local && !(await isBridge(network.bridge))) {
     problems.push(`There is no bridge ${network.bridge}: instances reach the network through QEMU instead`);

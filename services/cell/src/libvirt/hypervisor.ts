@@ -46,7 +46,7 @@ import { gib, mib } from "../units.ts";
 import type { Removed } from "../volumes/fetcher.ts";
 import type { UpkeepPolicy } from "../volumes/upkeep.ts";
 import { probeAbilities, refuseUnsupported } from "./abilities.ts";
-import { AddressBook } from "./addresses.ts";
+import { AddressBook, type HostTable } from "./addresses.ts";
 import { Clones } from "./clones.ts";
 import { Copies } from "./copies.ts";
 import { DiskChanges } from "./disk-changes.ts";
@@ -143,7 +143,10 @@ export class LibvirtHypervisor implements Hypervisor {
     this.#storage = new Storage({ connection, pool: config.pool, path: config.storage, log });
     this.#domains = new DomainMeter(connection, clock);
     this.#load = new LoadMeter(connection, this.#storage, clock, this.#domains);
-    const table = () => (this.#abilities?.nat ? "leases" : this.#abilities?.bridge ? "neighbours" : "none");
+    const table = (): HostTable => {
+      const { nat, bridge } = this.#abilities ?? {};
+      return nat ? "leases" : bridge ? { neighboursOn: bridge, local } : "none";
+    };
     this.#addresses = new AddressBook(connection, table, (id) => this.#tell(id));
     this.#layers = new Layers(connection, this.#storage);
     const copies = new Copies(this.#storage);
