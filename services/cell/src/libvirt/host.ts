@@ -1,5 +1,5 @@
 /** What the host is and can do. Asked once after each connect; all of it through libvirt, except what only the machine itself can say. */
-import { access, constants, readFile } from "node:fs/promises";
+import { access, constants, open, readFile } from "node:fs/promises";
 import { type Connection, LibvirtError } from "@nano/libvirt";
 import { readXml } from "../xml/read.ts";
 import { childrenOf, type Element, find } from "../xml/tree.ts";
@@ -66,8 +66,20 @@ const isBridge = (name: string): Promise<boolean> =>
     () => false,
   );
 
+const tun = "/dev/net/tun";
+/** Whether this machine makes the interfaces that plug guests into a bridge; containers often do not. */
+const makesTaps = async (): Promise<boolean> => {
+  try {
+    await (await open(tun, constants.O_RDWR)).close();
+    return true;
+  } catch {
+    return false;
+  }
+};
+
 /** Why libvirt's own network cannot be used; undefined if it can. Debian brings it along without starting it: that is done here. */
-const natObstacle = async (connection: Connection): Promise<string | undefined> => {
+const natObstacle = async (connection: Connection, local: boolean): Promise<string | undefined> => {
+  if (local && !(await makesTaps())) return `${tun} cannot be opened`;
   try {
     const network = await connection.networkByName(defaultNat);
     if (!(await network.isActive())) await network.create();
@@ -88,7 +100,7 @@ const networkOf = async (
 ): Promise<Plugged> => {
   if (network === "user") return ownNetwork;
   if (network === "nat") {
-    const obstacle = await natObstacle(connection);
+    const obstacle = await natObstacle(connection, local);
     if (obstacle === undefined) return { bridge: undefined, nat: defaultNat };
     problems.push(
       `libvirt's network ${defaultNat} cannot be used (${obstacle}): instances reach the network through QEMU instead`,
@@ -96,8 +108,9 @@ const networkOf = async (
     return ownNetwork;
   }
   if (network === "auto") {
-    if (local && (await isBridge(defaultBridge))) return { bridge: defaultBridge, nat: undefined };
-    return (await natObstacle(connection)) === undefined ? { bridge: undefined, nat: defaultNat } : ownNetwork;
+    if (local && (await isBridge(defaultBridge)) && (await makesTaps()))
+      return { bridge: defaultBridge, nat: undefined };
+    return (await natObstacle(connection, local)) === undefined ? { bridge: undefined, nat: defaultNat } : ownNetwork;
   }
   if (local && !(await isBridge(network.bridge))) {
     problems.push(`There is no bridge ${network.bridge}: instances reach the network through QEMU instead`);

@@ -48,6 +48,7 @@ const onTheLan = (): void => {
     until(async () => /NANO-TINY address \S+ ([\d.]+)/.exec((await hypervisor.serial(id)).text)?.[1]);
   const told = async (hypervisor: LibvirtHypervisor, id: InstanceId): Promise<readonly string[]> =>
     (await hypervisor.find(id))?.addresses ?? [];
+  const removeBridge = () => Bun.$`ip link delete br0`.quiet().nothrow();
   const open = (network: HostPreferences["network"]) => host.open(undefined, { network });
 
   test("the bridge br0 is used where there is one; the address is known once the host has met it", async () => {
@@ -71,7 +72,7 @@ const onTheLan = (): void => {
   });
 
   test("without a bridge it is libvirt's network, which knows whom it gave an address", async () => {
-    await Bun.$`ip link delete br0`;
+    await removeBridge();
     const network = await connection.defineNetwork(natXml);
     const hypervisor = await open("auto");
     expect(hypervisor.facts()).toMatchObject({ network: "nat default", problems: [] });
@@ -103,6 +104,7 @@ const onTheLan = (): void => {
   });
 
   test("without any it is QEMU's own, and what was asked for and is missing is told", async () => {
+    await removeBridge();
     const hypervisor = await open("auto");
     expect(hypervisor.facts()).toMatchObject({ network: "user", problems: [] });
     const { id } = await boot(hypervisor);
@@ -116,6 +118,14 @@ const onTheLan = (): void => {
     const natted = await open("nat");
     expect(natted.facts()).toMatchObject({ network: "user", problems: [expect.stringContaining("network default")] });
     await natted.stop();
+
+    // As in a container that must not make interfaces: what nothing can be plugged into is not chosen.
+    const nothing = `${host.lab.storage}/nothing`;
+    await Bun.write(nothing, "");
+    await Bun.$`ip link add br0 type bridge && mount --bind ${nothing} /dev/net/tun && mount -o remount,bind,ro /dev/net/tun`;
+    const confined = await open("auto");
+    expect(confined.facts().network).toBe("user");
+    await confined.stop();
   });
 };
 
