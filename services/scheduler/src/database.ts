@@ -6,6 +6,7 @@ import { type CloudInitTable, cloudInitMigration } from "./instances/cloud-init/
 import { type RestartTable, restartMigration } from "./instances/restart.ts";
 import {
   type InstanceTable,
+  indexesMigration,
   instanceMigration,
   nicsMigration,
   runningMigration,
@@ -45,4 +46,5 @@ export const migrations = {
   "2026-11-24-09-instance-running": runningMigration,
   "2026-11-24-10-instance-nics": nicsMigration,
   "2026-11-24-11-instance-uses": usesMigration,
+  "2026-11-25-01-instance-indexes": indexesMigration,
 };

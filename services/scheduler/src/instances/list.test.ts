@@ -27,6 +27,7 @@ beforeAll(async () => {
         state,
         cores: 1 + (n % 7),
         addresses: [`192.0.2.${n % 256}`],
+        settings: { ...one.settings, tags: n % 100 === 0 ? ["Nightly", `row-${n}`] : [] },
       });
     }
   });
@@ -61,6 +62,36 @@ test("filters count, and search takes its text as it is", async () => {
   expect((await all({ search: "192.0.2.77" })).length).toBe(8);
   expect((await all({ search: "many_1" })).length).toBe(0);
   expect((await all({ search: "%" })).length).toBe(0);
+});
+
+test("what a search finds is in order, with filters and across pages, in every order", async () => {
+  const found = await all({ search: "nightly" });
+  expect(found.length).toBe(count / 100);
+  expect((await all({ search: "ROW-1900" })).map(({ name }) => name)).toEqual(["Many-1900"]);
+  for (const sort of ["name", "created", "state", "cores", "memory"] as const)
+    for (const descending of [false, true]) {
+      const ids = (await all({ sort, descending })).map(({ id }) => id);
+      const wanted = ids.filter((id) => found.some((instance) => instance.id === id));
+      const searched: string[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await world.call("instance.list", {
+          search: "nightly",
+          sort,
+          descending,
+          limit: 7,
+          ...(cursor ? { cursor } : {}),
+        });
+        expect(page.total).toBe(found.length);
+        searched.push(...page.items.map(({ id }) => id));
+        cursor = page.next;
+      } while (cursor !== undefined);
+      expect<string[]>(searched).toEqual(wanted);
+    }
+  const running = found.filter(({ state }) => state === "running").map(({ id }) => id);
+  expect((await all({ search: "nightly", state: "running", sort: "created" })).map(({ id }) => id).sort()).toEqual(
+    running.sort(),
+  );
 });
 
 test("a cursor that we did not make is refused", async () => {

@@ -59,6 +59,8 @@ export interface InstanceTable {
   autostart: number;
   /** JSON: Settings. */
   settings: string;
+  /** JSON: string[]: the tags of the settings in lower case, to be found by. */
+  tags: string;
   /** JSON: PendingSetting[]. */
   pending: string;
   running: string;
@@ -205,6 +207,27 @@ export const usesMigration: Migration = {
   },
 };
 
+/** Sums and searches over all instances read an index alone: rows are long, and there are many. */
+export const indexesMigration: Migration = {
+  async up(db) {
+    await db.schema
+      .alterTable("instances")
+      .addColumn("tags", "text", (c) => c.notNull().defaultTo("[]"))
+      .execute();
+    const rows = await db.selectFrom("instances").select(["id", "settings"]).execute();
+    for (const { id, settings } of rows) {
+      const tags = tagsColumn(fromColumn(Settings, settings, `the settings of instance ${id}`));
+      await db.updateTable("instances").set({ tags }).where("id", "=", id).execute();
+    }
+    const replace = async (name: string, columns: string[]) => {
+      await db.schema.dropIndex(`instances_by_${name}`).execute();
+      await db.schema.createIndex(`instances_by_${name}`).on("instances").columns(columns).execute();
+    };
+    await replace("name", ["name_key", "id", "addresses", "tags"]);
+    await replace("cell", ["cell", "pool", "state", "cores", "memory_mib", "storage_gib"]);
+  },
+};
+
 export interface StoredInstance {
   readonly id: InstanceId;
   readonly name: string;
@@ -290,6 +313,8 @@ export const nameKey = (name: string): string => name.toLowerCase();
 /** Only a system disk is made of an image. */
 const imageOf = (disks: readonly Disk[]): ImageId | null => disks.find(({ image }) => image)?.image?.id ?? null;
 
+const tagsColumn = ({ tags }: Settings): string => toColumn(tags).toLowerCase();
+
 const toRow = (instance: StoredInstance): InstanceTable => ({
   id: instance.id,
   name: instance.name,
@@ -312,6 +337,7 @@ const toRow = (instance: StoredInstance): InstanceTable => ({
   media_id: instance.media?.id ?? null,
   autostart: toFlag(instance.autostart),
   settings: toColumn(instance.settings),
+  tags: tagsColumn(instance.settings),
   pending: toColumn(instance.pending),
   running: toColumn(instance.running),
   snapshots: instance.snapshots,

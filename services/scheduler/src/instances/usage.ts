@@ -27,7 +27,11 @@ const alive: ReadonlySet<InstanceState> = new Set(["running", "stopping", "pause
 const sums = (db: Kysely<Database>) =>
   db
     .selectFrom("instances")
+    // As the index is sorted that holds all of this.
+    .groupBy(["cell", "pool", "state"])
     .select((e) => [
+      "cell",
+      "pool",
       "state",
       e.fn.countAll<number>().as("total"),
       e.fn.sum<number>("cores").as("cores"),
@@ -35,6 +39,8 @@ const sums = (db: Kysely<Database>) =>
       e.fn.sum<number>("storage_gib").as("storage"),
     ]);
 interface Sums {
+  readonly cell: CellId;
+  readonly pool: PoolName;
   readonly state: InstanceState;
   readonly total: number;
   readonly cores: number;
@@ -50,28 +56,25 @@ const usageOf = (row: Sums): Usage => ({
   running: alive.has(row.state) ? Number(row.total) : 0,
 });
 
-const collect = <Row extends Sums, Key>(rows: readonly Row[], keyOf: (row: Row) => Key): Map<Key, Usage> => {
+const collect = <Key>(rows: readonly Sums[], keyOf: (row: Sums) => Key): Map<Key, Usage> => {
   const usages = new Map<Key, Usage>();
   for (const row of rows) usages.set(keyOf(row), plusUsage(usages.get(keyOf(row)) ?? noUsage, usageOf(row)));
   return usages;
 };
 
-const sumsOfCell = prepared((db: Kysely<Database>, { cell }: { cell: CellId }) =>
-  sums(db).where("cell", "=", cell).groupBy("state"),
-);
+const sumsOfCell = prepared((db: Kysely<Database>, { cell }: { cell: CellId }) => sums(db).where("cell", "=", cell));
 
 export const usageOfCell = async (db: Kysely<Database>, cell: CellId): Promise<Usage> =>
   (await sumsOfCell(db, { cell })).map(usageOf).reduce(plusUsage, noUsage);
 
 /** Of these cells, or of all. A cell without instances is not in it. */
 export const usageByCell = async (db: Kysely<Database>, cells?: readonly CellId[]): Promise<Map<CellId, Usage>> => {
-  let query = sums(db).select("cell").groupBy(["cell", "state"]);
-  if (cells) query = query.where("cell", "in", [...cells]);
+  const query = cells ? sums(db).where("cell", "in", [...cells]) : sums(db);
   return collect(await query.execute(), (row) => row.cell);
 };
 
 export const usageByPool = async (db: Kysely<Database>): Promise<Map<PoolName, Usage>> =>
-  collect(await sums(db).select("pool").groupBy(["pool", "state"]).execute(), (row) => row.pool);
+  collect(await sums(db).execute(), (row) => row.pool);
 
 export const countByState = async (db: Kysely<Database>): Promise<Map<InstanceState, number>> => {
   const rows = await db
