@@ -251,6 +251,16 @@ export const errorDefinitions = define({
     title: "The disk image could not be converted",
     remedy: "Convert it yourself with `qemu-img convert -O qcow2` and upload the result.",
   },
+  "rendition-not-found": {
+    status: 404,
+    title: "The image is not there in that format",
+    remedy: "Have it made with image.convert.",
+  },
+  "rendition-not-ready": {
+    status: 409,
+    title: "The image is not there in that format yet",
+    remedy: "Wait until image.get shows it `ready` among the image's `renditions`.",
+  },
   "image-too-large": {
     status: 413,
     title: "The image is larger than allowed",

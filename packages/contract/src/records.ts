@@ -342,6 +342,39 @@ const stored = {
   modifiedAt: TimestampSchema,
   revision: Revision,
 };
+/**
+ * What an image can be downloaded as, beside the qcow2 that is stored. `vmdk-stream` is what appliances carry and VMware's tools import, `vhd-fixed` what Azure
+ * takes.
+ */
+export const renditionFormats = [
+  "qcow2-compressed",
+  "raw",
+  "vmdk",
+  "vmdk-stream",
+  "vdi",
+  "vhdx",
+  "vhd",
+  "vhd-fixed",
+] as const;
+export type RenditionFormat = (typeof renditionFormats)[number];
+export const RenditionFormatSchema = OneOf(
+  renditionFormats,
+  "`vmdk-stream`: compressed, as appliances carry it and VMware imports it; `vhd-fixed`: as Azure takes it",
+);
+export const renditionStates = ["waiting", "converting", "ready", "failed"] as const;
+/** An image's file in another format, made when somebody asks for it and kept while it is used. */
+export const Rendition = Closed({
+  format: RenditionFormatSchema,
+  state: OneOf(renditionStates, "`waiting`: others are converted first"),
+  /** While it is converted. */
+  progress: Type.Optional(Percent),
+  error: Type.Optional(ErrorRecord),
+  bytes: Type.Optional(BytesSchema),
+  sha256: Type.Optional(Sha256Schema),
+  /** Until then, unless somebody downloads it again; sooner only when room is needed. */
+  keptUntil: Type.Optional(TimestampSchema),
+});
+export type Rendition = Static<typeof Rendition>;
 export const Image = Closed({
   id: ImageIdSchema,
   ...stored,
@@ -353,6 +386,9 @@ export const Image = Closed({
   virtualBytes: Type.Optional(BytesSchema),
   minimumDiskGiB: Type.Optional(
     Type.Unsafe<GiB>({ ...DiskGiB, description: "The smallest system disk that is made of it, in GiB" }),
+  ),
+  renditions: Type.Optional(
+    Type.Array(Rendition, { description: "Its files in other formats, if there are any; told by `image.get`" }),
   ),
 });
 export type Image = Static<typeof Image>;

@@ -12,6 +12,7 @@ import { imageOperations, mediaOperations } from "./operations/image.ts";
 import { imageDownloadOperations } from "./operations/image-download.ts";
 import { imageImportOperations } from "./operations/image-import.ts";
 import { imageModifyOperations } from "./operations/image-modify.ts";
+import { imageRenditionOperations } from "./operations/image-rendition.ts";
 import { imageUseOperations } from "./operations/image-use.ts";
 import { instanceOperations } from "./operations/instance.ts";
 import { mediaDriveOperations } from "./operations/media-drive.ts";
@@ -52,6 +53,7 @@ export const operations = {
   ...imageImportOperations,
   ...imageModifyOperations,
   ...imageDownloadOperations,
+  ...imageRenditionOperations,
   ...imageUseOperations,
   ...mediaDriveOperations,
   ...peopleOperations,

@@ -3,6 +3,7 @@ import type { Clock, Log } from "@nano/contract";
 import { readS3Url, type S3BlobOptions } from "./blobs/s3.ts";
 import { type Network, readNetwork } from "./imports/addresses.ts";
 import type { DownloadRules } from "./imports/download.ts";
+import type { RenditionStage } from "./renditions/renditions.ts";
 import type { UploadStage } from "./uploads/finish.ts";
 
 export interface ImagesConfig {
@@ -31,8 +32,8 @@ export interface ImagesConfig {
   readonly checkReplies?: boolean;
   /** Tries whether programs can be confined on this machine; fails if not. Tests let it fail. */
   readonly confinement?: () => Promise<void>;
-  /** Called when an upload has passed a stage: where tests end the process, or make it wait. */
-  readonly onStage?: (stage: UploadStage) => Promise<void> | void;
+  /** Called when an upload or a rendition has passed a stage: where tests end the process, or make it wait. */
+  readonly onStage?: (stage: UploadStage | RenditionStage) => Promise<void> | void;
 }
 
 export interface Limits {
@@ -47,6 +48,11 @@ export interface Limits {
   readonly maxImports: number;
   /** Conversions to qcow2 at the same time; others wait. */
   readonly maxConversions: number;
+  /** Images converted for downloads at the same time, and those together with the ones that wait. Uploads do not wait for them. */
+  readonly maxRenditions: number;
+  readonly maxRenditionsAsked: number;
+  /** How long an image's file in another format is kept after somebody asked for it last, in milliseconds; at least as long as a ticket. */
+  readonly keepMs: number;
   /** How long what arrived of a resumable upload waits for the rest, in milliseconds since the last byte. */
   readonly waitMs: number;
   /** A client of one that has said nothing for so long gives way to another request, in milliseconds. */
@@ -70,6 +76,9 @@ export const defaultLimits: Limits = {
   quotaBytes: undefined,
   maxImports: 4,
   maxConversions: 2,
+  maxRenditions: 2,
+  maxRenditionsAsked: 32,
+  keepMs: 24 * 3_600_000,
   waitMs: 24 * 3_600_000,
   silentMs: 5_000,
   reserveBytes: undefined,
@@ -127,6 +136,7 @@ export const configFromEnv = (env: Readonly<Record<string, string | undefined>>)
   const maxBytes = whole("NANO_IMAGES_MAX_BYTES", 1, Number.MAX_SAFE_INTEGER);
   const maxVirtualBytes = whole("NANO_IMAGES_MAX_VIRTUAL_BYTES", 1, Number.MAX_SAFE_INTEGER);
   const waitHours = whole("NANO_IMAGES_WAIT_HOURS", 1, 24 * 365);
+  const keepHours = whole("NANO_IMAGES_KEEP_HOURS", 1, 24 * 365);
   const quotaBytes = whole("NANO_IMAGES_QUOTA_BYTES", 1, Number.MAX_SAFE_INTEGER);
   const reserveBytes = whole("NANO_IMAGES_RESERVE_BYTES", 0, Number.MAX_SAFE_INTEGER);
   return {
@@ -145,6 +155,7 @@ export const configFromEnv = (env: Readonly<Record<string, string | undefined>>)
       ...(maxVirtualBytes === undefined ? {} : { maxVirtualBytes }),
       ...(quotaBytes === undefined ? {} : { quotaBytes }),
       ...(reserveBytes === undefined ? {} : { reserveBytes }),
+      ...(keepHours === undefined ? {} : { keepMs: keepHours * 3_600_000 }),
       ...(waitHours === undefined ? {} : { waitMs: waitHours * 3_600_000 }),
     },
   };

@@ -1,66 +1,56 @@
 /** `kill -9` at every stage of an upload, and what the next life makes of it. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Bus } from "@nano/bus";
-import { startTestBus, type TestBus } from "@nano/bus/testing";
 import { systemClock } from "@nano/contract";
 import { openLocalBlobs } from "./blobs/local.ts";
 import { type ImagesConfig, start } from "./main.ts";
 import { fullQcow2File, rawFile } from "./testing/files.ts";
-import { isConverting, type ServiceProcess, startProcess } from "./testing/process.ts";
+import { blobName, blobNameOf, type Lives, openLives, withDirectory } from "./testing/lives.ts";
+import { isConverting, type ServiceProcess } from "./testing/process.ts";
 import { rawClient, requestHead } from "./testing/raw.ts";
 import { offsetOf, patch, patchHeaders, type Target } from "./testing/tus.ts";
 import { answering, put, refusal, sha256Of, storedFiles, until, webUrl } from "./testing/world.ts";
 import { type UploadStage, uploadStages } from "./uploads/finish.ts";
 
-let nats: TestBus;
-let bus: Bus;
+const milliseconds = 30_000;
+let lives: Lives;
+let bus: Lives["bus"];
+let nats: Lives["nats"];
 let file: Uint8Array;
 beforeAll(async () => {
-  nats = await startTestBus();
-  nats.bus("scheduler").keepEventStream();
-  bus = nats.bus("gateway");
+  lives = await openLives();
+  ({ bus, nats } = lives);
   file = await fullQcow2File(8);
 });
 afterAll(() => nats.stop());
+const create = (bytes = file) => lives.create(bytes.length);
 
-const withDirectory = async (work: (data: string) => Promise<void>) => {
-  const data = await mkdtemp(join(tmpdir(), "nano-images-crash-"));
-  try {
-    await work(data);
-  } finally {
-    await rm(data, { recursive: true, force: true });
-  }
+/** A client that has sent so much of the file, of which `before` had arrived earlier. */
+const sending = async (
+  target: Target,
+  { method, sent, before = 0 }: { method: "PUT" | "PATCH"; sent: number; before?: number },
+) => {
+  const client = await rawClient(target.url);
+  const tus = method === "PATCH" ? { "tus-resumable": "1.0.0", ...patchHeaders(before) } : {};
+  const headers = { authorization: `Bearer ${target.ticket}`, ...tus, "content-length": file.length - before };
+  await client.write(requestHead(method, target.url, headers));
+  await client.write(file.subarray(before, sent));
+  return client;
 };
-const startHere = async (data: string, dieAt?: UploadStage): Promise<ServiceProcess> => {
-  const service = await startProcess({
-    data,
-    natsUrl: nats.url,
-    natsCreds: nats.identities.credentials("images"),
-    ...(dieAt ? { dieAt } : {}),
-  });
-  await answering(bus);
-  return service;
-};
-let count = 0;
-const create = async (bytes = file) => {
-  const { image, upload } = await bus.call("image.create", { name: `image-${++count}`, bytes: bytes.length as never });
-  return { id: image.id, ticket: upload };
-};
-const blobName = (sha256: string = sha256Of(file)) => `blobs/${sha256.slice(0, 2)}/${sha256}`;
+const arrived = (id: Parameters<typeof bus.call<"image.get">>[1]["id"], bytes: number) =>
+  until("it has arrived", async () => (await bus.call("image.get", { id })).bytes === bytes);
 
 /** Uploads `bytes` to a service that ends at `stage`, and looks at what the next one makes of it. */
 const endAt = (stage: UploadStage, bytes: Uint8Array) =>
-  withDirectory(async (data) => {
-    const first = await startHere(data, stage);
-    const { id, ticket } = await create(bytes);
-    await put(ticket, bytes).catch(() => {});
-    await first.ended;
-
-    const second = await startHere(data);
-    try {
+  lives.two({
+    dieAt: stage,
+    async first() {
+      const { id, ticket } = await create(bytes);
+      await put(ticket, bytes).catch(() => {});
+      return id;
+    },
+    async second(id, _service, data) {
       const image = await bus.call("image.get", { id });
       const left = await storedFiles(data);
       if (stage !== "recorded") {
@@ -72,13 +62,11 @@ const endAt = (stage: UploadStage, bytes: Uint8Array) =>
       }
       const ready = await bus.call("image.get", { id });
       expect(ready).toMatchObject({ state: "ready" });
-      expect(await storedFiles(data)).toEqual([blobName(ready.sha256)]);
-      if (left.length > 0) expect(left).toEqual([blobName(ready.sha256)]);
+      expect(await storedFiles(data)).toEqual([blobName(ready.sha256 ?? "")]);
+      if (left.length > 0) expect(left).toEqual([blobName(ready.sha256 ?? "")]);
       await bus.call("image.delete", { id, force: true });
       expect(await storedFiles(data)).toEqual([]);
-    } finally {
-      await second.kill();
-    }
+    },
   });
 const conversionStages: readonly UploadStage[] = ["converting", "converted"];
 
@@ -86,68 +74,57 @@ describe("killed when an upload has", () => {
   test.each(uploadStages.filter((stage) => !conversionStages.includes(stage)))(
     "%s",
     (stage) => endAt(stage, file),
-    30_000,
+    milliseconds,
   );
   test.each([...conversionStages, "published", "recorded"] as const)(
     "%s, of another format",
     (stage) => endAt(stage, rawFile()),
-    30_000,
+    milliseconds,
   );
 
   test(
     "a converter running, which ends with it",
     () =>
-      withDirectory(async (data) => {
-        const first = await startHere(data);
-        const raw = rawFile(256, 1);
-        const { id, ticket } = await create(raw);
-        put(ticket, raw).catch(() => {});
-        await until("the converter runs", isConverting);
-        await first.kill();
-        await until("it is gone", async () => !(await isConverting()));
-        const second = await startHere(data);
-        try {
+      lives.two({
+        async first(service) {
+          const raw = rawFile(256, 1);
+          const { id, ticket } = await create(raw);
+          put(ticket, raw).catch(() => {});
+          await until("the converter runs", isConverting);
+          await service.kill();
+          await until("it is gone", async () => !(await isConverting()));
+          return id;
+        },
+        async second(id, _service, data) {
           expect(await bus.call("image.get", { id })).toMatchObject({ error: { code: "upload-incomplete" } });
           expect(await storedFiles(data)).toEqual([]);
-        } finally {
-          await second.kill();
-        }
+        },
       }),
-    30_000,
+    milliseconds,
   );
 
   test.each([0, 1, 50, 99])(
     "received %d %",
     (percent) =>
-      withDirectory(async (data) => {
-        const first = await startHere(data);
-        const { id, ticket } = await create();
-        const client = await rawClient(ticket.url);
-        const sent = Math.floor((file.length * percent) / 100);
-        await client.write(
-          requestHead("PUT", ticket.url, { authorization: `Bearer ${ticket.ticket}`, "content-length": file.length }),
-        );
-        await client.write(file.subarray(0, sent));
-        await until("it has arrived", async () => {
-          const { bytes } = await bus.call("image.get", { id });
-          return bytes === sent && (await storedFiles(data)).length === 1;
-        });
-        await first.kill();
-        client.vanish();
-        expect((await storedFiles(data))[0]).toMatch(/^uploads\/.*\.part$/);
-
-        const second = await startHere(data);
-        try {
-          expect(await bus.call("image.get", { id })).toMatchObject({
-            state: "failed",
-            error: { code: "upload-incomplete" },
-          });
+      lives.two({
+        async first(service, data) {
+          const { id, ticket } = await create();
+          const sent = Math.floor((file.length * percent) / 100);
+          const client = await sending(ticket, { method: "PUT", sent });
+          await arrived(id, sent);
+          await until("it lies there", async () => (await storedFiles(data)).length === 1);
+          await service.kill();
+          client.vanish();
+          expect((await storedFiles(data))[0]).toMatch(/^uploads\/.*\.part$/);
+          return id;
+        },
+        async second(id, _service, data) {
+          const failed = { state: "failed", error: { code: "upload-incomplete" } };
+          expect(await bus.call("image.get", { id })).toMatchObject(failed);
           expect(await storedFiles(data)).toEqual([]);
-        } finally {
-          await second.kill();
-        }
+        },
       }),
-    30_000,
+    milliseconds,
   );
 });
 
@@ -160,34 +137,34 @@ const moved = (service: ServiceProcess, ticket: Target): Target => ({
 describe("a resumable upload goes on when the service was killed", () => {
   test.each([...uploadStages])(
     "when it had: %s",
-    (stage) =>
-      withDirectory(async (data) => {
-        const bytes = conversionStages.includes(stage) ? rawFile() : file;
-        const first = await startHere(data, stage);
-        const { id, ticket } = await create(bytes);
-        await patch(ticket, 0, bytes).catch(() => {});
-        await first.ended;
-
-        const second = await startHere(data);
-        try {
+    (stage) => {
+      const bytes = conversionStages.includes(stage) ? rawFile() : file;
+      return lives.two({
+        dieAt: stage,
+        async first() {
+          const created = await create(bytes);
+          await patch(created.ticket, 0, bytes).catch(() => {});
+          return created;
+        },
+        async second({ id, ticket }, service, data) {
           if (stage === "begun") {
-            expect(await offsetOf(moved(second, ticket))).toBe(0);
-            expect((await patch(moved(second, ticket), 0, bytes)).status).toBe(204);
+            expect(await offsetOf(moved(service, ticket))).toBe(0);
+            expect((await patch(moved(service, ticket), 0, bytes)).status).toBe(204);
           }
           // All of it had arrived: nobody need send anything.
           await until("it is ready", async () => (await bus.call("image.get", { id })).state === "ready");
           const ready = await bus.call("image.get", { id });
           if (bytes === file) expect(ready).toMatchObject({ sha256: sha256Of(file), bytes: file.length });
           else expect(ready.convertedFrom).toBe("raw");
-          await until("only that is left", async () => (await storedFiles(data)).join() === blobName(ready.sha256));
-          expect(await offsetOf(moved(second, ticket))).toBe(bytes.length);
+          const name = blobName(ready.sha256 ?? "");
+          await until("only that is left", async () => (await storedFiles(data)).join() === name);
+          expect(await offsetOf(moved(service, ticket))).toBe(bytes.length);
           await bus.call("image.delete", { id, force: true });
           expect(await storedFiles(data)).toEqual([]);
-        } finally {
-          await second.kill();
-        }
-      }),
-    30_000,
+        },
+      });
+    },
+    milliseconds,
   );
 
   test.each([0, 1, 50, 99])(
@@ -196,30 +173,21 @@ describe("a resumable upload goes on when the service was killed", () => {
       withDirectory(async (data) => {
         const answered = Math.floor((file.length * percent) / 100);
         const sent = answered + Math.floor((file.length - answered) / 2);
-        let service = await startHere(data);
+        let service = await lives.start(data);
         const { id, ticket } = await create();
         if (answered > 0) expect((await patch(ticket, 0, file.subarray(0, answered))).status).toBe(204);
         await service.kill();
 
-        service = await startHere(data);
+        service = await lives.start(data);
         try {
           const target = moved(service, ticket);
           expect(await offsetOf(target)).toBe(answered);
-          const client = await rawClient(target.url);
-          await client.write(
-            requestHead("PATCH", target.url, {
-              authorization: `Bearer ${target.ticket}`,
-              "tus-resumable": "1.0.0",
-              ...patchHeaders(answered),
-              "content-length": file.length - answered,
-            }),
-          );
-          await client.write(file.subarray(answered, sent));
-          await until("it has arrived", async () => (await bus.call("image.get", { id })).bytes === sent);
+          const client = await sending(target, { method: "PATCH", sent, before: answered });
+          await arrived(id, sent);
           await service.kill();
           client.vanish();
 
-          service = await startHere(data);
+          service = await lives.start(data);
           // What was answered is there; of what was under way, as much as was made safe.
           const offset = (await offsetOf(moved(service, ticket))) ?? -1;
           expect(offset).toBeGreaterThanOrEqual(answered);
@@ -227,113 +195,93 @@ describe("a resumable upload goes on when the service was killed", () => {
           expect(await bus.call("image.get", { id })).toMatchObject({ state: "uploading", bytes: offset });
           expect((await patch(moved(service, ticket), offset, file.subarray(offset))).status).toBe(204);
           expect(await bus.call("image.get", { id })).toMatchObject({ state: "ready", sha256: sha256Of(file) });
-          expect(await storedFiles(data)).toEqual([blobName()]);
+          expect(await storedFiles(data)).toEqual([blobNameOf(file)]);
         } finally {
           await service.kill();
         }
       }),
-    30_000,
+    milliseconds,
   );
 
   test(
     "SIGTERM in the middle loses nothing that arrived",
     () =>
-      withDirectory(async (data) => {
-        const first = await startHere(data);
-        const { id, ticket } = await create();
-        const client = await rawClient(ticket.url);
-        await client.write(
-          requestHead("PATCH", ticket.url, {
-            authorization: `Bearer ${ticket.ticket}`,
-            "tus-resumable": "1.0.0",
-            ...patchHeaders(0),
-            "content-length": file.length,
-          }),
-        );
-        await client.write(file.subarray(0, 1_234_567));
-        await until("it arrives", async () => (await bus.call("image.get", { id })).bytes === 1_234_567);
-        const [answer, exitCode] = await Promise.all([client.answer(), first.terminate()]);
-        // So that any client asks again, and does not take it for the last word.
-        expect(answer).toStartWith("HTTP/1.1 503");
-        expect(exitCode).toBe(0);
-        client.vanish();
-        const second = await startHere(data);
-        try {
-          expect(await offsetOf(moved(second, ticket))).toBe(1_234_567);
-        } finally {
-          await second.kill();
-        }
+      lives.two({
+        async first(service) {
+          const { id, ticket } = await create();
+          const client = await sending(ticket, { method: "PATCH", sent: 1_234_567 });
+          await arrived(id, 1_234_567);
+          const [answer, exitCode] = await Promise.all([client.answer(), service.terminate()]);
+          // So that any client asks again, and does not take it for the last word.
+          expect(answer).toStartWith("HTTP/1.1 503");
+          expect(exitCode).toBe(0);
+          client.vanish();
+          return ticket;
+        },
+        async second(ticket, service) {
+          expect(await offsetOf(moved(service, ticket))).toBe(1_234_567);
+        },
       }),
-    30_000,
+    milliseconds,
   );
 
   test(
     "and has failed when its bytes are not on the disk any more",
     () =>
-      withDirectory(async (data) => {
-        const first = await startHere(data);
-        const { id, ticket } = await create();
-        await patch(ticket, 0, file.subarray(0, 1000));
-        await first.kill();
-        const [part = ""] = await storedFiles(data);
-        await truncate(join(data, part), 999);
-        const second = await startHere(data);
-        try {
-          expect(await bus.call("image.get", { id })).toMatchObject({
-            state: "failed",
-            error: { code: "image-damaged" },
-          });
+      lives.two({
+        async first(service, data) {
+          const { id, ticket } = await create();
+          await patch(ticket, 0, file.subarray(0, 1000));
+          await service.kill();
+          const [part = ""] = await storedFiles(data);
+          await truncate(join(data, part), 999);
+          return id;
+        },
+        async second(id, _service, data) {
+          const failed = { state: "failed", error: { code: "image-damaged" } };
+          expect(await bus.call("image.get", { id })).toMatchObject(failed);
           expect(await storedFiles(data)).toEqual([]);
-        } finally {
-          await second.kill();
-        }
+        },
       }),
-    30_000,
+    milliseconds,
   );
 });
 
 test(
   "a record that nobody began to fill survives the crash, and its ticket too",
   () =>
-    withDirectory(async (data) => {
-      const first = await startHere(data);
-      const { id, ticket } = await create();
-      await first.kill();
-      const second = await startHere(data);
-      try {
+    lives.two({
+      async first(service) {
+        const created = await create();
+        await service.kill();
+        return created;
+      },
+      async second({ id, ticket }, service) {
         expect(await bus.call("image.get", { id })).toMatchObject({ state: "uploading" });
-        const url = `${second.url}${new URL(ticket.url).pathname}`;
-        expect((await put({ ...ticket, url }, file)).status).toBe(200);
-      } finally {
-        await second.kill();
-      }
+        expect((await put(moved(service, ticket), file)).status).toBe(200);
+      },
     }),
-  30_000,
+  milliseconds,
 );
 
 test(
   "SIGTERM during an upload ends it with a record that says so",
   () =>
-    withDirectory(async (data) => {
-      const first = await startHere(data);
-      const { id, ticket } = await create();
-      const client = await rawClient(ticket.url);
-      await client.write(
-        requestHead("PUT", ticket.url, { authorization: `Bearer ${ticket.ticket}`, "content-length": file.length }),
-      );
-      await client.write(file.subarray(0, 1_000_000));
-      await until("it arrives", async () => (await bus.call("image.get", { id })).bytes > 0);
-      expect(await first.terminate()).toBe(0);
-      client.vanish();
-      expect(await storedFiles(data)).toEqual([]);
-      const second = await startHere(data);
-      try {
+    lives.two({
+      async first(service, data) {
+        const { id, ticket } = await create();
+        const client = await sending(ticket, { method: "PUT", sent: 1_000_000 });
+        await arrived(id, 1_000_000);
+        expect(await service.terminate()).toBe(0);
+        client.vanish();
+        expect(await storedFiles(data)).toEqual([]);
+        return id;
+      },
+      async second(id) {
         expect(await bus.call("image.get", { id })).toMatchObject({ error: { code: "upload-incomplete" } });
-      } finally {
-        await second.kill();
-      }
+      },
     }),
-  30_000,
+  milliseconds,
 );
 
 describe("in one process", () => {
@@ -387,7 +335,7 @@ describe("in one process", () => {
       const { id, ticket } = await create();
       expect((await put(ticket, file)).status).toBe(200);
       await service.stop();
-      await rm(join(data, blobName()));
+      await rm(join(data, blobNameOf(file)));
       service = await start(configOf(data));
       try {
         await answering(bus);
@@ -406,13 +354,9 @@ describe("in one process", () => {
       const service = await start(configOf(data));
       await answering(bus);
       const { id, ticket } = await create();
-      const client = await rawClient(ticket.url);
-      await client.write(
-        requestHead("PUT", ticket.url, { authorization: `Bearer ${ticket.ticket}`, "content-length": file.length }),
-      );
-      await client.write(file.subarray(0, 1_000_000));
+      const client = await sending(ticket, { method: "PUT", sent: 1_000_000 });
       try {
-        await until("it arrives", async () => (await bus.call("image.get", { id })).bytes > 0);
+        await arrived(id, 1_000_000);
         await expect(start({ ...configOf(data), port: service.port })).rejects.toThrow();
         await client.write(file.subarray(1_000_000));
         expect(await client.answer('"ready"')).toStartWith("HTTP/1.1 200");

@@ -37,6 +37,7 @@ import { createRecords } from "./records/records.ts";
 import type { FileRow, ImagesDatabase, State } from "./records/store.ts";
 import { declaredFormat, viewImage, viewMedia } from "./records/view.ts";
 import { reconcile, resumeUploads } from "./recovery.ts";
+import { createRenditions } from "./renditions/renditions.ts";
 import { createScrub } from "./scrub.ts";
 import { createTickets, loadTicketKey } from "./tickets.ts";
 import { createAttempts } from "./uploads/attempts.ts";
@@ -107,13 +108,20 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
     const onCommit = () => outbox.kick();
 
     const blobMutex = createMutex();
-    const space = createSpace(() => blobs.roomBytes());
+    const space = createSpace(
+      () => blobs.roomBytes(),
+      // What lies elsewhere takes no room here.
+      (bytes) => (blobs === local ? renditions.makeRoom(bytes) : Promise.resolve()),
+    );
     const { onStage } = config;
     const scrub = createScrub({ db, blobs, clock, log, onCommit, ...limits });
     open.push(() => scrub.stop());
     const { trust, isTrusted } = scrub;
     // Not worth a row in the outbox: the next one replaces it, and the last word is the committed state.
-    const tellProgress = ({ kind, id, name }: FileRow, facts: { state: State; bytes?: number; progress?: number }) => {
+    const tellProgress = (
+      { kind, id, name }: FileRow,
+      facts: { state: State; bytes?: number; progress?: number; rendition?: string },
+    ) => {
       if (!bus.connected) return;
       const event = { name: `${kind}.changed`, id, at: timestamp(clock.now()), data: { name, ...facts } } as const;
       bus.emit(event, Bun.randomUUIDv7()).catch(() => {});
@@ -127,6 +135,21 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
       onProgress: (row, progress) => tellProgress(row, { state: "checking", progress }),
       onStarted: () => onStage?.("converting"),
     });
+    const renditions = createRenditions({
+      db,
+      blobs,
+      blobMutex,
+      space,
+      conversions,
+      limits,
+      trust,
+      clock,
+      log,
+      onCommit,
+      onStage,
+      onProgress: (row, rendition, progress) => tellProgress(row, { state: "ready", rendition, progress }),
+    });
+    open.push(() => renditions.stop());
     const formatOf = (row: FileRow) =>
       row.kind === "media" ? iso : diskImage(declaredFormat(row), conversions.requireKnownAble);
     const finish = createFinish({
@@ -177,6 +200,7 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
       graceMs: limits.graceMs,
       isRunning: running.has,
       attempts,
+      renditions,
       onCommit,
     };
     await resumeUploads({ db, blobs, attempts, resumable, log });
@@ -195,6 +219,7 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
       publicUrl,
       onCommit,
       isTrusted,
+      renditions,
       askUsers: async (kind, ids, context) => {
         if (kind === "image") {
           const { items } = await bus.call("image.users", { images: ids.filter(isImageId) }, context);
@@ -205,7 +230,7 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
       },
     });
     const view = (row: FileRow) => (row.kind === "image" ? viewImage(row) : viewMedia(row));
-    parts = { db, blobs, tickets, uploads, resumable, isTrusted, view };
+    parts = { db, blobs, tickets, uploads, resumable, renditions, isTrusted, view };
     const intake = createIntake({ db, uploads, clock, log, onCommit, atMost: limits.maxImports });
     open.push(() => intake.stop());
     const rules = { ...defaultRules, allowed: [], ...config.imports };
@@ -214,7 +239,7 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
     const sync = createSync({ db, records, directory, intake, clock });
     await imports.resume();
     const progressOf = (id: string) => ({ arrived: running.progressOf(id), converted: conversions.progressOf(id) });
-    bus.serve("images", createHandlers({ records, progressOf, imports, sync }));
+    bus.serve("images", createHandlers({ records, renditions, progressOf, imports, sync }));
 
     let reconciling: Promise<void> = Promise.resolve();
     const timer = setInterval(() => {

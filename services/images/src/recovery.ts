@@ -11,6 +11,7 @@
  * | with, in time                           |                                                                  |
  * | blob that no record refers to           | removed when it is older than the grace time                     |
  * | ready record whose blob is not there    | `failed`, `image-damaged`                                        |
+ * | rendition that is not used any more     | removed, with its blob                                           |
  */
 import { type Clock, type Log, NanoError } from "@nano/contract";
 import type { Kysely } from "kysely";
@@ -18,18 +19,12 @@ import type { BlobStore } from "./blobs/blobs.ts";
 import { asSha256 } from "./blobs/sha256.ts";
 import type { Mutex } from "./mutex.ts";
 import { damagedFile } from "./records/records.ts";
-import {
-  type ImagesDatabase,
-  isReferred,
-  lengthOf,
-  listParts,
-  listReady,
-  listUnended,
-  markFailed,
-} from "./records/store.ts";
+import { type ImagesDatabase, isReferred, lengthOf, listReady, markFailed } from "./records/store.ts";
+import type { Renditions } from "./renditions/renditions.ts";
 import type { Attempts } from "./uploads/attempts.ts";
 import { lost } from "./uploads/pieces.ts";
 import type { Resumable } from "./uploads/resumable.ts";
+import { listParts, listUnended } from "./uploads/rows.ts";
 
 export interface RecoveryOptions {
   readonly db: Kysely<ImagesDatabase>;
@@ -42,6 +37,7 @@ export interface RecoveryOptions {
   /** Whether an upload of this record runs in this process. */
   readonly isRunning: (id: string) => boolean;
   readonly attempts: Attempts;
+  readonly renditions: Pick<Renditions, "collect">;
   readonly onCommit: () => void;
 }
 
@@ -108,5 +104,6 @@ export const reconcile = async (options: RecoveryOptions, { atStart }: { atStart
     await markFailed(db, row.id, error.toBody(), cause, { lost: true });
     log.warn("A stored file is missing or damaged", { kind: row.kind, id: row.id, reason: error.message });
   }
+  await options.renditions.collect();
   onCommit();
 };

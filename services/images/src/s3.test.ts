@@ -1,9 +1,10 @@
 /** The main road with an object store behind it. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { ImageId } from "@nano/contract";
 import type { ImagesConfig } from "./config.ts";
-import { fullQcow2File } from "./testing/files.ts";
+import { fullQcow2File, rawOf } from "./testing/files.ts";
 import { startS3, type TestStore } from "./testing/s3.ts";
 import { codeOf, openWorld, put, refusal, sha256Of, until, type World } from "./testing/world.ts";
 
@@ -56,6 +57,24 @@ test("an object that was changed or removed is found, shown, and not served", as
   expect((await put(again, file)).status).toBe(200);
   await rm(object());
   await until("its loss is found", async () => (await world.state("image", id)).code === "image-damaged");
+});
+
+test("in another format it is made here, and lies there; neither is left here", async () => {
+  await using world = await open({ reconcileMs: 50, graceMs: 0 });
+  const id = (await stored(world)) as ImageId;
+  const input = { id, format: "raw" } as const;
+  await world.bus.call("image.convert", input);
+  const made = async () => (await world.bus.call("image.get", { id })).renditions?.[0];
+  await until("it is made", async () => (await made())?.state === "ready");
+  expect(await world.files()).toEqual([]);
+  const { url, ticket } = await world.bus.call("image.download", input);
+  const whole = await fetch(url, { headers: { authorization: `Bearer ${ticket}` } });
+  expect(sha256Of(new Uint8Array(await whole.arrayBuffer()))).toBe(sha256Of(await rawOf("qcow2", file)));
+  const { sha256: name = "" } = (await made()) ?? {};
+  const lies = s3.pathOf(`zone-1/blobs/${name.slice(0, 2)}/${name}`);
+  expect((await stat(lies)).size).toBe(20 * 2 ** 20);
+  await world.bus.call("image.delete", { id });
+  await expect(stat(lies)).rejects.toMatchObject({ code: "ENOENT" });
 });
 
 test("while the store is away uploads say so and nothing is lost; what was there is there again", async () => {

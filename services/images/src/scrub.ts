@@ -11,6 +11,7 @@ import { asStream, type BlobStore, type StoredBlob } from "./blobs/blobs.ts";
 import { asSha256 } from "./blobs/sha256.ts";
 import { findCheck, forgetChecks, noteChecked } from "./records/checks.ts";
 import { type ImagesDatabase, listReady, markFailed } from "./records/store.ts";
+import { deleteRenditionsOfFile, listRenditions } from "./renditions/store.ts";
 
 export interface ScrubOptions {
   readonly db: Kysely<ImagesDatabase>;
@@ -54,13 +55,16 @@ export const createScrub = (options: ScrubOptions): Scrub => {
   };
 
   const condemn = async (sha256: Sha256): Promise<void> => {
+    const cause = { now: clock.now() };
+    for (const { image, format } of await deleteRenditionsOfFile(db, sha256, cause))
+      log.warn("An image's file in another format is damaged", { image, format, sha256 });
     for (const row of await listReady(db)) {
       if (row.sha256 !== sha256) continue;
       const error = new NanoError(
         "image-damaged",
         `The stored file of '${row.name}' does not have its checksum any more`,
       );
-      await markFailed(db, row.id, error.toBody(), { now: clock.now() }, { lost: true });
+      await markFailed(db, row.id, error.toBody(), cause, { lost: true });
       log.warn("A stored file is damaged", { kind: row.kind, id: row.id, sha256 });
     }
     onCommit();
@@ -84,7 +88,8 @@ export const createScrub = (options: ScrubOptions): Scrub => {
   const look = async (): Promise<void> => {
     // Not at the end: without its check, one that was condemned just now would pass for trusted with whoever has read its record already.
     await forgetChecks(db);
-    for (const sha256 of new Set((await listReady(db)).map((row) => row.sha256))) {
+    const rows = [...(await listReady(db)), ...(await listRenditions(db))];
+    for (const sha256 of new Set(rows.map((row) => row.sha256))) {
       const blob = sha256 === null ? undefined : await blobs.find(asSha256(sha256));
       if (blob && (await isDue(blob))) await verify(blob);
     }

@@ -16,6 +16,7 @@ import {
   fits,
   NanoError,
   OneOf,
+  RenditionFormatSchema,
   Sha256Schema,
   type Static,
   type Timestamp,
@@ -32,7 +33,13 @@ const UploadClaims = Closed({
 });
 /** `blob`: for a cell, by checksum; `download`: for a person, by record. */
 const BlobClaims = Closed({ purpose: OneOf(["blob"]), ...common, sha256: Sha256Schema });
-const DownloadClaims = Closed({ purpose: OneOf(["download"]), ...common, sha256: Sha256Schema });
+const DownloadClaims = Closed({
+  purpose: OneOf(["download"]),
+  ...common,
+  sha256: Sha256Schema,
+  /** Of an image in another format than it is stored in. */
+  format: Type.Optional(RenditionFormatSchema),
+});
 export type UploadClaims = Static<typeof UploadClaims>;
 export type BlobClaims = Static<typeof BlobClaims>;
 export type DownloadClaims = Static<typeof DownloadClaims>;

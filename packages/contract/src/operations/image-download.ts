@@ -1,7 +1,7 @@
 /** Where a person fetches the file of a disk image or a media image. */
 import { operation } from "../operation.ts";
-import { DownloadTicket } from "../records.ts";
-import { Closed, ImageIdSchema, MediaIdSchema } from "../schema.ts";
+import { DownloadTicket, renditionFormats } from "../records.ts";
+import { Closed, ImageIdSchema, MediaIdSchema, OneOf, Type } from "../schema.ts";
 import { at, ids, image, media, sha256 } from "./examples.ts";
 
 const description =
@@ -17,10 +17,13 @@ export const imageDownloadOperations = {
   "image.download": operation({
     owner: "images",
     summary: "Get a download ticket for a disk image",
-    description,
-    input: Closed({ id: ImageIdSchema }),
+    description: `${description} In another \`format\` than the stored qcow2 when \`image.convert\` has made it.`,
+    input: Closed({
+      id: ImageIdSchema,
+      format: Type.Optional(OneOf(["qcow2", ...renditionFormats], "As it is stored, unless told")),
+    }),
     output: DownloadTicket,
-    errors: ["image-not-found", "image-not-ready"],
+    errors: ["image-not-found", "image-not-ready", "rendition-not-found", "rendition-not-ready"],
     requires: "image.read",
     rest: { method: "POST", path: "/api/v2/images/{id}/download", status: 200 },
     changes: true,

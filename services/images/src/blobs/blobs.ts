@@ -51,6 +51,8 @@ export interface BlobStore {
   find(sha256: Sha256): Promise<StoredBlob | undefined>;
   /** Its bytes, or those of the span; `find` says whether they are there. A `Blob` is what an HTTP answer is sent fastest of. */
   body(sha256: Sha256, span?: Span): Blob | ReadableStream<Uint8Array>;
+  /** On this machine's disk, for a confined program to read; undefined in a store that is elsewhere. */
+  pathOf(sha256: Sha256): string | undefined;
   remove(sha256: Sha256): Promise<void>;
   list(): AsyncIterable<StoredBlob>;
   /** Bytes that can still be written, those kept free for the system not counted. */
@@ -60,3 +62,14 @@ export interface BlobStore {
 /** What {@link BlobStore.body} answers, as a stream. */
 export const asStream = (body: Blob | ReadableStream<Uint8Array>): ReadableStream<Uint8Array> =>
   body instanceof Blob ? body.stream() : body;
+
+/** A stored file, read here and there. */
+export const sourceOf = (blobs: Pick<BlobStore, "body">, { sha256, bytes }: StoredBlob): ByteSource => ({
+  length: bytes,
+  async read(offset, length) {
+    const span = { from: offset, to: Math.min(bytes, offset + length) };
+    return span.from < span.to
+      ? new Uint8Array(await new Response(blobs.body(sha256, span)).arrayBuffer())
+      : new Uint8Array();
+  },
+});

@@ -118,6 +118,8 @@ export const openLocalBlobs = async ({ directory, reserveBytes }: LocalBlobOptio
     find,
     body: (sha256, span) => (span ? Bun.file(pathOf(sha256)).slice(span.from, span.to) : Bun.file(pathOf(sha256))),
 
+    pathOf,
+
     async remove(sha256) {
       // The name is free at once for the same content, uploaded anew; what a crash leaves of the rest is removed like a part nobody goes on with.
       const removed = join(uploads, `removed.${randomBytes(8).toString("hex")}.part`);

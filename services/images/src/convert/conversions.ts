@@ -4,12 +4,13 @@
  */
 import { type DiskFormat, type Log, NanoError, type Sha256 } from "@nano/contract";
 import type { BlobStore, Part } from "../blobs/blobs.ts";
-import { asSha256 } from "../blobs/sha256.ts";
-import type { ByteSource, Facts, FormatLimits } from "../formats/format.ts";
+import { sha256Of } from "../blobs/sha256.ts";
+import type { Facts, FormatLimits } from "../formats/format.ts";
 import { qcow2 } from "../formats/qcow2-tables.ts";
 import type { FileRow } from "../records/store.ts";
 import type { Space } from "../uploads/space.ts";
 import { convert } from "./convert.ts";
+import { createTurns } from "./turns.ts";
 
 export interface ConversionsOptions {
   readonly blobs: BlobStore;
@@ -44,6 +45,8 @@ export interface Converted {
 }
 
 export interface Conversions {
+  /** @throws NanoError `conversion-unavailable` when no program can be confined here */
+  requireAble(): Promise<void>;
   /** @throws NanoError `conversion-unavailable` when it is a format to convert, and this machine could not when that was last tried */
   requireKnownAble(format: DiskFormat): void;
   /** @throws NanoError why not, see {@link convert}; the signal's reason */
@@ -51,8 +54,6 @@ export interface Conversions {
   /** Percent, of one that runs or waits. */
   progressOf(id: string): number | undefined;
 }
-
-const hashedAtOnce = 2 ** 20;
 
 export const createConversions = (options: ConversionsOptions): Conversions => {
   const { blobs, space, limits } = options;
@@ -78,6 +79,7 @@ export const createConversions = (options: ConversionsOptions): Conversions => {
   requireAble().catch((error) => options.log.warn("Takes no disk images but qcow2", { reason: error.message }));
 
   return {
+    requireAble,
     requireKnownAble(format) {
       if (format === "qcow2" || refusal === undefined) return;
       requireAble().catch(() => {});
@@ -120,44 +122,6 @@ export const createConversions = (options: ConversionsOptions): Conversions => {
       } finally {
         progress.delete(row.id);
       }
-    },
-  };
-};
-
-const sha256Of = async (file: ByteSource, signal: AbortSignal): Promise<Sha256> => {
-  const hasher = new Bun.CryptoHasher("sha256");
-  for (let at = 0; at < file.length; at += hashedAtOnce) {
-    signal.throwIfAborted();
-    hasher.update(await file.read(at, hashedAtOnce));
-  }
-  return asSha256(hasher.digest("hex"));
-};
-
-/** So many at a time, in the order of asking. */
-const createTurns = (atOnce: number) => {
-  let running = 0;
-  const waiting: (() => void)[] = [];
-  return {
-    /** @throws the signal's reason when it comes first */
-    async take(signal: AbortSignal): Promise<AsyncDisposable> {
-      signal.throwIfAborted();
-      if (running >= atOnce) {
-        const turn = Promise.withResolvers<void>();
-        const giveUp = () => {
-          waiting.splice(waiting.indexOf(turn.resolve), 1);
-          turn.reject(signal.reason);
-        };
-        waiting.push(turn.resolve);
-        signal.addEventListener("abort", giveUp, { once: true });
-        await turn.promise.finally(() => signal.removeEventListener("abort", giveUp));
-      } else running++;
-      return {
-        async [Symbol.asyncDispose]() {
-          const next = waiting.shift();
-          if (next) next();
-          else running--;
-        },
-      };
     },
   };
 };

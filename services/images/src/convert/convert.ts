@@ -20,7 +20,12 @@ const driver: Readonly<Record<DiskFormat, string>> = {
 export interface ConvertOptions {
   readonly from: { readonly path: string; readonly format: DiskFormat };
   /** An empty file that is there already. */
-  readonly to: { readonly path: string; readonly format: DiskFormat };
+  readonly to: {
+    readonly path: string;
+    readonly format: DiskFormat;
+    /** To `qemu-img convert`, of this service's choice. */
+    readonly options?: readonly string[];
+  };
   /** Largest result, in bytes. */
   readonly maxBytes: number;
   /** Grows with the result. */
@@ -46,7 +51,8 @@ export const convert = async (options: ConvertOptions): Promise<void> => {
   const seconds = leastSeconds + Math.ceil((await stat(from.path)).size / bytesPerSecond);
   const watch = watchGrowth(to.path, reservation);
   let percent = 0;
-  const argv = ["/usr/bin/qemu-img", "convert", "-p", "-f", driver[from.format], "-O", driver[to.format], "--"];
+  const formats = ["-f", driver[from.format], "-O", driver[to.format], ...(to.options ?? [])];
+  const argv = ["/usr/bin/qemu-img", "convert", "-p", ...formats, "--"];
   try {
     const { exitCode, complaint, timedOut } = await runConfined([...argv, "/source", "/result"], {
       source: from.path,

@@ -13,7 +13,7 @@ import { vhd } from "./vhd.ts";
 import { vhdx } from "./vhdx.ts";
 import { vmdk } from "./vmdk.ts";
 
-const readers: Readonly<Record<DiskFormat, DiskReader>> = { qcow2, raw, vmdk, vdi, vhdx, vhd };
+export const readers: Readonly<Record<DiskFormat, DiskReader>> = { qcow2, raw, vmdk, vdi, vhdx, vhd };
 const isoIdentifier = { offset: 16 * 2048 + 1, text: "CD001" } as const;
 const headBytes = Math.max(...Object.values(readers).map((reader) => reader.headBytes));
 

@@ -20,6 +20,7 @@ import { attachment } from "../records/file-name.ts";
 import { touched } from "../records/records.ts";
 import { type FileRow, findFile, type ImagesDatabase } from "../records/store.ts";
 import { downloadNameOf } from "../records/view.ts";
+import type { Renditions } from "../renditions/renditions.ts";
 import type { BlobClaims, DownloadClaims, Tickets } from "../tickets.ts";
 import type { Resumable } from "../uploads/resumable.ts";
 import type { Uploads } from "../uploads/uploads.ts";
@@ -35,6 +36,7 @@ export interface HttpParts {
   readonly tickets: Tickets;
   readonly uploads: Uploads;
   readonly resumable: Resumable;
+  readonly renditions: Pick<Renditions, "take">;
   /** Whether it is as it was when it was verified. */
   readonly isTrusted: (blob: StoredBlob) => Promise<boolean>;
   readonly view: (row: FileRow) => Image | Media;
@@ -149,13 +151,17 @@ export const openHttp = (options: HttpOptions): HttpServer => {
   };
 
   /** Of the ticket's record, if both are still so. */
-  const stored = async (parts: HttpParts, { kind, id, sha256 }: BlobClaims | DownloadClaims) => {
+  const stored = async (parts: HttpParts, claims: BlobClaims | DownloadClaims) => {
+    const { kind, id, sha256 } = claims;
     const row = await findFile(parts.db, kind, id);
-    // A ticket does not outlive its record.
-    if (row?.state !== "ready" || row.sha256 !== sha256)
-      throw new NanoError(`${kind}-not-found`, "The file of this ticket was deleted");
+    // A ticket does not outlive its record, nor what it was made for.
+    const gone = () => new NanoError(`${kind}-not-found`, "The file of this ticket was deleted");
+    if (row?.state !== "ready") throw gone();
+    const format = claims.purpose === "download" ? claims.format : undefined;
+    const content = format === undefined ? row : await parts.renditions.take(row, format);
+    if (content.sha256 !== sha256) throw gone();
     const found = await parts.blobs.find(sha256);
-    if (found?.bytes !== Number(row.bytes))
+    if (found?.bytes !== Number(content.bytes))
       throw new NanoError("image-damaged", `The stored file of '${row.name}' is missing or damaged`);
     if (!(await parts.isTrusted(found))) throw touched(row.name);
     const digest = Buffer.from(sha256, "hex").toString("base64");
@@ -176,10 +182,11 @@ export const openHttp = (options: HttpOptions): HttpServer => {
   };
 
   const download = async (request: Request, id: string, parts: HttpParts): Promise<Response> => {
-    const { row, file, headers } = await stored(parts, parts.tickets.readDownload(bearer(request), id));
+    const claims = parts.tickets.readDownload(bearer(request), id);
+    const { row, file, headers } = await stored(parts, claims);
     return fileResponse(request, file, {
       ...headers,
-      "content-disposition": attachment(downloadNameOf(row)),
+      "content-disposition": attachment(downloadNameOf(row, claims.format)),
       "cache-control": "private, no-store",
     });
   };

@@ -43,12 +43,25 @@ const make = async (kind: Kind, visibility: Visibility, actor: Actor = ann): Pro
   return "image" in made ? made.image.id : made.media.id;
 };
 const ask = (name: Name, input: object, actor: Actor) => world.bus.call(name, input as never, { actor });
+/** What an operation takes beside the id. */
+const beside = (name: Name): object => {
+  const { input, example } = operationOf(name);
+  const format = Object.hasOwn(input.properties ?? {}, "format") && Object(example.input).format;
+  return format ? { format } : {};
+};
+/** A file that the operation finds something to do with. */
+const makeFor = async (name: Name, kind: Kind, visibility: Visibility): Promise<string> => {
+  const id = await make(kind, visibility);
+  if (name === "image.discard") await ask("image.convert", { id, ...beside(name) }, ann);
+  return id;
+};
 
 const withId = ownedBy("images").filter(
   (name) => Object.hasOwn(operationOf(name).input.properties ?? {}, "id") && operationOf(name).requires !== "internal",
 );
 const kindOf = (name: Name): Kind => (name.startsWith("image.") ? "image" : "media");
-const reads = (name: Name): boolean => operationOf(name).requires.endsWith(".read");
+/** Whoever sees it may do it. */
+const reads = (name: Name): boolean => operationOf(name).requires.endsWith(".read") && name !== "image.discard";
 
 test("there are operations to ask", () => {
   for (const verb of ["get", "upload", "modify", "download", "delete"])
@@ -61,7 +74,7 @@ describe.each(withId)("%s", (name) => {
     const id = await make(kind, "private");
     const inGroup = await make(kind, "group");
     const say = (of: string, actor: Actor) =>
-      ask(name, { id: of }, actor).then(
+      ask(name, { id: of, ...beside(name) }, actor).then(
         () => "done",
         (error) => JSON.stringify(error.toBody()).replaceAll(of, "ID"),
       );
@@ -80,13 +93,17 @@ describe.each(withId)("%s", (name) => {
       ["public", stranger],
     ];
     for (const [visibility, actor] of asked)
-      expect(await refusal(ask(name, { id: await make(kind, visibility) }, actor))).toBe(verdict);
+      expect(await refusal(ask(name, { id: await makeFor(name, kind, visibility), ...beside(name) }, actor))).toBe(
+        verdict,
+      );
   });
 
   test("is for its owner, and for whoever manages them", async () => {
     const verdict = name.endsWith(".upload") ? "wrong-state" : "no refusal";
     for (const actor of [ann, manager])
-      expect(await refusal(ask(name, { id: await make(kind, "private") }, actor))).toBe(verdict);
+      expect(await refusal(ask(name, { id: await makeFor(name, kind, "private"), ...beside(name) }, actor))).toBe(
+        verdict,
+      );
   });
 });
 

@@ -22,6 +22,7 @@ export const noteChecked = async (
 
 /** Of blobs that no record refers to any more. */
 export const forgetChecks = async (db: Queryable<ImagesDatabase>): Promise<void> => {
-  const referred = db.selectFrom("file").select("sha256").where("sha256", "is not", null);
-  await db.deleteFrom("blob_check").where("sha256", "not in", referred).execute();
+  const files = db.selectFrom("file").select("sha256").where("sha256", "is not", null);
+  const renditions = db.selectFrom("rendition").select("sha256").where("sha256", "is not", null);
+  await db.deleteFrom("blob_check").where("sha256", "not in", files.union(renditions)).execute();
 };

@@ -2,18 +2,26 @@
 import type { Handlers, RequestContext } from "@nano/bus";
 import type { Imports } from "../imports/imports.ts";
 import type { Sync } from "../imports/sync.ts";
+import type { Renditions } from "../renditions/renditions.ts";
 import type { ListInput, Records } from "./records.ts";
 import type { FileRow, Kind } from "./store.ts";
 import { type Beside, viewImage, viewMedia } from "./view.ts";
 
 export interface HandlerParts {
   readonly records: Records;
+  readonly renditions: Pick<Renditions, "listOf">;
   readonly progressOf: (id: string) => Pick<Beside, "arrived" | "converted">;
   readonly imports: Imports;
   readonly sync: Sync;
 }
 
-export const createHandlers = ({ records, progressOf, imports, sync }: HandlerParts): Handlers<"images"> => {
+export const createHandlers = ({
+  records,
+  renditions,
+  progressOf,
+  imports,
+  sync,
+}: HandlerParts): Handlers<"images"> => {
   type View<T> = (row: FileRow, beside: Beside) => T;
   const shown = <T>(view: View<T>, row: FileRow): T => view(row, progressOf(row.id));
 
@@ -30,7 +38,7 @@ export const createHandlers = ({ records, progressOf, imports, sync }: HandlerPa
   const get = async <T>(kind: Kind, view: View<T>, id: string, context: RequestContext): Promise<T> => {
     const row = await records.get(kind, id, context.actor);
     const usedBy = (await records.shownUsers(kind, [row], context)).get(id);
-    return view(row, { ...progressOf(id), usedBy });
+    return view(row, { ...progressOf(id), usedBy, renditions: await renditions.listOf(row) });
   };
   const remove = async (kind: Kind, id: string, force: boolean, context: RequestContext) => {
     await records.remove(kind, id, force, context);
@@ -46,7 +54,13 @@ export const createHandlers = ({ records, progressOf, imports, sync }: HandlerPa
     },
     "image.upload": ({ id }, context) => records.renew("image", id, context),
     "image.modify": async (input, context) => shown(viewImage, await records.modify("image", input, context)),
-    "image.download": ({ id }, context) => records.download("image", id, context),
+    "image.download": ({ id, format }, context) =>
+      records.download("image", id, format === "qcow2" ? undefined : format, context),
+    "image.convert": (input, context) => records.convert(input, context),
+    "image.discard": async (input, context) => {
+      await records.discard(input, context);
+      return {};
+    },
     "image.delete": ({ id, force = false }, context) => remove("image", id, force, context),
     "image.begin": async (input, context) => {
       await records.begin(input, context);
@@ -78,7 +92,7 @@ export const createHandlers = ({ records, progressOf, imports, sync }: HandlerPa
     },
     "media.upload": ({ id }, context) => records.renew("media", id, context),
     "media.modify": async (input, context) => shown(viewMedia, await records.modify("media", input, context)),
-    "media.download": ({ id }, context) => records.download("media", id, context),
+    "media.download": ({ id }, context) => records.download("media", id, undefined, context),
     "media.delete": ({ id, force = false }, context) => remove("media", id, force, context),
     "media.import": async (input, context) => viewMedia(await imports.begin("media", input, context)),
     "media.sync": (_input, context) => sync.media(context),

@@ -112,4 +112,23 @@ export const migrations: Migrations = {
       await db.schema.createIndex("file_owner").on("file").column("owner").execute();
     },
   },
+  "013-rendition": {
+    async up(db) {
+      await db.schema
+        .createTable("rendition")
+        .addColumn("image", "text", (c) => c.notNull())
+        .addColumn("format", "text", (c) => c.notNull())
+        .addColumn("source_sha256", "text", (c) => c.notNull())
+        .addColumn("state", "text", (c) => c.notNull())
+        .addColumn("error", "text")
+        .addColumn("sha256", "text")
+        .addColumn("bytes", "bigint")
+        .addColumn("disk_bytes", "bigint", (c) => c.notNull())
+        .addColumn("asked_by", "text", (c) => c.notNull())
+        .addColumn("used_at", "bigint", (c) => c.notNull())
+        .addPrimaryKeyConstraint("rendition_pk", ["image", "format"])
+        .execute();
+      await db.schema.createIndex("rendition_sha256").on("rendition").column("sha256").execute();
+    },
+  },
 };

@@ -6,10 +6,10 @@
 import type { RequestContext } from "@nano/bus";
 import {
   type Actor,
+  type Bytes,
   type Clock,
   limits as contractLimits,
   type DiskFormat,
-  type DownloadTicket,
   decode,
   defaultGroup,
   type FileSource,
@@ -19,6 +19,8 @@ import {
   type MediaId,
   mayDo,
   NanoError,
+  type Rendition,
+  type RenditionFormat,
   type Sha256,
   Type,
   timestamp,
@@ -30,7 +32,9 @@ import type { Kysely } from "kysely";
 import type { BlobStore, StoredBlob } from "../blobs/blobs.ts";
 import { asSha256 } from "../blobs/sha256.ts";
 import type { Mutex } from "../mutex.ts";
+import type { Renditions } from "../renditions/renditions.ts";
 import { type Tickets, ticketMs } from "../tickets.ts";
+import { extendPart, renewAttempt } from "../uploads/rows.ts";
 import type { Running } from "../uploads/running.ts";
 import type { Space } from "../uploads/space.ts";
 import type { UploadLimits } from "../uploads/uploads.ts";
@@ -41,7 +45,6 @@ import { claim } from "./quota.ts";
 import {
   createFile,
   deleteFile,
-  extendPart,
   type FileRow,
   findFile,
   type ImagesDatabase,
@@ -50,7 +53,6 @@ import {
   listFiles,
   listReadyOf,
   markFailed,
-  renewAttempt,
   type State,
 } from "./store.ts";
 import { type AskUsers, createShownUsers, requireUnused } from "./use.ts";
@@ -72,6 +74,7 @@ export interface RecordsOptions {
   /** Whether it is as it was when it was verified. */
   readonly isTrusted: (blob: StoredBlob) => Promise<boolean>;
   readonly askUsers: AskUsers;
+  readonly renditions: Renditions;
 }
 
 export interface CreateInput {
@@ -102,7 +105,7 @@ export type Records = ReturnType<typeof createRecords>;
 const Created = Type.Object({ id: Type.String() });
 
 export const createRecords = (options: RecordsOptions) => {
-  const { db, blobs, space, tickets, running, waiting, limits, clock, publicUrl, onCommit } = options;
+  const { db, blobs, space, tickets, running, waiting, renditions, limits, clock, publicUrl, onCommit } = options;
 
   const causeOf = (context: RequestContext) => ({
     now: clock.now(),
@@ -268,6 +271,7 @@ export const createRecords = (options: RecordsOptions) => {
         if (deleted.row.part !== null) await waiting.remove(deleted.row.part);
         if (deleted.orphan && deleted.row.sha256 !== null) await blobs.remove(asSha256(deleted.row.sha256));
       });
+      await renditions.drop(id);
     },
 
     modify: (kind: Kind, input: ModifyInput, context: RequestContext) => modifyRecord(options, kind, input, context),
@@ -297,12 +301,36 @@ export const createRecords = (options: RecordsOptions) => {
       return [...named].map(([sha256, records]) => ({ sha256, ...records }));
     },
 
-    /** Where a person fetches them. */
-    async download(kind: Kind, id: string, context: RequestContext): Promise<DownloadTicket> {
+    /**
+     * Where a person fetches them.
+     * @param format as they are stored, unless told
+     */
+    async download(kind: Kind, id: string, format: RenditionFormat | undefined, context: RequestContext) {
       const { row, sha256 } = await whole(await get(kind, id, context.actor), context);
-      const { bytes } = row.kind === "image" ? viewImage(row) : viewMedia(row);
-      const ticket = tickets.forDownload({ kind, id, sha256 });
-      return { url: `${publicUrl}/download/${id}`, ...ticket, fileName: downloadNameOf(row), bytes, sha256 };
+      const file = format === undefined ? { sha256, bytes: Number(row.bytes) } : await renditions.take(row, format);
+      const { ticket, expiresAt } = tickets.forDownload({
+        kind,
+        id,
+        sha256: file.sha256,
+        ...(format ? { format } : {}),
+      });
+      return {
+        url: `${publicUrl}/download/${id}`,
+        ticket,
+        expiresAt,
+        fileName: downloadNameOf(row, format),
+        bytes: file.bytes as Bytes,
+        sha256: file.sha256,
+      };
+    },
+
+    async convert({ id, format }: Input<"image.convert">, context: RequestContext): Promise<Rendition> {
+      const { row } = await whole(await get("image", id, context.actor), context);
+      return await renditions.begin(row, format, context);
+    },
+
+    async discard({ id, format }: Input<"image.discard">, context: RequestContext): Promise<void> {
+      await renditions.discard(await get("image", id, context.actor), format, context);
     },
   };
 };

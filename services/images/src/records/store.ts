@@ -1,5 +1,6 @@
 /**
- * The records of disk images and media: one table, the only code that touches it. Both kinds live through the same states:
+ * The records of disk images and media: one table. What uploads and imports keep in it beside is in their `rows.ts`. Both kinds live through the
+ * same states:
  *
  *     uploading ──► checking ──► ready
  *         │ ▲           │          │
@@ -22,7 +23,6 @@ import {
 } from "@nano/contract";
 import { enqueue, type IdempotencyTable, type OutboxTable, type Queryable } from "@nano/store";
 import { type Kysely, type Selectable, sql } from "kysely";
-import type { Facts } from "../formats/format.ts";
 
 export type Kind = "image" | "media";
 export type State = "uploading" | "checking" | "ready" | "failed";
@@ -79,7 +79,28 @@ interface BlobCheckTable {
   modified_at: number;
   checked_at: number;
 }
-export type ImagesDatabase = { file: FileTable; blob_check: BlobCheckTable } & OutboxTable & IdempotencyTable;
+/** An image's file in another format. */
+export interface RenditionTable {
+  image: string;
+  /** {@link RenditionFormat} */
+  format: string;
+  /** What the image was when it was made: of another file it is no rendition. */
+  source_sha256: string;
+  state: "making" | "ready" | "failed";
+  /** JSON {@link ErrorBody}: why it failed. */
+  error: string | null;
+  /** Of the file; set when it is ready, and only then. */
+  sha256: string | null;
+  bytes: number | null;
+  /** What it takes, or was thought to take: less than its length where it has holes. */
+  disk_bytes: number;
+  /** Who asked for it first. */
+  asked_by: string;
+  /** When it was asked for last. */
+  used_at: number;
+}
+export type ImagesDatabase = { file: FileTable; blob_check: BlobCheckTable; rendition: RenditionTable } & OutboxTable &
+  IdempotencyTable;
 export type FileRow = Selectable<FileTable>;
 
 export interface NewFile {
@@ -117,7 +138,8 @@ export interface Cause {
   readonly requestId?: string;
 }
 
-const tell = (db: Queryable<ImagesDatabase>, row: FileRow, what: "changed" | "deleted", cause: Cause) => {
+/** Lets those who look at it know. */
+export const tell = (db: Queryable<ImagesDatabase>, row: FileRow, what: "changed" | "deleted", cause: Cause) => {
   const { now, ...who } = cause;
   const name: EventName = `${row.kind}.${what}`;
   const data = { name: row.name, ...(what === "deleted" ? {} : { state: row.state, bytes: row.bytes }) };
@@ -260,7 +282,7 @@ type Change = Partial<Omit<FileRow, "id" | "kind" | "name" | "created_at" | "mod
  * Changes a record if it is still there and in one of these states (and at this attempt), together with its event.
  * @returns the changed record, or undefined when it was not: someone was faster
  */
-const changeFile = (
+export const changeFile = (
   db: Kysely<ImagesDatabase>,
   where: { id: string; states: readonly State[]; attempt?: number },
   change: Change,
@@ -279,135 +301,7 @@ const changeFile = (
     return row;
   });
 
-/** A new ticket for what is not ready: the next attempt. */
-export const renewAttempt = (db: Kysely<ImagesDatabase>, row: FileRow, ticketUntil: number, cause: Cause) =>
-  changeFile(
-    db,
-    { id: row.id, states: ["uploading", "failed"], attempt: row.attempt },
-    { state: "uploading", error: null, bytes: 0, attempt: row.attempt + 1, begun: 0, ticket_until: ticketUntil },
-    cause,
-  );
-
-/**
- * The first byte is there: the ticket is used up, and what arrived of a resumable upload is given up. Returns undefined if it was used already, or
- * is not the newest.
- */
-export const beginAttempt = (db: Kysely<ImagesDatabase>, { id, attempt }: Attempt, cause: Cause) =>
-  db
-    .updateTable("file")
-    .set((e) => ({ begun: 1, modified_at: cause.now, revision: e("revision", "+", 1), ...withoutPart, bytes: 0 }))
-    .where("id", "=", id)
-    .where("attempt", "=", attempt)
-    .where("state", "=", "uploading")
-    .where((e) => e.or([e("begun", "=", 0), e("part", "is not", null)]))
-    .returningAll()
-    .executeTakeFirst();
-
-type Attempt = Pick<FileRow, "id" | "attempt">;
-const withoutPart = { part: null, part_sha256: null } as const;
-
-/** The first byte of a resumable upload is there. Returns undefined if someone was faster. */
-export const beginPart = (db: Kysely<ImagesDatabase>, { id, attempt }: Attempt, part: string, until: number) =>
-  db
-    .updateTable("file")
-    .set({ begun: 1, part, bytes: 0, ticket_until: until })
-    .where("id", "=", id)
-    .where("attempt", "=", attempt)
-    .where("state", "=", "uploading")
-    .where("begun", "=", 0)
-    .returningAll()
-    .executeTakeFirst();
-
-/**
- * More of it is safe on the disk. No revision and no event: that is told while it goes on, and nobody edits by it. Returns undefined if the
- * upload was given up meanwhile.
- */
-export const savePart = (
-  db: Kysely<ImagesDatabase>,
-  { id, part }: Pick<FileRow, "id" | "part">,
-  bytes: number,
-  until: number,
-) =>
-  db
-    .updateTable("file")
-    .set({ bytes, ticket_until: until })
-    .where("id", "=", id)
-    .where("state", "=", "uploading")
-    .where("part", "=", part)
-    .returningAll()
-    .executeTakeFirst();
-
-/** A resumable upload says how long the file is, if nobody did before. */
-export const announceLength = (db: Kysely<ImagesDatabase>, { id, attempt }: Attempt, bytes: number) =>
-  db
-    .updateTable("file")
-    .set({ expected_bytes: bytes })
-    .where("id", "=", id)
-    .where("attempt", "=", attempt)
-    .where("state", "=", "uploading")
-    .where("expected_bytes", "is", null)
-    .returningAll()
-    .executeTakeFirst();
-
-/** A new ticket for an upload that has begun: what arrived stays. */
-export const extendPart = (db: Kysely<ImagesDatabase>, { id, part }: Pick<FileRow, "id" | "part">, until: number) =>
-  db
-    .updateTable("file")
-    .set({ ticket_until: until })
-    .where("id", "=", id)
-    .where("part", "=", part)
-    .where("state", "=", "uploading")
-    .returningAll()
-    .executeTakeFirst();
-
-/** Uploads that wait for the rest of their file, or whose whole file waits to be checked. */
-export const listParts = (db: Queryable<ImagesDatabase>): Promise<FileRow[]> =>
-  db.selectFrom("file").selectAll().where("part", "is not", null).execute();
-
-/** All of the file is here. One that an earlier life of the service was checking may be checked again. */
-export const markChecking = (
-  db: Kysely<ImagesDatabase>,
-  { id, attempt }: Attempt,
-  { bytes, sha256 }: { bytes: number; sha256: Sha256 },
-  cause: Cause,
-) =>
-  changeFile(
-    db,
-    { id, states: ["uploading", "checking"], attempt },
-    { state: "checking", bytes, part_sha256: sha256 },
-    cause,
-  );
-
-/** A file as it is stored: not always as it came. */
-export interface Stored {
-  readonly sha256: Sha256;
-  readonly bytes: number;
-  readonly facts: Facts;
-  readonly convertedFrom?: DiskFormat;
-}
-
-export const markReady = (
-  db: Kysely<ImagesDatabase>,
-  { id, attempt }: Pick<FileRow, "id" | "attempt">,
-  file: Stored,
-  cause: Cause,
-) =>
-  changeFile(
-    db,
-    { id, states: ["checking"], attempt },
-    {
-      state: "ready",
-      error: null,
-      bytes: file.bytes,
-      claimed_bytes: file.bytes,
-      sha256: file.sha256,
-      ...withoutPart,
-      virtual_bytes: file.facts.virtualBytes ?? null,
-      volume_label: file.facts.volumeLabel ?? null,
-      converted_from: file.convertedFrom ?? null,
-    },
-    cause,
-  );
+export const withoutPart = { part: null, part_sha256: null } as const;
 
 /** From any state that is not an end; `lost` also ends a ready one whose file is gone. */
 export const markFailed = (
@@ -457,27 +351,12 @@ export const deleteFile = (
     return { row, orphan: row.sha256 !== null && !(await isReferred(trx, row.sha256)) };
   });
 
-export const isReferred = async (db: Queryable<ImagesDatabase>, sha256: string): Promise<boolean> =>
-  (await db.selectFrom("file").select("id").where("sha256", "=", sha256).limit(1).executeTakeFirst()) !== undefined;
-
-/**
- * Records of uploads that were begun and have not ended, and of those that nobody began, or went on with, in time. Those that wait for the rest of
- * their file are not among them.
- */
-export const listUnended = (db: Queryable<ImagesDatabase>, now: number): Promise<FileRow[]> =>
-  db
-    .selectFrom("file")
-    .selectAll()
-    .where((e) =>
-      e.or([
-        e("state", "=", "checking"),
-        e.and([
-          e("state", "=", "uploading"),
-          e.or([e.and([e("begun", "=", 1), e("part", "is", null)]), e("ticket_until", "<=", now)]),
-        ]),
-      ]),
-    )
-    .execute();
+/** Whether a record, or one of its renditions, has this content. */
+export const isReferred = async (db: Queryable<ImagesDatabase>, sha256: string): Promise<boolean> => {
+  const files = db.selectFrom("file").select("sha256").where("sha256", "=", sha256);
+  const renditions = db.selectFrom("rendition").select("sha256").where("sha256", "=", sha256);
+  return (await files.unionAll(renditions).limit(1).executeTakeFirst()) !== undefined;
+};
 
 /** Those of this content, the oldest first. */
 export const listReadyOf = async (db: Queryable<ImagesDatabase>, files: readonly Sha256[]): Promise<FileRow[]> =>

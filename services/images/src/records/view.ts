@@ -12,10 +12,13 @@ import {
   type Media,
   MediaIdSchema,
   NanoError,
+  type Rendition,
+  type RenditionFormat,
   Sha256Schema,
   timestamp,
   type UsedBy,
 } from "@nano/contract";
+import { makings } from "../renditions/formats.ts";
 import { fileNameOf } from "./file-name.ts";
 import type { FileRow, Kind } from "./store.ts";
 
@@ -42,6 +45,7 @@ export interface Beside {
   /** Percent of a running conversion. */
   readonly converted?: number | undefined;
   readonly usedBy?: UsedBy | undefined;
+  readonly renditions?: readonly Rendition[] | undefined;
 }
 
 const gibibyte = 2 ** 30;
@@ -90,6 +94,7 @@ export const viewImage = (row: FileRow, beside: Beside = {}): Image => {
     ...(beside.converted === undefined || row.state !== "checking" ? {} : { progress: beside.converted }),
     ...(row.virtual_bytes === null ? {} : { virtualBytes: bytes(Number(row.virtual_bytes)) }),
     ...(minimumDiskGiB === undefined ? {} : { minimumDiskGiB: gib(minimumDiskGiB) }),
+    ...(beside.renditions?.length ? { renditions: [...beside.renditions] } : {}),
   };
 };
 
@@ -103,9 +108,11 @@ export const viewMedia = (row: FileRow, beside: Beside = {}): Media => {
   };
 };
 
-/** What its file is called for who downloads it. */
-export const downloadNameOf = ({ kind, name }: Pick<FileRow, "kind" | "name">): string =>
-  fileNameOf(name, kind === "image" ? "qcow2" : "iso");
+/** What its file is called for who downloads it, as it is stored unless told. */
+export const downloadNameOf = ({ kind, name }: Pick<FileRow, "kind" | "name">, format?: RenditionFormat): string => {
+  if (kind === "media") return fileNameOf(name, "iso");
+  return fileNameOf(name.replace(/\.qcow2$/i, ""), format === undefined ? "qcow2" : makings[format].format);
+};
 
 export const nameTaken = (kind: Kind, name: string): NanoError =>
   new NanoError("name-taken", `There is a ${kind} with the name '${name}' already`, { details: { name } });

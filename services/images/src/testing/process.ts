@@ -1,11 +1,12 @@
 /**
  * The service as a process of its own, for tests that end it with `kill -9`. Run as a program it is that process: configured as in production,
- * and it kills itself at the upload stage that `DIE_AT` names.
+ * and it kills itself at the stage of an upload or a rendition that `DIE_AT` names.
  */
 
 import { readdir, readFile } from "node:fs/promises";
 import { configFromEnv } from "../config.ts";
 import { start } from "../main.ts";
+import { renditionStages } from "../renditions/renditions.ts";
 import { uploadStages } from "../uploads/finish.ts";
 
 export interface ServiceProcess {
@@ -76,7 +77,7 @@ export const isConverting = async (): Promise<boolean> =>
   (await runningPrograms()).some((line) => line.startsWith("/usr/bin/qemu-img convert") && line.includes("/source"));
 
 if (import.meta.main) {
-  const dieAt = uploadStages.find((stage) => stage === process.env.DIE_AT);
+  const dieAt = [...uploadStages, ...renditionStages].find((stage) => stage === process.env.DIE_AT);
   const service = await start({
     ...configFromEnv(process.env),
     onStage: (stage) => {

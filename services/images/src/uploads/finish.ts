@@ -12,15 +12,9 @@ import type { Conversions } from "../convert/conversions.ts";
 import type { Format, FormatLimits } from "../formats/format.ts";
 import type { Mutex } from "../mutex.ts";
 import { claim } from "../records/quota.ts";
-import {
-  type FileRow,
-  type ImagesDatabase,
-  isReferred,
-  markChecking,
-  markReady,
-  type Stored,
-} from "../records/store.ts";
+import { type FileRow, type ImagesDatabase, isReferred } from "../records/store.ts";
 import type { Received } from "./receive.ts";
+import { markChecking, markReady, type Stored } from "./rows.ts";
 
 /** The places between which a file on its way changes what is stored. Tests kill the process at each. */
 export const uploadStages = [

@@ -17,7 +17,7 @@ import { asStream, type BlobStore, type Part } from "../blobs/blobs.ts";
 import { asSha256 } from "../blobs/sha256.ts";
 import type { Format } from "../formats/format.ts";
 import { claim } from "../records/quota.ts";
-import { announceLength, beginPart, type FileRow, type ImagesDatabase, lengthOf, savePart } from "../records/store.ts";
+import { type FileRow, type ImagesDatabase, lengthOf } from "../records/store.ts";
 import type { UploadClaims } from "../tickets.ts";
 import { type Attempts, alreadyHere, checkSize, uploadError, usedTicket } from "./attempts.ts";
 import { type Arrived, type Finish, superseded, type UploadStage } from "./finish.ts";
@@ -32,6 +32,7 @@ import {
   type UploadStatus,
 } from "./pieces.ts";
 import { createReceiver, type Received } from "./receive.ts";
+import { announceLength, beginPart, savePart } from "./rows.ts";
 import type { Run, Running } from "./running.ts";
 import type { Reservation, Space } from "./space.ts";
 import { progressMs, type UploadLimits } from "./uploads.ts";

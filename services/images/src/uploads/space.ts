@@ -26,16 +26,28 @@ export interface Space {
   readonly reservedBytes: number;
 }
 
-export const createSpace = (roomBytes: () => Promise<number>): Space => {
+/** @param makeRoom asked for so many bytes when they do not fit: to give up what can be had again */
+export const createSpace = (
+  roomBytes: () => Promise<number>,
+  makeRoom: (bytes: number) => Promise<void> = async () => {},
+): Space => {
   const mutex = createMutex();
   let reserved = 0;
+
+  const unpromised = async () => {
+    // Read before asking the system: what is written meanwhile moves from here to there, and counts twice rather than never.
+    const promised = reserved;
+    return Math.max(0, (await roomBytes()) - promised);
+  };
 
   /** One at a time, so that two who ask at the same moment are not both promised the same room. */
   const take = (bytes: number, keep: boolean): Promise<void> =>
     mutex.run(async () => {
-      // Read before asking the system: what is written meanwhile moves from here to there, and counts twice rather than never.
-      const promised = reserved;
-      const room = Math.max(0, (await roomBytes()) - promised);
+      let room = await unpromised();
+      if (bytes > room) {
+        await makeRoom(bytes - room);
+        room = await unpromised();
+      }
       if (bytes > room)
         throw new NanoError("disk-full", `The file needs ${bytes} bytes; there is room for ${room}`, {
           details: { neededBytes: bytes, freeBytes: room },

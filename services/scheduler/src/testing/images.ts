@@ -67,6 +67,8 @@ export function serveImages(bus: Bus): Map<ImageId, Registered> {
           media: { id: readyMedia, name: "rescue" },
         })),
     }),
+    "image.convert": notHere,
+    "image.discard": notHere,
     "image.import": notHere,
     "image.sync": notHere,
     "media.import": notHere,

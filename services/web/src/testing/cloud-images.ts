@@ -11,13 +11,16 @@ export const usedBy = (cloud: Cloud, id: string): UsedBy => {
   return { count: instances.length, instances };
 };
 
+const renditionsBut = ({ renditions = [] }: Image, format: string) =>
+  renditions.filter((rendition) => rendition.format !== format);
+
 export const imageHandlers = (cloud: Cloud): Handlers<"images"> => {
   const ticket = (kind: string, id: string) => ({
     url: `${cloud.imagesUrl}/upload/${id}`,
     ticket: `${kind}-ticket`,
     expiresAt: now(),
   });
-  const download = ({ id, name, format, bytes }: Image | Media) => ({
+  const download = ({ id, name, bytes }: Image | Media, format: string) => ({
     url: `${cloud.imagesUrl}/download/${id}`,
     ticket: `${id}-ticket`,
     expiresAt: now(),
@@ -75,7 +78,18 @@ export const imageHandlers = (cloud: Cloud): Handlers<"images"> => {
     },
     "image.upload": ({ id }) => ticket("image", id),
     "image.modify": (input) => modified(cloud.images, cloud.one(cloud.images, input.id, "image-not-found"), input),
-    "image.download": ({ id }) => download(cloud.one(cloud.images, id, "image-not-found")),
+    "image.download": ({ id, format = "qcow2" }) => download(cloud.one(cloud.images, id, "image-not-found"), format),
+    "image.convert": ({ id, format }) => {
+      const image = cloud.one(cloud.images, id, "image-not-found");
+      const rendition = { format, state: "converting", progress: 0 } as const;
+      cloud.images.set(id, { ...image, renditions: [...renditionsBut(image, format), rendition] });
+      return rendition;
+    },
+    "image.discard": ({ id, format }) => {
+      const image = cloud.one(cloud.images, id, "image-not-found");
+      cloud.images.set(id, { ...image, renditions: renditionsBut(image, format) });
+      return {};
+    },
     "image.delete": (input) => remove(cloud.images, input),
     "image.begin": () => ({}),
     "image.import": ({ name, description = "", tags = [], url }) => {
@@ -109,7 +123,7 @@ export const imageHandlers = (cloud: Cloud): Handlers<"images"> => {
     },
     "media.upload": ({ id }) => ticket("media", id),
     "media.modify": (input) => modified(cloud.media, cloud.one(cloud.media, input.id, "media-not-found"), input),
-    "media.download": ({ id }) => download(cloud.one(cloud.media, id, "media-not-found")),
+    "media.download": ({ id }) => download(cloud.one(cloud.media, id, "media-not-found"), "iso"),
     "media.delete": (input) => remove(cloud.media, input),
     "media.source": () => operations["media.source"].example.output,
   };

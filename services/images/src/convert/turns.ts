@@ -1,0 +1,28 @@
+/** So many at a time, in the order of asking. */
+export const createTurns = (atOnce: number) => {
+  let running = 0;
+  const waiting: (() => void)[] = [];
+  return {
+    /** @throws the signal's reason when it comes first */
+    async take(signal: AbortSignal): Promise<AsyncDisposable> {
+      signal.throwIfAborted();
+      if (running >= atOnce) {
+        const turn = Promise.withResolvers<void>();
+        const giveUp = () => {
+          waiting.splice(waiting.indexOf(turn.resolve), 1);
+          turn.reject(signal.reason);
+        };
+        waiting.push(turn.resolve);
+        signal.addEventListener("abort", giveUp, { once: true });
+        await turn.promise.finally(() => signal.removeEventListener("abort", giveUp));
+      } else running++;
+      return {
+        async [Symbol.asyncDispose]() {
+          const next = waiting.shift();
+          if (next) next();
+          else running--;
+        },
+      };
+    },
+  };
+};
