@@ -50,6 +50,8 @@ export const to = {
   fileUpload: (kind: FileKind, id: string) => `${files(kind)}/${part(id)}/upload`,
   fileModify: (kind: FileKind, id: string) => `${files(kind)}/${part(id)}/modify`,
   fileDownload: (kind: FileKind, id: string) => `${files(kind)}/${part(id)}/download`,
+  renditions: (id: string) => `${files("image")}/${part(id)}/renditions`,
+  renditionDiscard: (id: string, format: string) => `${files("image")}/${part(id)}/renditions/${part(format)}/discard`,
   fileDelete: (kind: FileKind, id: string) => `${files(kind)}/${part(id)}/delete`,
   instances: "/instances",
   instanceNew: "/instances/new",

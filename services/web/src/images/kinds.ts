@@ -5,6 +5,7 @@ import type { Attempt, Visit } from "../http/visit.ts";
 import type { FileKind } from "../paths.ts";
 import type { ChineseKey } from "../text/chinese.ts";
 import type { IconName } from "../view/icons.tsx";
+import { readFormat } from "./format.tsx";
 
 export type StoredFile = Image | Media;
 export interface FilePage {
@@ -64,7 +65,11 @@ const imageKind: Kind = {
   ticket: (visit) => visit.attempt("image.upload", { id: readId.image(visit.param("id")) }),
   modify: (visit, typed, key) =>
     visit.submit("image.modify", { id: visit.param("id"), ...typed }, { idempotencyKey: key }),
-  download: (visit) => visit.call("image.download", { id: readId.image(visit.param("id")) }),
+  download: (visit) => {
+    const format = visit.query("format");
+    const id = readId.image(visit.param("id"));
+    return visit.call("image.download", { id, ...(format ? { format: readFormat(format) } : {}) });
+  },
   delete: (visit, key, force) =>
     visit.attempt(
       "image.delete",

@@ -29,6 +29,7 @@ import { UsedByLinks } from "./delete.tsx";
 import { formatName } from "./format.tsx";
 import type { FilePage, Kind, StoredFile } from "./kinds.ts";
 import { visibilityOptions, visibilityTexts } from "./modify.tsx";
+import { RenditionForm, RenditionsPanel } from "./renditions.tsx";
 
 const Arriving = ({ visit, file }: { visit: Visit; file: StoredFile }) =>
   "progress" in file && file.progress !== undefined ? (
@@ -231,6 +232,7 @@ export const filesPage = (
 export const filePage = (visit: Visit, kind: Kind, file: StoredFile): Promise<Response> => {
   const { t } = visit;
   const ready = file.state === "ready";
+  const image = file.format === "qcow2" ? file : undefined;
   const madeOf = file.source.from === "instance" ? file.source : undefined;
   const label = "volumeLabel" in file ? file.volumeLabel : undefined;
   return page(
@@ -377,7 +379,9 @@ export const filePage = (visit: Visit, kind: Kind, file: StoredFile): Promise<Re
             </FactRow>
           </Facts>
         </Panel>
+        {image ? <RenditionsPanel visit={visit} image={image} /> : null}
       </Live>
+      {image && ready ? <RenditionForm visit={visit} image={image} /> : null}
       <ShowAsCommand
         visit={visit}
         commands={

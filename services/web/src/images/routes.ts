@@ -12,6 +12,7 @@ import { importRoutes } from "./import.tsx";
 import { type Kind, kinds } from "./kinds.ts";
 import { modifyRoutes } from "./modify.tsx";
 import { filePage, filesPage } from "./pages.tsx";
+import { renditionRoutes } from "./renditions.tsx";
 import { emptyUpload, type UploadFields, uploadFormPage, uploadSecondPage } from "./upload.tsx";
 
 const list =
@@ -133,4 +134,4 @@ const routesOf = (kind: Kind): Route[] => {
   ];
 };
 
-export const imageRoutes: readonly Route[] = kinds.flatMap(routesOf);
+export const imageRoutes: readonly Route[] = [...kinds.flatMap(routesOf), ...renditionRoutes];

@@ -20,11 +20,11 @@ export const imageHandlers = (cloud: Cloud): Handlers<"images"> => {
     ticket: `${kind}-ticket`,
     expiresAt: now(),
   });
-  const download = ({ id, name, bytes }: Image | Media, format: string) => ({
+  const download = ({ id, name, bytes, format }: Image | Media, wanted: string = format) => ({
     url: `${cloud.imagesUrl}/download/${id}`,
-    ticket: `${id}-ticket`,
+    ticket: wanted === format ? `${id}-ticket` : `${id}-${wanted}-ticket`,
     expiresAt: now(),
-    fileName: `${name}.${format}`,
+    fileName: `${name}.${wanted}`,
     bytes,
     sha256: operations["image.download"].example.output.sha256,
   });
@@ -78,7 +78,7 @@ export const imageHandlers = (cloud: Cloud): Handlers<"images"> => {
     },
     "image.upload": ({ id }) => ticket("image", id),
     "image.modify": (input) => modified(cloud.images, cloud.one(cloud.images, input.id, "image-not-found"), input),
-    "image.download": ({ id, format = "qcow2" }) => download(cloud.one(cloud.images, id, "image-not-found"), format),
+    "image.download": ({ id, format }) => download(cloud.one(cloud.images, id, "image-not-found"), format),
     "image.convert": ({ id, format }) => {
       const image = cloud.one(cloud.images, id, "image-not-found");
       const rendition = { format, state: "converting", progress: 0 } as const;
@@ -123,7 +123,7 @@ export const imageHandlers = (cloud: Cloud): Handlers<"images"> => {
     },
     "media.upload": ({ id }) => ticket("media", id),
     "media.modify": (input) => modified(cloud.media, cloud.one(cloud.media, input.id, "media-not-found"), input),
-    "media.download": ({ id }) => download(cloud.one(cloud.media, id, "media-not-found"), "iso"),
+    "media.download": ({ id }) => download(cloud.one(cloud.media, id, "media-not-found")),
     "media.delete": (input) => remove(cloud.media, input),
     "media.source": () => operations["media.source"].example.output,
   };

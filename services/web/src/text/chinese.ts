@@ -14,6 +14,7 @@ import { nicTexts, nicWords } from "./chinese/nics.ts";
 import { peopleTexts } from "./chinese/people.ts";
 import { portalTexts } from "./chinese/portal.ts";
 import { reasonPatterns, reasonTexts } from "./chinese/reasons.ts";
+import { renditionTexts, renditionWords } from "./chinese/renditions.ts";
 import { addressTexts, serialContractTexts, serialTexts } from "./chinese/serial.ts";
 import { settingsTexts, settingsWords } from "./chinese/settings.ts";
 import { snapshotTexts, snapshotWords } from "./chinese/snapshots.ts";
@@ -37,6 +38,7 @@ const ownTexts = {
   ...importTexts,
   ...modifyTexts,
   ...nicTexts,
+  ...renditionTexts,
   ...serialTexts,
   ...settingsTexts,
   ...snapshotTexts,
@@ -51,6 +53,7 @@ export const chinese: Readonly<Record<string, string>> = {
   ...modifyWords,
   ...nicWords,
   ...reasonTexts,
+  ...renditionWords,
   ...settingsWords,
   ...snapshotWords,
   ...serialContractTexts,

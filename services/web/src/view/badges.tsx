@@ -1,4 +1,4 @@
-import type { Cell, Image, InstanceState, Output, TaskState } from "@nano/contract";
+import type { Cell, Image, InstanceState, Output, Rendition, TaskState } from "@nano/contract";
 import type { Visit } from "../http/visit.ts";
 
 type Tone = "good" | "busy" | "idle" | "bad" | "warn";
@@ -24,6 +24,13 @@ const taskTones: Record<TaskState, Tone> = {
 };
 const imageTones: Record<Image["state"], Tone> = { uploading: "busy", checking: "busy", ready: "good", failed: "bad" };
 
+const renditionTones: Record<Rendition["state"], Tone> = {
+  waiting: "idle",
+  converting: "busy",
+  ready: "good",
+  failed: "bad",
+};
+
 type FileState = Output<"cell.files">["items"][number]["state"];
 const fileTones: Record<FileState, Tone> = { ready: "good", fetching: "busy", damaged: "bad", missing: "bad" };
 
@@ -42,6 +49,10 @@ export const TaskBadge = ({ visit, state }: { visit: Visit; state: TaskState }) 
 );
 export const ImageBadge = ({ visit, state }: { visit: Visit; state: Image["state"] }) => (
   <Badge tone={imageTones[state]} text={visit.word(state)} />
+);
+/** Of an image's file in another format. */
+export const RenditionBadge = ({ visit, state }: { visit: Visit; state: Rendition["state"] }) => (
+  <Badge tone={renditionTones[state]} text={visit.word(state)} />
 );
 /** Of a file that a cell keeps. */
 export const FileStateBadge = ({ visit, state }: { visit: Visit; state: FileState }) => (
