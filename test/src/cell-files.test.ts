@@ -54,6 +54,13 @@ test("seven instances (as many as two cores take, but one) created at once from 
     unusedBytes: 0,
     items: [{ sha256, bytes, state: "ready", users: 7, image: { id: image, name: "tiny" } }],
   });
+  const { name } = await cloud.api("cell.get", { id: cell });
+  for (const named of [[], [name], [cell]]) {
+    const { stdout, stderr } = await cloud.nanoctl("cell", "files", ...named);
+    expect([stderr, stdout]).toEqual(["", expect.stringMatching(/tiny +image +ready +[\d.]+ MiB +7 disks /)]);
+  }
+  const unknown = await cloud.nanoctl("cell", "files", "nowhere");
+  expect(unknown).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(`There are: ${name}`) });
 }, 180_000);
 
 test("a base that is gone under its instances is told and fetched again by itself; so is one that was written to", async () => {
@@ -77,7 +84,7 @@ test("a base that is gone under its instances is told and fetched again by itsel
 
 test("what nothing needs any more is removed when it is asked for, minutes after somebody wanted it", async () => {
   for (const id of instances) await cloud.done(await cloud.api("instance.delete", { id }));
-  expect(await cloud.api("cell.clean", { id: cell })).toMatchObject({ files: 0, bytes: 0 });
+  expect((await cloud.nanoctl("cell", "clean")).stdout).toContain("nothing that nothing needs");
   // A cell that starts anew has promised nothing to anybody.
   const before = await cloud.pidOf("cell");
   process.kill(before, "SIGKILL");

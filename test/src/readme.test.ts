@@ -76,6 +76,11 @@ test("an image's file comes back with curl", async () => {
   expect((await shell(asAbove() + (await block("/download)")))).at(-1)).toEndWith(": OK");
 }, 60_000);
 
+test("and in another format", async () => {
+  const lines = await shell(asAbove() + (await block("/renditions/")));
+  expect(lines).toContain("file format: vmdk");
+}, 60_000);
+
 test("a large file with curl, in pieces", async () => {
   expect((await shell(asAbove() + (await block("Tus-Resumable")))).at(-1)).toBe("ready");
 }, 60_000);

@@ -3,7 +3,7 @@
  * page, restarts the service. `NANO_SCREENSHOTS=<directory>` keeps a picture of each step.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "@nano/bus/testing";
@@ -49,7 +49,11 @@ beforeAll(async () => {
   const port = await freePort();
   wire = await startWire(port);
   [cloud, browser] = await Promise.all([
-    startCloudWith({ NANO_IMAGES_PORT: String(port), NANO_IMAGES_URL: wire.url }),
+    startCloudWith({
+      NANO_IMAGES_PORT: String(port),
+      NANO_IMAGES_URL: wire.url,
+      NANO_IMAGES_IMPORT_ALLOW: "127.0.0.0/8",
+    }),
     chromium.launch({
       executablePath: "/usr/bin/chromium",
       args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
@@ -279,15 +283,66 @@ test("nanoctl goes on where an upload stopped, and outlives a network that was a
   expect(await recordOf("stopped")).toMatchObject({ state: "ready", sha256 });
 }, 90_000);
 
+test("nanoctl has a URL fetched, knows it when it is there, and takes in what lies in the directory", async () => {
+  const path = await makeImage("fetched", 6);
+  const sha256 = await sha256Of(path);
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response(Bun.file(path)) });
+  try {
+    const url = `http://127.0.0.1:${server.port}/fetched.qcow2?token=secret`;
+    const args = ["image", "import", url, "--visibility", "public", "--minimum-disk", "3", "--sha256", sha256];
+    const first = await cloud.nanoctl(...args);
+    expect([first.exitCode, first.stderr]).toEqual([0, ""]);
+    expect(first.stdout).toContain(`SHA-256 ${sha256}`);
+    expect(await recordOf("fetched")).toMatchObject({ state: "ready", visibility: "public", minimumDiskGiB: 3 });
+    expect((await cloud.nanoctl(...args)).stdout).toContain("in the image store already");
+    const other = await cloud.nanoctl("image", "import", url.replace("fetched.", "other."), "--name", "fetched");
+    expect([other.exitCode, other.stderr]).toEqual([1, expect.stringContaining("another image with the name")]);
+    const unsafe = await cloud.nanoctl("image", "import", url, "--name", "unsafe");
+    expect([unsafe.exitCode, unsafe.stderr]).toEqual([1, expect.stringContaining("import-refused")]);
+  } finally {
+    await server.stop(true);
+  }
+  const { directory: incoming } = await cloud.api("image.sync", {});
+  await Bun.write(join(incoming, "copied.qcow2"), Bun.file(await makeImage("copied", 4)));
+  await Bun.write(join(incoming, "broken.qcow2"), "no disk at all");
+  await utimes(join(incoming, "copied.qcow2"), 0, 0);
+  await utimes(join(incoming, "broken.qcow2"), 0, 0);
+  const synced = await cloud.nanoctl("image", "sync");
+  expect(synced.stdout).toContain("copied.qcow2: stored as copied");
+  expect(synced.stdout).toContain("broken.qcow2: ");
+  expect([synced.exitCode, synced.stderr]).toEqual([1, expect.stringContaining("1 of 2 files")]);
+}, 90_000);
+
+test("nanoctl uploads another format, and downloads one", async () => {
+  const vmdk = join(directory, "appliance.vmdk");
+  const qcow2 = await makeImage("appliance", 4);
+  const qemuImg = (...args: string[]) => Bun.spawn(["qemu-img", ...args], { stdout: "ignore" }).exited;
+  expect(await qemuImg("convert", "-f", "qcow2", "-O", "vmdk", qcow2, vmdk)).toBe(0);
+  const uploaded = await cloud.nanoctl("image", "upload", vmdk);
+  expect([uploaded.exitCode, uploaded.stdout]).toEqual([0, expect.stringContaining("converted from vmdk")]);
+  const vhd = join(directory, "appliance.vhd");
+  const got = await cloud.nanoctl("image", "download", "appliance", "--format", "vhd-fixed", "--output", vhd);
+  expect([got.exitCode, got.stderr]).toEqual([0, ""]);
+  expect(got.stdout).toContain(vhd);
+  expect(await qemuImg("compare", "-f", "qcow2", "-F", "vpc", qcow2, vhd)).toBe(0);
+  expect(await cloud.api("image.get", { id: (await recordOf("appliance"))?.id as never })).toMatchObject({
+    renditions: [{ format: "vhd-fixed", state: "ready" }],
+  });
+}, 90_000);
+
 test("nanoctl tells why a file is refused", async () => {
-  const refused = await cloud.nanoctl("image", "upload", join(directory, "three.qcow2"), "--name", "refused");
+  const path = join(directory, "three.qcow2");
+  const refused = await cloud.nanoctl("image", "upload", path, "--name", "refused");
   expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining("like no disk image that is known")]);
   for (const [args, words] of [
     [["upload"], "takes a file"],
     [["upload", "/nowhere"], "could not read /nowhere"],
     [["upload", directory], "is not a file"],
     [["upload", "a", "b"], "Unexpected argument 'b'"],
-    [["frobnicate"], "There are: build, download, list, upload"],
+    [["upload", path, "--visibility", "everyone"], "--visibility cannot be"],
+    [["import", "ftp://images.example/x.qcow2"], "takes an http or https URL"],
+    [["download", "one", "--format", "qed"], "--format cannot be"],
+    [["frobnicate"], "There are: build, download, import, list, sync, upload"],
   ] as const) {
     const { exitCode, stderr } = await cloud.nanoctl("image", ...args);
     expect([exitCode, stderr]).toEqual([1, expect.stringContaining(words)]);

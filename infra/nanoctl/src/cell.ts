@@ -1,15 +1,25 @@
-/** `nanoctl cell fingerprint`: the public key of this machine's cell, to compare with what the portal shows before adding the cell to a pool. */
+/** `nanoctl cell …`: what can be done with cells from the terminal. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ensureIdentity } from "@nano/cell/join/identity";
 import { paths, readSettings } from "./config.ts";
 import { Problem } from "./problem.ts";
 import { readArguments } from "./terminal/arguments.ts";
+import { type Verb, verbOf } from "./verb.ts";
 
-export async function cell(args: readonly string[]): Promise<void> {
-  const { positionals } = readArguments("cell", args, {}, 1);
-  if (positionals[0] !== "fingerprint")
-    throw new Problem("cell takes one word: fingerprint", "./nanoctl help shows what there is.");
+const verbs: Readonly<Record<string, () => Promise<Verb>>> = {
+  fingerprint: async () => fingerprint,
+  files: async () => (await import("./cell-files.ts")).cellFiles,
+  clean: async () => (await import("./cell-files.ts")).cellClean,
+};
+
+export async function cell([verb = "", ...args]: readonly string[]): Promise<void> {
+  await (await verbOf("cell", verb, verbs))(args);
+}
+
+/** The public key of this machine's cell, to compare with what the portal shows before adding the cell to a pool. */
+async function fingerprint(args: readonly string[]): Promise<void> {
+  readArguments("cell fingerprint", args, {});
   const directory = paths(readSettings()).dataOf("cell");
   // Only the cell service makes the identity: asking for it must not.
   if (!existsSync(join(directory, "cell.nk")))

@@ -1,30 +1,72 @@
 /**
- * `nanoctl image download NAME|ID`: an image's file from the store, verified. What arrived lies beside its place until it is whole: a download that broke
+ * `nanoctl image download NAME|ID`: an image's file from the store, in the format that is wanted, verified. What arrived lies beside its place until it is whole: a download that broke
  * off, or was ended, is continued by the next one of the same file.
  */
 import { appendFile, rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Bus } from "@nano/bus";
-import { type DownloadTicket, fits, type ImageId, ImageIdSchema } from "@nano/contract";
+import {
+  type DownloadTicket,
+  fits,
+  type ImageId,
+  ImageIdSchema,
+  type Rendition,
+  type RenditionFormat,
+  renditionFormats,
+} from "@nano/contract";
+import { follow } from "./follow.ts";
 import { asOperator } from "./health.ts";
+import { oneOf } from "./image-fields.ts";
 import { withStore } from "./image-store.ts";
 import { Problem, words } from "./problem.ts";
 import { readArguments } from "./terminal/arguments.ts";
+import { createPercent, createProgress, type Progress } from "./terminal/progress.ts";
 import { mebibytes, seconds } from "./terminal/table.ts";
 
+const options = { output: { type: "string" }, format: { type: "string" } } as const;
+
 export async function downloadImage(args: readonly string[]): Promise<void> {
-  const { values, positionals } = readArguments("image download", args, { output: { type: "string" } }, 1);
+  const { values, positionals } = readArguments("image download", args, options, 1);
   const [wanted] = positionals;
   if (wanted === undefined)
     throw new Problem("image download takes the name or the id of an image", "./nanoctl image download debian-12");
+  const format = oneOf("--format", values.format ?? "qcow2", ["qcow2", ...renditionFormats]);
   await withStore(async (_settings, bus) => {
     const id = await idOf(bus, wanted);
-    const ticket = () => bus.call("image.download", { id }, asOperator);
+    if (format !== "qcow2") await haveMade(bus, id, format);
+    const ticket = () => bus.call("image.download", { id, format }, asOperator);
     const target = await targetFor(values.output, (await ticket()).fileName);
     const began = performance.now();
-    const { bytes, sha256 } = await downloadTo(target, ticket, showProgress);
+    let progress: Progress | undefined;
+    const show = (done: number, total: number) => {
+      progress ??= createProgress({ title: "Downloading", total, before: done });
+      progress.at(done);
+    };
+    const { bytes, sha256 } = await downloadTo(target, ticket, show).finally(() => progress?.end());
     say(`${target}\n${mebibytes(bytes)} in ${seconds(performance.now() - began)}, SHA-256 ${sha256}`);
   });
+}
+
+/** It is converted once, and goes on without this command. @throws {Problem} when it cannot be */
+async function haveMade(bus: Bus, id: ImageId, format: RenditionFormat): Promise<void> {
+  await bus.call("image.convert", { id, format }, asOperator);
+  let progress: Progress | undefined;
+  const ask = async (): Promise<Rendition> => {
+    const { renditions = [] } = await bus.call("image.get", { id }, asOperator);
+    const found = renditions.find((rendition) => rendition.format === format);
+    if (!found)
+      throw new Problem("somebody has ended its conversion", "Run the same command again if it is still wanted.");
+    return found;
+  };
+  const hasEnded = ({ state, progress: percent }: Rendition): boolean => {
+    if (percent !== undefined) {
+      progress ??= createPercent({ title: `Converting to ${format}` });
+      progress.at(percent);
+    }
+    return state === "ready" || state === "failed";
+  };
+  const { error } = await follow(ask, hasEnded).finally(() => progress?.end());
+  if (error) throw new Problem(error.message, error.remedy);
 }
 
 async function idOf(bus: Bus, wanted: string): Promise<ImageId> {
@@ -119,16 +161,6 @@ async function keepVerified(part: string, target: string, ticket: DownloadTicket
   }
   await rename(part, target);
   return ticket;
-}
-
-let shown = 0;
-function showProgress(done: number, total: number): void {
-  if (!process.stdout.isTTY) return;
-  if (done < total && performance.now() - shown < 200) return;
-  shown = performance.now();
-  process.stdout.write(
-    `\r  ${mebibytes(done)} of ${mebibytes(total)}, ${Math.floor((done / total) * 100)} %   ${done < total ? "" : "\n"}`,
-  );
 }
 
 function say(line: string): void {

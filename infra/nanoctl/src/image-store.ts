@@ -1,26 +1,13 @@
 /** The image store of the zone that runs here, as nanoctl's commands ask it. */
 import type { Bus } from "@nano/bus";
-import type { Image, Input, Media, UploadTicket } from "@nano/contract";
-import { paths, readSettings, type Settings } from "./config.ts";
-import { asOperator, operatorBus } from "./health.ts";
-import { Problem } from "./problem.ts";
-import { askStatus } from "./supervise/control.ts";
+import type { Image, Input, Media, Output, UploadTicket } from "@nano/contract";
+import type { Settings } from "./config.ts";
+import { asOperator } from "./health.ts";
+import { withZone } from "./zone-bus.ts";
 
 /** @throws {Problem} when no zone runs */
-export async function withStore<T>(work: (settings: Settings, bus: Bus) => Promise<T>): Promise<T> {
-  const running = await askStatus(paths(readSettings()).control);
-  if (!running)
-    throw new Problem(
-      "Nano is not running, so there is no image store",
-      "./nanoctl up starts it; `image build --output FILE` makes a file without it.",
-    );
-  const bus = await operatorBus(running.settings);
-  try {
-    return await work(running.settings, bus);
-  } finally {
-    await bus.close();
-  }
-}
+export const withStore = <T>(work: (settings: Settings, bus: Bus) => Promise<T>): Promise<T> =>
+  withZone({ what: "image store", remedy: "`image build --output FILE` makes a file without it" }, work);
 
 export type StoredFile = Image | Media;
 
@@ -31,6 +18,8 @@ export interface Shelf {
   get(id: string): Promise<StoredFile>;
   create(input: Input<"image.create">): Promise<{ file: StoredFile; upload: UploadTicket }>;
   upload(id: string): Promise<UploadTicket>;
+  import(input: Input<"image.import">): Promise<StoredFile>;
+  sync(): Promise<Output<"image.sync"> | Output<"media.sync">>;
   /** Its page in the portal. */
   page(file: StoredFile): string;
 }
@@ -57,6 +46,8 @@ export const shelfOf = (settings: Settings, bus: Bus, media: boolean): Shelf => 
         list,
         get: (id) => bus.call("media.get", { id: id as Media["id"] }, asOperator),
         upload: (id) => bus.call("media.upload", { id: id as Media["id"] }, asOperator),
+        import: (input) => bus.call("media.import", input, asOperator),
+        sync: () => bus.call("media.sync", {}, asOperator),
         create: async (input) => {
           const made = await bus.call("media.create", input, asOperator);
           return { file: made.media, upload: made.upload };
@@ -68,6 +59,8 @@ export const shelfOf = (settings: Settings, bus: Bus, media: boolean): Shelf => 
         list,
         get: (id) => bus.call("image.get", { id: id as Image["id"] }, asOperator),
         upload: (id) => bus.call("image.upload", { id: id as Image["id"] }, asOperator),
+        import: (input) => bus.call("image.import", input, asOperator),
+        sync: () => bus.call("image.sync", {}, asOperator),
         create: async (input) => {
           const made = await bus.call("image.create", input, asOperator);
           return { file: made.image, upload: made.upload };

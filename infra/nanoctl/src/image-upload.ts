@@ -5,25 +5,20 @@
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { type Bytes, decode, Sha256Schema } from "@nano/contract";
+import { fieldOptions, fieldsOf, nameOf } from "./image-fields.ts";
 import { type Shelf, type StoredFile, shelfOf, withStore } from "./image-store.ts";
 import { Problem, words } from "./problem.ts";
 import { readArguments } from "./terminal/arguments.ts";
 import { createProgress } from "./terminal/progress.ts";
 import { sendFile } from "./tus.ts";
 
-const options = {
-  name: { type: "string" },
-  description: { type: "string" },
-  tag: { type: "string", multiple: true },
-  media: { type: "boolean" },
-} as const;
-
 export async function imageUpload(args: readonly string[]): Promise<void> {
-  const { values, positionals } = readArguments("image upload", args, options, 1);
+  const { values, positionals } = readArguments("image upload", args, fieldOptions, 1);
   const [path] = positionals;
   if (path === undefined) throw new Problem("image upload takes a file", "./nanoctl image upload FILE [--name NAME]");
+  const fields = fieldsOf(values);
   const bytes = await sizeOf(path);
-  const name = values.name ?? basename(path).replace(/\.(qcow2|img|iso|raw|vmdk|vdi|vhdx)$/i, "");
+  const name = values.name ?? nameOf(basename(path));
   await withStore(async (settings, bus) => {
     const shelf = shelfOf(settings, bus, values.media === true);
     const sha256 = await checksum(path, bytes);
@@ -43,17 +38,19 @@ export async function imageUpload(args: readonly string[]): Promise<void> {
           name,
           bytes: bytes as Bytes,
           sha256: decode(Sha256Schema, sha256, "reading the file's checksum"),
-          ...(values.description ? { description: values.description } : {}),
-          ...(values.tag ? { tags: values.tag } : {}),
+          ...fields,
         });
     await send(shelf, file, path, bytes, upload);
     const stored = await shelf.get(file.id);
-    if (stored.state !== "ready" || stored.sha256 !== sha256)
+    // What was converted is another file.
+    const converted = "convertedFrom" in stored ? stored.convertedFrom : undefined;
+    if (stored.state !== "ready" || (stored.sha256 !== sha256 && converted === undefined))
       throw new Problem(
         `the image service has not stored the file: it is ${stored.state}`,
         stored.error ? `${stored.error.message}. ${stored.error.remedy ?? ""}` : shelf.page(stored),
       );
-    say(`Stored as ${name}: ${shelf.page(stored)}\nSHA-256 ${sha256}`);
+    say(`Stored as ${name}${converted ? `, converted from ${converted}` : ""}: ${shelf.page(stored)}`);
+    say(`SHA-256 ${stored.sha256}`);
   });
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { createProgress } from "./progress.ts";
+import { createPercent, createProgress } from "./progress.ts";
 
 const MiB = 2 ** 20;
 const run = (terminal: boolean, steps: readonly (readonly [ms: number, done: number])[], before = 0): string => {
@@ -56,4 +56,15 @@ test("elsewhere every tenth is a line, and what was there before took no time", 
       "",
     ].join("\n"),
   );
+});
+
+test("percent alone, where nobody knows the bytes", () => {
+  let text = "";
+  const write = (piece: string) => {
+    text += piece;
+  };
+  const progress = createPercent({ title: "Converting", terminal: false, write });
+  for (const percent of [0, 9, 10, 15, 42, 100]) progress.at(percent);
+  progress.end();
+  expect(text).toBe("Converting  10 %\nConverting  42 %\nConverting 100 %\n");
 });

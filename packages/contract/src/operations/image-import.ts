@@ -4,6 +4,7 @@ import { DeclaredFormat, ErrorRecord, Image, Media, VisibilitySchema } from "../
 import {
   Closed,
   Description,
+  DiskGiB,
   ImageIdSchema,
   ImageTags,
   Label,
@@ -51,7 +52,11 @@ export const imageImportOperations = {
     owner: "images",
     summary: "Fetch a disk image from a URL",
     description: importDescription,
-    input: Closed({ ...importFields, format: Type.Optional(DeclaredFormat) }),
+    input: Closed({
+      ...importFields,
+      minimumDiskGiB: Type.Optional(DiskGiB),
+      format: Type.Optional(DeclaredFormat),
+    }),
     output: Image,
     errors: [...importErrors],
     requires: "image.write",
