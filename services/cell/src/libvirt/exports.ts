@@ -3,13 +3,14 @@
  *
  * Theory. libvirt copies the disk (qemu-img convert) into a file of its own, named by the image: flattened, as the copy is to have no backing file; without
  * snapshots, as those are not of the active layer; without what is empty. A second, tiny volume, the marker, says that the copy is whole, as it does for
- * other files. The disk of a running guest is copied as it is at one moment (see live-copies.ts). Then the copy is streamed out of libvirt into the image service, and removed. Whoever is killed in between finds by file and marker how far
+ * other files. The disk of a running guest is copied as it is at one moment (see live-copies.ts). Then the copy goes to the image service, from its file where that is on this machine, else out of libvirt, and is removed. Whoever is killed in between finds by file and marker how far
  * it was; a copy nobody asks for any more is collected when it is old.
  */
 import { type Clock, type Disk, type ImageId, type InstanceId, type Log, NanoError } from "@nano/contract";
 import type { Domain, Volume } from "@nano/libvirt";
 import type { FetchProgress, UploadTarget } from "../hypervisor.ts";
 import { bytes } from "../units.ts";
+import { openLocalFile } from "../volumes/local-file.ts";
 import { type Outgoing, Sender } from "../volumes/sender.ts";
 import { readXml } from "../xml/read.ts";
 import { find, textOf } from "../xml/tree.ts";
@@ -26,6 +27,8 @@ export interface ExportsOptions {
   readonly disks: Pick<DiskChanges, "disk" | "liveTarget">;
   readonly layers: Pick<Layers, "under">;
   readonly storage: Storage;
+  /** Whether libvirt runs on the machine we run on. */
+  readonly local: boolean;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -173,13 +176,16 @@ export class Exports {
 
   /** The copy, once it is whole. */
   async #whole(image: ImageId): Promise<Outgoing | undefined> {
-    const { storage } = this.#options;
+    const { storage, local } = this.#options;
     const file = exportVolume(image);
     const [volume, marker] = await Promise.all([storage.volume(file), storage.volume(markerOf(file))]);
     if (!volume || !marker) return undefined;
+    const bytes = await lengthOf(volume);
     return {
-      bytes: await lengthOf(volume),
-      open: (signal) => translated(`reading ${file}`, () => volume.download({ signal })),
+      bytes,
+      open: async (signal) =>
+        (local ? await openLocalFile(pathIn(storage.path, file), bytes) : undefined) ??
+        (await translated(`reading ${file}`, () => volume.download({ signal }))),
     };
   }
 

@@ -186,7 +186,14 @@ export class LibvirtHypervisor implements Hypervisor {
       layers: this.#layers,
       copies,
     });
-    this.#exports = new Exports({ disks: this.#diskChanges, layers: this.#layers, storage: this.#storage, clock, log });
+    this.#exports = new Exports({
+      disks: this.#diskChanges,
+      layers: this.#layers,
+      storage: this.#storage,
+      local,
+      clock,
+      log,
+    });
   }
 
   async start(): Promise<void> {

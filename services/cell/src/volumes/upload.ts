@@ -31,8 +31,10 @@ const Refusal = Type.Object({
 export const upload = async (options: UploadOptions): Promise<void> => {
   const { target, bytes, signal, silenceMs = 60_000, verdictMs = 30 * 60_000 } = options;
   // The runtime's fetch knows more schemes than those.
-  if (!/^https?:$/.test(URL.parse(target.url)?.protocol ?? ""))
+  if (!/^https?:$/.test(URL.parse(target.url)?.protocol ?? "")) {
+    await options.body.cancel();
     throw new NanoError("unavailable", "The image service's address is no HTTP URL");
+  }
   const silence = new AbortController();
   let timer: Timer | undefined;
   const patience = (milliseconds: number): void => {
