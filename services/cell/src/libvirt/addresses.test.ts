@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { knownFrom, usefulAddresses } from "./addresses.ts";
+import { knownFrom, toldByAgent, usefulAddresses } from "./addresses.ts";
 
 test("addresses that others can use are kept, each once, in their order", () => {
   const told = ["192.0.2.7", "10.0.0.4", "2001:db8::7", "192.0.2.7", "fd00::1"];
@@ -38,6 +38,35 @@ test("an address is known to be of the interface it was told of, if that has a h
     ["52:54:00:aa:00:01", ["192.0.2.7", "2001:db8::7"]],
     ["52:54:00:aa:00:02", ["198.51.100.7"]],
   ]);
+});
+
+test("an agent's answer is read as far as it is one", () => {
+  const answer = {
+    return: [
+      { name: "lo", "ip-addresses": [{ "ip-address-type": "ipv4", "ip-address": "127.0.0.1", prefix: 8 }] },
+      {
+        name: "eth0",
+        "hardware-address": "52:54:00:aa:00:01",
+        statistics: { "rx-bytes": 1 },
+        "ip-addresses": [{ "ip-address-type": "ipv4", "ip-address": "192.0.2.7", prefix: 24 }],
+      },
+      { name: "eth1", "hardware-address": "52:54:00:aa:00:02" },
+    ],
+  };
+  expect(toldByAgent(JSON.stringify(answer))).toEqual([
+    { mac: null, addresses: [{ address: "127.0.0.1" }] },
+    { mac: "52:54:00:aa:00:01", addresses: [{ address: "192.0.2.7" }] },
+    { mac: "52:54:00:aa:00:02", addresses: [] },
+  ]);
+  for (const other of [
+    "",
+    "{}",
+    '{"return":{}}',
+    '{"return":[{"ip-addresses":[{"ip-address":7}]}]}',
+    '{"return":[null]}',
+  ])
+    expect(toldByAgent(other)).toEqual([]);
+  for (const none of ["<html>", "[]", `{"return":${"[".repeat(100_000)}`]) expect(() => toldByAgent(none)).toThrow();
 });
 
 test("whatever an agent says, no more than sixteen addresses come of it, and nothing that is none", () => {

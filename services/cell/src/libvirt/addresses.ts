@@ -5,7 +5,7 @@
  * All of it is hearsay: an agent is a stranger, and so is whoever answers for an address on a network. So it is checked, bounded and never waited for.
  */
 import { isIP } from "node:net";
-import { fits, type InstanceId, InstanceIdSchema } from "@nano/contract";
+import { fits, type InstanceId, InstanceIdSchema, parseObject, Type } from "@nano/contract";
 import { type Connection, type Domain, InterfaceAddressSource, ListDomains } from "@nano/libvirt";
 import { readXml } from "../xml/read.ts";
 import { childrenOf, type Element, find } from "../xml/tree.ts";
@@ -17,7 +17,23 @@ import { neighboursOn } from "./neighbours.ts";
 const addressesMax = 16;
 /** Samples between two questions to one agent: about 10 s. */
 const every = 5;
-const timeoutMs = 2_000;
+const timeoutSeconds = 2;
+const patience = { timeout: timeoutSeconds * 1_000 };
+
+/**
+ * The agent's command is sent as such, not as libvirt's own call for it: that one waits without end for an agent that greets and then falls silent, and
+ * keeps one of the threads that libvirt answers everybody with.
+ */
+const agentQuestion = JSON.stringify({ execute: "guest-network-get-interfaces" });
+/** Of the answer, as much as is read. */
+const AgentAnswer = Type.Object({
+  return: Type.Array(
+    Type.Object({
+      "hardware-address": Type.Optional(Type.String()),
+      "ip-addresses": Type.Optional(Type.Array(Type.Object({ "ip-address": Type.String() }))),
+    }),
+  ),
+});
 
 /** Which of the host's tables know instances: that of libvirt's network, that of its neighbours, on this machine or on libvirt's, or none. */
 export type HostTable = "leases" | { readonly neighboursOn: string; readonly local: boolean } | "none";
@@ -34,6 +50,16 @@ export interface Told {
   readonly mac: string | null;
   readonly addresses: readonly { readonly address: string }[];
 }
+/** @throws NanoError when it is no answer at all */
+export const toldByAgent = (answer: string): Told[] => {
+  const value = parseObject(answer, "Reading what an agent says");
+  if (!fits(AgentAnswer, value)) return [];
+  return value.return.map(({ "hardware-address": mac = null, "ip-addresses": addresses = [] }) => ({
+    mac,
+    addresses: addresses.map(({ "ip-address": address }) => ({ address })),
+  }));
+};
+
 export interface Known {
   readonly all: readonly string[];
   /** Each of them with one interface at most. */
@@ -129,8 +155,8 @@ export class AddressBook {
   async #hostTable(): Promise<(domain: Domain) => Promise<Known>> {
     const table = this.#table();
     if (table === "none") return async () => noAddresses;
-    if (table === "leases") return (domain) => this.#from(domain, InterfaceAddressSource.lease);
-    if (!table.local) return (domain) => this.#from(domain, InterfaceAddressSource.arp);
+    if (table === "leases") return (domain) => this.#fromHost(domain, InterfaceAddressSource.lease);
+    if (!table.local) return (domain) => this.#fromHost(domain, InterfaceAddressSource.arp);
     const neighbours = await neighboursOn(table.neighboursOn).catch(() => new Map<string, readonly string[]>());
     return async (domain) => {
       if (neighbours.size === 0) return noAddresses;
@@ -141,13 +167,21 @@ export class AddressBook {
   }
 
   async #ask(id: InstanceId, domain: Domain, fromHost: (domain: Domain) => Promise<Known>): Promise<Known> {
-    const told = this.#agents.has(id) ? await this.#from(domain, InterfaceAddressSource.agent) : noAddresses;
+    const told = this.#agents.has(id) ? await this.#fromAgent(domain) : noAddresses;
     return told.all.length > 0 ? told : fromHost(domain);
   }
 
-  async #from(domain: Domain, source: number): Promise<Known> {
+  #fromAgent(domain: Domain): Promise<Known> {
+    return this.#heard(async () => toldByAgent(await domain.agentCommand(agentQuestion, timeoutSeconds, patience)));
+  }
+
+  #fromHost(domain: Domain, source: number): Promise<Known> {
+    return this.#heard(() => domain.interfaceAddresses(source, patience));
+  }
+
+  async #heard(ask: () => Promise<readonly Told[]>): Promise<Known> {
     try {
-      return knownFrom(await domain.interfaceAddresses(source, { timeout: timeoutMs }));
+      return knownFrom(await ask());
     } catch {
       // Who is silent, or lies in a way libvirt notices, has told nothing.
       return noAddresses;

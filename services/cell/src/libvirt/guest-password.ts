@@ -50,6 +50,12 @@ export const agentFailure = (error: unknown, id: InstanceId, user: string): unkn
     return new NanoError("agent-missing", `No guest agent is connected in instance ${id}`, details);
   if (/unable to execute QEMU agent command/i.test(libvirt))
     return new NanoError("agent-refused", `The guest did not set the password of ${user} in instance ${id}`, details);
+  // An agent that sent nonsense, whatever it was asked and whoever asked, is not spoken to until it opens its port anew.
+  if (/agent is not available due to an error/i.test(libvirt))
+    return new NanoError("agent-refused", `The guest agent of instance ${id} has answered nonsense before`, {
+      ...details,
+      remedy: "Start the guest agent again inside, or restart the instance.",
+    });
   if (LibvirtError.is(error, "AGENT_UNRESPONSIVE", "AGENT_UNSYNCED", "OPERATION_TIMEOUT", "TIMEOUT"))
     return new NanoError(
       "agent-silent",

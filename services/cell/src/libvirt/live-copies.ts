@@ -18,6 +18,8 @@ export interface LiveCopy {
 
 /** Between two looks at the job. */
 const lookMs = 300;
+/** How long the guest's agent is waited for. */
+const agentSeconds = 15;
 
 /** The path that a running backup of the domain writes to. */
 export const runningBackup = async (domain: Domain): Promise<string | undefined> => {
@@ -36,11 +38,12 @@ export const beginLiveCopy = async ({ domain, target, into }: LiveCopy): Promise
   const running = await runningBackup(domain);
   if (running === into) return;
   if (running !== undefined) throw new NanoError("busy", "Another copy of a disk of this instance is being made");
-  const frozen = await freeze(domain);
+  await tellAgent(domain, "guest-fsfreeze-freeze");
   try {
     await domain.beginBackup(write(await backupXml(domain, target, into)));
   } finally {
-    if (frozen) await domain.thawFileSystems().catch(() => {});
+    // Whatever it answered: one that was too slow may have frozen them meanwhile.
+    await tellAgent(domain, "guest-fsfreeze-thaw");
   }
 };
 
@@ -74,12 +77,11 @@ export const endLiveCopy = async ({ domain, into }: LiveCopy): Promise<void> => 
   });
 };
 
-const freeze = (domain: Domain): Promise<boolean> =>
-  domain.freezeFileSystems({ timeout: 15_000 }).then(
-    () => true,
+/** As such, not by libvirt's own call for it: that one would wait without end for an agent that greets and then falls silent. */
+const tellAgent = (domain: Domain, execute: string): Promise<unknown> =>
+  domain.agentCommand(JSON.stringify({ execute }), agentSeconds).catch(() => {
     // No agent, or one that does not know how.
-    () => false,
-  );
+  });
 
 const backupXml = async (domain: Domain, target: string, into: string): Promise<Element> => {
   const devices = find(readXml(await domain.getXMLDesc()), "devices");
