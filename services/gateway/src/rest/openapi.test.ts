@@ -3,12 +3,30 @@ import { commonErrors, errorDefinitions, operationNames, operationOf, operationS
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { startWorld, type World } from "../testing.ts";
 
+/** As much of an OpenAPI document as is looked at here. */
+interface Document extends Record<string, unknown> {
+  readonly openapi: string;
+  readonly tags: readonly { readonly name: string }[];
+  readonly components: { readonly schemas: Readonly<Record<string, unknown>> };
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Entry>>>>;
+}
+interface Entry {
+  readonly tags: readonly string[];
+  readonly security: unknown;
+  readonly responses: Readonly<Record<string, Response>>;
+}
+interface Response {
+  readonly description: string;
+  readonly content?: Readonly<
+    Record<string, { readonly schema: { readonly $ref?: string }; readonly example: unknown }>
+  >;
+}
+
 let world: World;
-// biome-ignore lint/suspicious/noExplicitAny: a document of somebody else's format, read to look around in it
-let document: any;
+let document: Document;
 beforeAll(async () => {
   world = await startWorld({ owners: false });
-  document = await (await world.request("/swagger/json")).json();
+  document = (await (await world.request("/swagger/json")).json()) as Document;
 });
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
@@ -34,24 +52,24 @@ test.each(operationNames.filter((name) => operationOf(name).rest))("%s is in it"
   const operation = operationOf(name);
   const { rest } = operation;
   if (!rest) return;
-  const entry = document.paths[rest.path][rest.method.toLowerCase()];
+  const entry = document.paths[rest.path]?.[rest.method.toLowerCase()];
   expect(entry).toMatchObject({
     operationId: name,
     summary: operation.summary,
     "x-nats-subject": operationSubject(name as Parameters<typeof operationSubject>[0]),
     "x-permission": operation.requires,
   });
-  expect(document.tags.map((tag: { name: string }) => tag.name)).toContain(entry.tags[0]);
+  expect(document.tags.map(({ name }) => name)).toContain(entry?.tags[0] ?? "");
   for (const code of [...operation.errors, ...commonErrors]) {
     if (code === "forbidden" && operation.requires === "public") continue;
-    const response = entry.responses[String(errorDefinitions[code].status)];
-    expect(response.description).toContain(`\`${code}\``);
-    expect(response.content["application/problem+json"].schema.$ref).toBe("#/components/schemas/Problem");
+    const response = entry?.responses[String(errorDefinitions[code].status)];
+    expect(response?.description).toContain(`\`${code}\``);
+    expect(response?.content?.["application/problem+json"]?.schema.$ref).toBe("#/components/schemas/Problem");
   }
-  expect(entry.security).toEqual(operation.requires === "public" ? [] : [{ bearer: [] }, { session: [] }]);
-  const success = entry.responses[String(rest.status)];
+  expect(entry?.security).toEqual(operation.requires === "public" ? [] : [{ bearer: [] }, { session: [] }]);
+  const success = entry?.responses[String(rest.status)];
   if (rest.status !== 204 && !rest.binary)
-    expect(success.content["application/json"].example).toEqual(operation.example.output);
+    expect(success?.content?.["application/json"]?.example).toEqual(operation.example.output);
 });
 
 test("the page is wholly ours: nothing from elsewhere, no inline script", async () => {
