@@ -95,9 +95,7 @@ export const ensureIdentities = async (directory: string): Promise<Identities> =
   const operator = await keptKey(join(keys, "operator.nk"), createOperator);
   const system = await keptKey(join(keys, "system.nk"), createAccount);
   const account = await keptKey(join(keys, "account.nk"), createAccount);
-  const signingSeed = join(keys, "signing.nk");
-  const signing = await keptKey(signingSeed, createAccount);
-  const operatorJwt = join(directory, "operator.jwt");
+  const signing = await keptKey(join(keys, "signing.nk"), createAccount);
   const systemAccount = system.getPublicKey();
   const accountKey = account.getPublicKey();
 
@@ -105,7 +103,9 @@ export const ensureIdentities = async (directory: string): Promise<Identities> =
   const kept = async (path: string, make: () => Promise<string>) => {
     if (!(await exists(path))) await writeSecret(path, await make());
   };
-  await kept(operatorJwt, () => encodeOperator("nano", operator, { system_account: systemAccount }));
+  await kept(join(directory, "operator.jwt"), () =>
+    encodeOperator("nano", operator, { system_account: systemAccount }),
+  );
   await kept(join(accounts, `${systemAccount}.jwt`), () => encodeAccount("SYS", system, {}, { signer: operator }));
   await kept(join(accounts, `${accountKey}.jwt`), () =>
     encodeAccount(
@@ -136,15 +136,21 @@ export const ensureIdentities = async (directory: string): Promise<Identities> =
     });
     await writeSecret(join(directory, `${name}.creds`), fmtCreds(jwt, seed));
   }
-  return {
-    operatorJwt,
-    systemAccount,
-    account: accountKey,
-    accounts,
-    signingSeed,
-    credentials: (name) => join(directory, `${name}.creds`),
-  };
+  return identitiesIn(directory, { account: accountKey, systemAccount });
 };
+
+/** Those that lie in a directory already. */
+export const identitiesIn = (
+  directory: string,
+  { account, systemAccount }: Pick<Identities, "account" | "systemAccount">,
+): Identities => ({
+  operatorJwt: join(directory, "operator.jwt"),
+  systemAccount,
+  account,
+  accounts: join(directory, "accounts"),
+  signingSeed: join(directory, "keys", "signing.nk"),
+  credentials: (name) => join(directory, `${name}.creds`),
+});
 
 /** What the scheduler signs with: read once at its start. */
 export interface CellMint {

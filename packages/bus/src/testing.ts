@@ -4,14 +4,21 @@
  * await using world = await startTestBus();
  * const bus = world.bus("scheduler");
  */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { type CellId, type Log, silentLog } from "@nano/contract";
 import { type IdentityName, identityNames } from "./allow-lists.ts";
 import { connectBus } from "./bus.ts";
-import { createCellKey, credentialsOf, ensureIdentities, type Identities, openCellMint } from "./identity.ts";
+import {
+  createCellKey,
+  credentialsOf,
+  ensureIdentities,
+  type Identities,
+  identitiesIn,
+  openCellMint,
+} from "./identity.ts";
 import type { Bus } from "./types.ts";
 
 const configuration = resolve(import.meta.dir, "../../../infra/nats.conf");
@@ -53,9 +60,43 @@ const listening = async (port: number): Promise<boolean> => {
   }
 };
 
-export const startTestBus = async (): Promise<TestBus> => {
+interface IdentityFiles extends Pick<Identities, "account" | "systemAccount"> {
+  /** By their path. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+const makeIdentityFiles = async (): Promise<IdentityFiles> => {
+  const directory = await mkdtemp(join(tmpdir(), "nano-bus-identities-"));
+  try {
+    const { account, systemAccount } = await ensureIdentities(directory);
+    const files = new Map<string, Uint8Array>();
+    for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name);
+      if (entry.isFile()) files.set(path.slice(directory.length + 1), await readFile(path));
+    }
+    return { account, systemAccount, files };
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+};
+let shared: Promise<IdentityFiles> | undefined;
+const sharedIdentities = async (directory: string): Promise<Identities> => {
+  shared ??= makeIdentityFiles();
+  const { files, ...keys } = await shared;
+  for (const [name, content] of files) {
+    const path = join(directory, name);
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeFile(path, content, { mode: 0o600 });
+  }
+  return identitiesIn(directory, keys);
+};
+
+/**
+ * @param options.shared with the same identities as all others of this process that say so: making some takes a while, and only tests that set one zone
+ *   against another need them
+ */
+export const startTestBus = async (options: { shared?: boolean } = {}): Promise<TestBus> => {
   const directory = await mkdtemp(join(tmpdir(), "nano-bus-"));
-  const identities = await ensureIdentities(join(directory, "nats"));
+  const identities = await (options.shared ? sharedIdentities : ensureIdentities)(join(directory, "nats"));
   const port = await freePort();
   const url = `nats://127.0.0.1:${port}`;
   const credentials: Partial<Record<IdentityName, Uint8Array>> = {};

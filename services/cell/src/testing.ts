@@ -37,11 +37,14 @@ export class MovedClock implements Clock {
 }
 
 /** Waits for something that must come true; the test runner's own limit is the only clock. */
-export const until = async <T>(look: () => T | undefined | false | Promise<T | undefined | false>): Promise<T> => {
+export const until = async <T>(
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+  everyMs = 20,
+): Promise<T> => {
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
-    await Bun.sleep(20);
+    await Bun.sleep(everyMs);
   }
 };
 

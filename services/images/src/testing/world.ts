@@ -64,7 +64,7 @@ export const webUrl = "http://portal.test:5850";
 export const openWorld = async (
   options: Partial<Pick<ImagesConfig, "limits" | "data" | "onStage" | "imports" | "store" | "confinement">> = {},
 ): Promise<World> => {
-  const nats = await startTestBus();
+  const nats = await startTestBus({ shared: true });
   const scheduler = nats.bus("scheduler");
   scheduler.keepEventStream();
   const users: World["users"] = new Map();

@@ -1,4 +1,7 @@
 import { expect, test } from "bun:test";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Type } from "@nano/contract";
 import { delayAfter } from "./backoff.ts";
 import { failpointFrom } from "./failpoints.ts";
@@ -12,6 +15,21 @@ test("a failpoint fails where it is told and nowhere else", async () => {
   expect(async () => await fail("instance.create", "define", "after")).toThrow("Failpoint");
   expect(async () => await fail("instance.delete", "undefine", "undo-before")).toThrow("Failpoint");
   expect(() => failpointFrom("everything:explode")).toThrow(TypeError);
+});
+
+test("a failpoint told in a file is the one that is in it then", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "nano-failpoints-"));
+  try {
+    const file = join(directory, "points");
+    const fail = failpointFrom(`@${file}`);
+    await fail("instance.create", "define", "after");
+    await writeFile(file, "instance.create:define:throw");
+    expect(async () => await fail("instance.create", "define", "after")).toThrow("Failpoint");
+    await rm(file);
+    await fail("instance.create", "define", "after");
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
 });
 
 test("waiting doubles up to its bound", () => {

@@ -121,17 +121,16 @@ async function stepsOf<S>(world: World, scenario: SagaScenario<S>): Promise<stri
   return task.steps.map(({ name }) => name).filter((name) => !scenario.atOnce?.includes(name));
 }
 
-/** Begins it with a scheduler that kills itself at the failpoint, starts another one, and waits for the end. */
+/** Begins it with a scheduler that kills itself at the failpoints, starts another one, and waits for the end. */
 async function killedAt<S>(world: World, scenario: SagaScenario<S>, fail: string): Promise<{ task: Task; subject: S }> {
   const subject = await scenario.prepare(world);
-  await world.stopScheduler();
-  await world.spawnScheduler(fail);
+  await world.setFailpoints(fail);
   const idempotencyKey = key();
   // The reply may die with the scheduler, or the request may not be taken yet; who asked repeats the question with the same key.
   let first: Task | undefined;
   let refused: unknown;
   let killed = false;
-  const asking = (async () => {
+  void (async () => {
     while (!killed && !first)
       try {
         first = await scenario.begin(world, subject, idempotencyKey);
@@ -146,7 +145,6 @@ async function killedAt<S>(world: World, scenario: SagaScenario<S>, fail: string
     });
   });
   killed = true;
-  await asking;
   await world.spawnScheduler();
   const task = await world.ended(await scenario.begin(world, subject, idempotencyKey));
   if (first) expect(task.id).toBe(first.id);

@@ -75,7 +75,7 @@ const streamReady = async (scheduler: Bus): Promise<void> => {
 };
 
 export const startWorld = async (options: { gatewayUrl?: string; imagesUrl?: string } = {}): Promise<World> => {
-  const bus = await startTestBus();
+  const bus = await startTestBus({ shared: true });
   const scheduler = bus.bus("scheduler");
   scheduler.keepEventStream();
   const cloud = new Cloud(scheduler);
