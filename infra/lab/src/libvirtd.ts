@@ -14,6 +14,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, 
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { giveCapabilities, keepCapabilities } from "./capabilities.ts";
 import { libvirtdConf, qemuConf } from "./config.ts";
 import { claimPortBlock } from "./ports.ts";
 
@@ -74,6 +75,7 @@ export async function startLibvirtd(options: LabLibvirtdOptions = {}): Promise<L
   for (const each of ["run", "lib", "cache", "log", "etc", "sock", "storage"]) {
     mkdirSync(join(dir, each), { recursive: true });
   }
+  giveCapabilities(join(dir, "cache"));
   const ports = claimPortBlock();
   writeFileSync(join(dir, "etc/libvirtd.conf"), libvirtdConf({ hostUuid, socketDir }));
   writeFileSync(join(dir, "etc/qemu.conf"), qemuConf(ports, existsSync("/sys/fs/cgroup/cpu/cpu.shares")));
@@ -154,6 +156,7 @@ export async function startLibvirtd(options: LabLibvirtdOptions = {}): Promise<L
   const stop = (): Promise<void> => {
     stopped ??= (async () => {
       thaw();
+      keepCapabilities(join(dir, "cache"));
       // Closing the pipe makes PID 1 of the namespace end the rest, and remove the files.
       await sandbox.stdin.end();
       await sandbox.exited;

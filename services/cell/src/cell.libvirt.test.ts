@@ -7,6 +7,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Bytes, CellId, InstanceId, InstanceSpec, MediaId, Observed, Sha256 } from "@nano/contract";
 import { buildTinyImage, buildTinyIso } from "@nano/nanoctl/image/tiny";
+import { guestLookMs } from "./guest.testing.ts";
 import { isPng } from "./image/png.ts";
 import { reportsOf, startTestZone, type TestZone } from "./join/zone.testing.ts";
 import { type LabHost, oneGiB, specOf, startLabHost, until } from "./testing.ts";
@@ -81,7 +82,7 @@ const untilSerial = (spec: InstanceSpec, words: string): Promise<string> =>
   until(async () => {
     const text = await serialOf(spec);
     return text.includes(words) && text;
-  });
+  }, guestLookMs);
 
 const create = async (base: File | undefined, more: Partial<InstanceSpec> = {}): Promise<InstanceSpec> => {
   const disk = { name: "system", sizeGiB: oneGiB };

@@ -8,6 +8,8 @@ import type { LibvirtHypervisor } from "./libvirt/hypervisor.ts";
 import { until } from "./testing.ts";
 import { bytes } from "./units.ts";
 
+/** Between two looks at what a guest has said: it needs the processor that looking takes. */
+export const guestLookMs = 150;
 const cache = resolve(import.meta.dir, "../../../data/cache");
 
 const fetched = async (
@@ -45,13 +47,17 @@ export interface Guest {
 }
 
 /** Resolves when the guest of a running instance is up. */
+export const guestUp = (hypervisor: LibvirtHypervisor, id: InstanceId): Promise<boolean> =>
+  until(async () => (await hypervisor.serial(id)).text.includes("NANO-TINY ready"), guestLookMs);
+
+/** The shell of a guest, when it is up. */
 export const openGuest = async (
   hypervisor: LibvirtHypervisor,
   connection: Connection,
   id: InstanceId,
 ): Promise<Guest> => {
   const text = async () => (await hypervisor.serial(id)).text;
-  await until(async () => (await text()).includes("NANO-TINY ready"));
+  await guestUp(hypervisor, id);
   const keyboard = await (await connection.domainByUuid(id)).openConsole();
   let count = 0;
   return {
@@ -65,7 +71,7 @@ export const openGuest = async (
       return until(async () => {
         const now = await text();
         return now.includes(end) && now.slice(now.indexOf(begin) + begin.length, now.indexOf(end));
-      });
+      }, guestLookMs);
     },
   };
 };

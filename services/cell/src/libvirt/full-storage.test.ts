@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type SnapshotId, silentLog } from "@nano/contract";
 import { type LabLibvirtd, startLibvirtd } from "@nano/lab";
 import { connect } from "@nano/libvirt";
-import { tinyMedia } from "../guest.testing.ts";
+import { guestLookMs, guestUp, tinyMedia } from "../guest.testing.ts";
 import { labConfig, oneGiB, openHypervisor, specOf, until } from "../testing.ts";
 import { mib } from "../units.ts";
 import type { LibvirtHypervisor } from "./hypervisor.ts";
@@ -36,7 +36,7 @@ test(
     await hypervisor.createDisk({ id: spec.id, disk: "system", sizeGiB: oneGiB });
     await hypervisor.define(spec);
     await hypervisor.boot(spec.id, await tinyMedia(hypervisor));
-    await until(async () => (await hypervisor.serial(spec.id)).text.includes("NANO-TINY ready"));
+    await guestUp(hypervisor, spec.id);
     await using connection = await connect({ socket: lab.socket });
     const keyboard = await (await connection.domainByUuid(spec.id)).openConsole();
     await keyboard.write(new TextEncoder().encode("\ndd if=/dev/zero of=/dev/vda bs=1048576 count=64\n"));
@@ -52,7 +52,7 @@ test(
     // With room again, it goes on where it stood.
     await Bun.$`mount -o remount,size=160m ${directory}/storage`.quiet();
     await hypervisor.resume(spec.id);
-    await until(async () => (await hypervisor.serial(spec.id)).text.includes("64+0 records out"));
+    await until(async () => (await hypervisor.serial(spec.id)).text.includes("64+0 records out"), guestLookMs);
     expect((await hypervisor.find(spec.id))?.state).toBe("running");
     keyboard.close();
     await hypervisor.reboot(spec.id, true);

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { SnapshotId } from "@nano/contract";
 import { type Connection, connect } from "@nano/libvirt";
-import { tinyMedia } from "../guest.testing.ts";
+import { guestLookMs, guestUp, tinyMedia } from "../guest.testing.ts";
 import { type LabHost, oneGiB, specOf, startLabHost, until } from "../testing.ts";
 import { mib } from "../units.ts";
 import { domainXml } from "./domain-xml.ts";
@@ -47,7 +47,7 @@ test(
 
     const boot = async () => {
       await hypervisor.boot(id, media);
-      await until(async () => (await hypervisor.serial(id)).text.includes("NANO-TINY ready"));
+      await guestUp(hypervisor, id);
     };
     /** Types a command, until its words are on the serial port: a shell that has just begun may not listen yet. */
     const inside = async (command: string, words: string) => {
@@ -55,7 +55,8 @@ test(
       const asked = new TextEncoder().encode(`\n${command}\n`);
       await keyboard.write(asked);
       const asking = setInterval(() => void keyboard.write(asked), 10_000);
-      await until(async () => (await hypervisor.serial(id)).text.includes(words)).finally(() => clearInterval(asking));
+      const said = async () => (await hypervisor.serial(id)).text.includes(words);
+      await until(said, guestLookMs).finally(() => clearInterval(asking));
       keyboard.close();
     };
     const writeDisks = (word: string) =>

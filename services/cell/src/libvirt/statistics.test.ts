@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import type { Bytes, InstanceSpec, InstanceUsage, Sha256 } from "@nano/contract";
 import { type Connection, connect } from "@nano/libvirt";
 import { buildTinyImage } from "@nano/nanoctl/image/tiny";
+import { guestUp } from "../guest.testing.ts";
 import { type LabHost, oneGiB, specOf, startLabHost, until } from "../testing.ts";
 import { mib } from "../units.ts";
 import type { LibvirtHypervisor } from "./hypervisor.ts";
@@ -57,7 +58,7 @@ describe("a guest that works", () => {
     await hypervisor.createDisk({ id: spec.id, disk: "system", sizeGiB: oneGiB, base: sha256 });
     await hypervisor.define(spec);
     await hypervisor.boot(spec.id, undefined);
-    await until(async () => (await hypervisor.serial(spec.id)).text.includes("NANO-TINY ready"));
+    await guestUp(hypervisor, spec.id);
   }, patience);
   afterAll(async () => {
     connection?.close();
