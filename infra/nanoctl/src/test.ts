@@ -2,8 +2,9 @@
  * `nanoctl test`: every static check and every test, in one run with one last line, `N passed, N failed`.
  *
  * Each static check counts as one test. `bun test` runs once for each folder of the workspace, so that no test shares a
- * process with another module's, two folders at a time; folders that start whole clouds or several hosts come last and
- * alone. Output is shown when a folder is done, whole, and only if something failed in it or --verbose was said.
+ * process with another module's. Two things run at any time: two folders or checks, the longest first; or, of a folder whose
+ * tests start clouds, guests or several hosts, two of its files, and no other folder beside it. Output is shown when a
+ * folder is done, whole, and only if something failed in it or --verbose was said.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -54,12 +55,10 @@ export async function test(args: readonly string[]): Promise<void> {
     );
   };
 
-  for (const check of checks) await execute(check);
   const light = folders.filter((folder) => !isHeavy(folder)).sort((a, b) => Number(isLong(b)) - Number(isLong(a)));
-  const quick = light.map((folder) => folderTests(folder, environment));
-  const heavy = folders.filter(isHeavy).map((folder) => folderTests(folder, environment));
-  await atOnce(2, quick, execute);
-  for (const check of heavy) await execute(check);
+  const heavy = folders.filter(isHeavy);
+  await atOnce(2, [...light.map((folder) => folderTests(folder, environment)), ...checks], execute);
+  for (const folder of heavy) await execute(folderTests(folder, environment));
 
   say(`\nTook ${seconds(performance.now() - began)}.${broken.length > 0 ? ` Failed in: ${broken.join(", ")}.` : ""}`);
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
@@ -115,13 +114,15 @@ async function xssScanFinds(): Promise<Outcome> {
 
 // ---- bun test -----------------------------------------------------------------------------------------------------
 
-/** These start whole clouds, guests or several hosts: two of them at once would only wait for each other. */
-function isHeavy(folder: string): boolean {
-  return ["test", "infra/lab", "infra/nanoctl", "services/cell", "bench"].includes(folder);
-}
+/** These start whole clouds, guests or several hosts: enough for a machine with nothing beside it. */
+const isHeavy = (folder: string): boolean =>
+  ["test", "infra/lab", "infra/nanoctl", "services/cell", "bench"].includes(folder);
 
-/** Its tests wait more than they work: its files run two at a time, and it begins first. */
-const isLong = (folder: string): boolean => folder === "services/scheduler";
+/** These begin first, so that in the end nobody waits for them alone. */
+const isLong = (folder: string): boolean => ["services/scheduler", "services/images"].includes(folder);
+
+/** Of some, two files are run at a time: they are long, or there is nothing beside them. */
+const inPairs = (folder: string): boolean => folder === "services/scheduler" || isHeavy(folder);
 
 /** The workspace's folders that hold tests; those named on the command line, if any were. */
 async function testFolders(named: readonly string[]): Promise<string[]> {
@@ -156,7 +157,7 @@ function folderTests(folder: string, environment: Readonly<Record<string, string
           "test",
           `./${folder}/`,
           `--timeout=${testPatienceMs}`,
-          ...(isLong(folder) ? ["--parallel=2"] : []),
+          ...(inPairs(folder) ? ["--parallel=2"] : []),
           "--reporter=junit",
           `--reporter-outfile=${report}`,
         ];

@@ -86,13 +86,13 @@ describe("killed when an upload has", () => {
     "a converter running, which ends with it",
     () =>
       lives.two({
-        async first(service) {
+        async first(service, data) {
           const raw = rawFile(256, 1);
           const { id, ticket } = await create(raw);
           put(ticket, raw).catch(() => {});
-          await until("the converter runs", isConverting);
+          await until("the converter runs", () => isConverting(data));
           await service.kill();
-          await until("it is gone", async () => !(await isConverting()));
+          await until("it is gone", async () => !(await isConverting(data)));
           return id;
         },
         async second(id, _service, data) {

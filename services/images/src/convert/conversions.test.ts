@@ -114,7 +114,7 @@ describe("refused", () => {
     expect([response.status, await codeOf(response)]).toEqual([status, code]);
     expect(await world.state("image", ticket.id)).toEqual({ state: "failed", code, bytes: 0 });
     expect(await world.files()).toEqual([]);
-    expect(await isConverting()).toBe(false);
+    expect(await isConverting(world.data)).toBe(false);
   });
 
   test("another checksum than was promised, before anything is converted", async () => {
@@ -181,10 +181,10 @@ describe("while it is converted", () => {
     await using own = await openWorld();
     const ticket = await own.create("image");
     const uploading = put(ticket, rawFile(256, 1));
-    await until("the converter runs", isConverting);
+    await until("the converter runs", () => isConverting(own.data));
     await own.bus.call("image.delete", { id: ticket.id as never, force: true });
     expect(await own.files()).toEqual([]);
-    await until("it is gone", async () => !(await isConverting()));
+    await until("it is gone", async () => !(await isConverting(own.data)));
     expect([(await uploading).status, await refusal(own.bus.call("image.get", { id: ticket.id as never }))]).toEqual([
       409,
       "image-not-found",
@@ -195,11 +195,11 @@ describe("while it is converted", () => {
     await using own = await openWorld();
     const ticket = await own.create("image");
     const uploading = put(ticket, rawFile(256, 1)).catch(() => undefined);
-    await until("the converter runs", isConverting);
+    await until("the converter runs", () => isConverting(own.data));
     await own.stopService();
     await uploading;
     expect(await own.files()).toEqual([]);
-    expect(await isConverting()).toBe(false);
+    expect(await isConverting(own.data)).toBe(false);
     await own.restart();
     expect(await own.state("image", ticket.id)).toMatchObject({ state: "failed", code: "upload-incomplete" });
   });

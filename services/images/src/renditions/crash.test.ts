@@ -55,13 +55,13 @@ test(
   "the converter ends with the service",
   () =>
     lives.two({
-      async first(service) {
+      async first(service, data) {
         const raw = new Uint8Array(256 * MiB).fill(1);
         const argv = ["qemu-img", "convert", "-q", "-c", "-f", "raw", "-O", "qcow2", "raw", "disk"];
         const id = await begin(await makeFrom({ raw }, "disk", argv));
-        await until("it runs", isConverting);
+        await until("it runs", () => isConverting(data));
         await service.kill();
-        await until("it is gone", async () => !(await isConverting()));
+        await until("it is gone", async () => !(await isConverting(data)));
         return id;
       },
       async second(id, _service, data) {

@@ -233,12 +233,12 @@ describe("while it is made", () => {
       await using own = await openWorld();
       const image = await store(own, await slowDisk());
       await own.bus.call("image.convert", { id: image, format: "qcow2-compressed" });
-      await until("the converter runs", isConverting);
+      await until("the converter runs", () => isConverting(own.data));
       await own.bus.call(operation, {
         id: image,
         ...(operation === "image.discard" ? { format: "qcow2-compressed" } : {}),
       } as never);
-      expect(await isConverting()).toBe(false);
+      expect(await isConverting(own.data)).toBe(false);
       expect(await own.files()).toHaveLength(operation === "image.discard" ? 1 : 0);
       if (operation === "image.discard")
         expect((await own.bus.call("image.get", { id: image })).renditions).toBeUndefined();
@@ -250,9 +250,9 @@ describe("while it is made", () => {
     await using own = await openWorld();
     const image = await store(own, await slowDisk());
     await own.bus.call("image.convert", { id: image, format: "vdi" });
-    await until("the converter runs", isConverting);
+    await until("the converter runs", () => isConverting(own.data));
     await own.stopService();
-    expect(await isConverting()).toBe(false);
+    expect(await isConverting(own.data)).toBe(false);
     expect(await own.files()).toHaveLength(1);
     await own.restart();
     expect((await made(own, image, "vdi"))?.state).toBe("ready");

@@ -4,6 +4,7 @@
  */
 
 import { readdir, readFile } from "node:fs/promises";
+import { basename } from "node:path";
 import { configFromEnv } from "../config.ts";
 import { start } from "../main.ts";
 import { renditionStages } from "../renditions/renditions.ts";
@@ -65,16 +66,24 @@ export const startProcess = async (options: {
   };
 };
 
-/** Command lines of everything that runs on this machine. */
-export const runningPrograms = async (): Promise<string[]> => {
+const running = async (): Promise<{ pid: string; command: string }[]> => {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   const lines = pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => ""));
-  return (await Promise.all(lines)).map((line) => line.replaceAll("\0", " ").trim());
+  return (await Promise.all(lines)).map((line, at) => ({
+    pid: pids[at] ?? "",
+    command: line.replaceAll("\0", " ").trim(),
+  }));
 };
 
-/** Whether a disk image is converted by anybody right now. */
-export const isConverting = async (): Promise<boolean> =>
-  (await runningPrograms()).some((line) => line.startsWith("/usr/bin/qemu-img convert") && line.includes("/source"));
+/** Command lines of everything that runs on this machine. */
+export const runningPrograms = async (): Promise<string[]> => (await running()).map(({ command }) => command);
+
+/** Whether a file in this data directory is converted by anybody right now. Only what it has mounted tells whose it is: to itself it is `/source`. */
+export const isConverting = async (data: string): Promise<boolean> => {
+  const converters = (await running()).filter(({ command }) => /^\/usr\/bin\/qemu-img convert.*\/source/.test(command));
+  const mounts = converters.map(({ pid }) => readFile(`/proc/${pid}/mountinfo`, "utf8").catch(() => ""));
+  return (await Promise.all(mounts)).some((mounted) => mounted.includes(`${basename(data)}/`));
+};
 
 if (import.meta.main) {
   const dieAt = [...uploadStages, ...renditionStages].find((stage) => stage === process.env.DIE_AT);

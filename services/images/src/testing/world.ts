@@ -193,7 +193,7 @@ export const sha256Of = (bytes: Uint8Array): string => new Bun.CryptoHasher("sha
 
 /** Asks again until it is so; how long that takes is nobody's business but the test's own limit. */
 export const until = async (what: string, condition: () => Promise<boolean> | boolean): Promise<void> => {
-  for (let i = 0; i < 1000; i++) {
+  for (let i = 0; i < 2_500; i++) {
     if (await condition()) return;
     await Bun.sleep(10);
   }
