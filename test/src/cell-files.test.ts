@@ -68,7 +68,7 @@ test("a base that is gone under its instances is told and fetched again by itsel
   const sha256 = await checksum();
   await rm(file);
   process.kill(await cloud.pidOf("cell"), "SIGKILL");
-  await until("it is fetched again", async () => (await transfers()) === 2, Boolean, 60);
+  await until("it is fetched again", async () => (await transfers()) === 2, Boolean, 240);
   expect(await hashOf(file)).toBe(sha256);
   await until(
     "nothing is wrong",
@@ -88,9 +88,9 @@ test("what nothing needs any more is removed when it is asked for, minutes after
   // A cell that starts anew has promised nothing to anybody.
   const before = await cloud.pidOf("cell");
   process.kill(before, "SIGKILL");
-  await until("another cell runs", async () => (await cloud.pidOf("cell")) !== before, Boolean, 60);
+  await until("another cell runs", async () => (await cloud.pidOf("cell")) !== before, Boolean, 240);
   const { bytes } = await cloud.api("image.get", { id: image });
-  const cleaned = await until("it answers", () => cloud.api("cell.clean", { id: cell }), Boolean, 60);
+  const cleaned = await until("it answers", () => cloud.api("cell.clean", { id: cell }), Boolean, 240);
   expect(cleaned).toEqual({ files: 1, bytes });
   expect(await kept()).toEqual([]);
   expect(await readdir(pool())).toEqual([]);

@@ -66,7 +66,7 @@ export const until = async <T>(
   what: string,
   ask: () => T | Promise<T>,
   holds: (value: T) => boolean = Boolean,
-  seconds = 20,
+  seconds = 60,
 ): Promise<T> => {
   const end = performance.now() + seconds * 1_000;
   let last: unknown;
@@ -78,7 +78,7 @@ export const until = async <T>(
     } catch (error) {
       last = error;
     }
-    await Bun.sleep(50);
+    await Bun.sleep(100);
   }
   throw new Error(
     `Not within ${seconds} s: ${what}; last seen: ${last instanceof Error ? last.message : JSON.stringify(last)}`,

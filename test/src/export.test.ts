@@ -51,7 +51,7 @@ test("an instance made from it starts and has what was on the disk", async () =>
     "its guest is up",
     async () => (await cloud.api("instance.serial", { id: copy })).text,
     (text) => text.includes("NANO-TINY ready"),
-    90,
+    240,
   );
   await cloud.done(await cloud.api("instance.stop", { id: copy, force: true }));
   await io(copy, "read -P 0x5a 700M 64k");
@@ -72,7 +72,7 @@ test.each(["images", "cell", "scheduler"])(
       "the task has ended",
       () => cloud.api("task.get", { id: begun.id }),
       ({ endedAt }) => endedAt !== undefined,
-      90,
+      240,
     );
     expect(task).toMatchObject({ state: "done" });
     const made = await cloud.api("image.get", { id: task.result?.id as ImageId });
@@ -95,11 +95,11 @@ test("cancelled half-way, neither image nor copy is left", async () => {
     "it has ended",
     () => cloud.api("task.get", { id: begun.id }),
     ({ endedAt }) => endedAt !== undefined,
-    60,
+    240,
   );
   expect(task.state).toBe("cancelled");
   expect(await copies()).toEqual([]);
   const { items } = await cloud.api("image.list", { search: "never" });
   expect(items).toEqual([]);
   await cloud.done(await cloud.api("instance.start", { id: source }));
-}, 120_000);
+}, 300_000);

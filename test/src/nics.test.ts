@@ -32,13 +32,13 @@ beforeAll(async () => {
     "its guest is up",
     async () => (await cloud.api("instance.serial", { id })).text,
     (text) => text.includes("NANO-TINY ready"),
-    90,
+    240,
   );
 }, 240_000);
 afterAll(async () => {
   connection?.close();
   await cloud?.stop();
-}, 60_000);
+}, 300_000);
 
 /** As libvirt has them in the running machine. */
 const live = async () => {
@@ -57,7 +57,7 @@ test("a running guest gets one of each kind, and gives one back", async () => {
   expect(await live()).toEqual(await shown());
   expect((await shown())[0]).toBe(first);
   expect((await cloud.api("instance.get", { id })).pending).toEqual([]);
-}, 120_000);
+}, 300_000);
 
 test.each(["cell", "scheduler"])(
   "kill -9 %s while one is taken: it is taken after all",
@@ -73,7 +73,7 @@ test.each(["cell", "scheduler"])(
       "the task has ended",
       () => cloud.api("task.get", { id: begun.id }),
       ({ endedAt }) => endedAt !== undefined,
-      90,
+      240,
     );
     expect(ended).toMatchObject({ state: "done" });
     expect(await live()).not.toContain(mac);

@@ -57,13 +57,13 @@ test("the main job with curl", async () => {
   expect(lines.filter((line) => line === "done")).toHaveLength(4);
   const picture = await readFile(join(scratch, "screen.png"));
   expect(picture.subarray(1, 4).toString()).toBe("PNG");
-}, 120_000);
+}, 300_000);
 
 test("the main job over NATS with a client that is not ours", async () => {
   const lines = await shell(await block("req image.create"));
   expect(lines.filter((line) => line === "done")).toHaveLength(4);
   expect(lines.some((line) => line.includes("node-1"))).toBe(true);
-}, 120_000);
+}, 300_000);
 
 /** What the first example leaves in the shell for those that follow. */
 const asAbove = () => `API=${cloud.urls.rest}/api/v2
@@ -74,7 +74,7 @@ image=${uploaded}
 
 test("an image's file comes back with curl", async () => {
   expect((await shell(asAbove() + (await block("/download)")))).at(-1)).toEndWith(": OK");
-}, 60_000);
+}, 300_000);
 
 test("and in another format", async () => {
   const lines = await shell(asAbove() + (await block("/renditions/")));
@@ -83,4 +83,4 @@ test("and in another format", async () => {
 
 test("a large file with curl, in pieces", async () => {
   expect((await shell(asAbove() + (await block("Tus-Resumable")))).at(-1)).toBe("ready");
-}, 60_000);
+}, 300_000);

@@ -62,7 +62,7 @@ beforeAll(async () => {
   const { name, password } = await cloud.administrator();
   context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: "en-US" });
   page = await context.newPage();
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(90_000);
   page.on("console", (message) => {
     if (message.type() === "error" && !message.text().startsWith("Failed to load resource"))
       complaints.push(message.text());
@@ -83,7 +83,7 @@ afterAll(async () => {
   await cloud.stop();
   await wire[Symbol.asyncDispose]();
   await rm(directory, { recursive: true, force: true });
-}, 60_000);
+}, 300_000);
 
 const picture = async (name: string) => {
   if (!pictures) return;
@@ -164,7 +164,7 @@ test("an upload is paused, resumed, loses its network, outlives a reload and the
   expect(await recordOf("slow")).toMatchObject({ state: "ready", bytes: size, sha256: await sha256Of(path) });
   await page.goto(`${cloud.urls.web}/images/new`);
   expect(await page.getByText("Begun in this browser and not ended:").isVisible()).toBeFalse();
-}, 120_000);
+}, 300_000);
 
 test("several files at once, of which one is refused with the reason", async () => {
   await uploadSpeed(8 * MiB);
@@ -189,7 +189,7 @@ test("several files at once, of which one is refused with the reason", async () 
     "like no disk image that is known here. If it is a raw disk",
   );
   expect(await recordOf("three")).toMatchObject({ state: "failed", error: { code: "image-format-invalid" } });
-}, 60_000);
+}, 300_000);
 
 test("a record's own page goes on with its upload, and takes no other file", async () => {
   const path = await makeImage("begun", 6);
@@ -218,7 +218,7 @@ test("a record's own page goes on with its upload, and takes no other file", asy
   await press("Upload");
   await page.locator("main").getByText("ready", { exact: true }).first().waitFor();
   expect(await recordOf("begun")).toMatchObject({ sha256: await sha256Of(path) });
-}, 60_000);
+}, 300_000);
 
 test("giving up asks once, and leaves nothing", async () => {
   await uploadSpeed(MiB);
@@ -231,7 +231,7 @@ test("giving up asks once, and leaves nothing", async () => {
   await page.getByText("was deleted").first().waitFor();
   expect(await recordOf("unwanted")).toBeUndefined();
   await uploadSpeed(undefined);
-}, 60_000);
+}, 300_000);
 
 test("nanoctl uploads a file, knows it when it is there, and does not put it over another", async () => {
   const path = await makeImage("by-nanoctl", 5);
@@ -250,7 +250,7 @@ test("nanoctl uploads a file, knows it when it is there, and does not put it ove
   expect([other.exitCode, other.stderr]).toEqual([1, expect.stringContaining("another image with the name")]);
   expect((await cloud.nanoctl("image", "list")).stdout).toMatch(/by-nanoctl +ready +5\.\d MiB +5\.0 MiB +linux tiny/);
   expect((await cloud.nanoctl("image", "list", "--media")).stdout).toContain("Nothing is in the image store");
-}, 60_000);
+}, 300_000);
 
 test("nanoctl goes on where an upload stopped, and outlives a network that was away", async () => {
   const path = await makeImage("stopped", 48);
@@ -281,7 +281,7 @@ test("nanoctl goes on where an upload stopped, and outlives a network that was a
   const { stdout, exitCode } = await command;
   expect([exitCode, stdout]).toEqual([0, expect.stringContaining("Going on at 50 %")]);
   expect(await recordOf("stopped")).toMatchObject({ state: "ready", sha256 });
-}, 90_000);
+}, 300_000);
 
 test("nanoctl has a URL fetched, knows it when it is there, and takes in what lies in the directory", async () => {
   const path = await makeImage("fetched", 6);
@@ -347,7 +347,7 @@ test("nanoctl tells why a file is refused", async () => {
     const { exitCode, stderr } = await cloud.nanoctl("image", ...args);
     expect([exitCode, stderr]).toEqual([1, expect.stringContaining(words)]);
   }
-}, 60_000);
+}, 300_000);
 
 test("nothing was blocked, and no script failed", () => {
   expect(complaints).toEqual([]);

@@ -39,16 +39,25 @@ export interface TestBus extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** A TCP port that was free a moment ago. */
-export const freePort = (): Promise<number> =>
-  new Promise((done, failed) => {
+const isFree = (port: number): Promise<boolean> =>
+  new Promise((done) => {
     const server = createServer();
-    server.once("error", failed);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => (typeof address === "object" && address ? done(address.port) : failed(new Error("no port"))));
-    });
+    server.once("error", () => done(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => done(true)));
   });
+
+/** By this process. Who asks for several wants to listen on all of them only then. */
+const given = new Set<number>();
+
+/** A TCP port that was free a moment ago, and is none that the kernel gives to connections, of which one may come before whoever wants to listen. */
+export const freePort = async (): Promise<number> => {
+  for (;;) {
+    const port = 8_192 + Math.floor(Math.random() * 8_192);
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    return port;
+  }
+};
 
 const listening = async (port: number): Promise<boolean> => {
   try {
