@@ -103,7 +103,7 @@ test(
     await until(async () => (await measured()) >= idle + 90);
     await change(64);
     expect((await hypervisor.find(spec.id))?.pending).toEqual(["memoryMiB"]);
-    expect(await current()).toBe(200);
+    await until(async () => (await current()) === 200);
     expect(await guest.inside("echo alive")).toContain("alive");
     await guest.inside("rm /ram/x /ram/y");
     await until(async () => (await measured()) < idle + 30);
