@@ -2,9 +2,9 @@
  * `nanoctl test`: every static check and every test, in one run with one last line, `N passed, N failed`.
  *
  * Each static check counts as one test. `bun test` runs once for each folder of the workspace, so that no test shares a
- * process with another module's. Two things run at any time: two folders or checks, the longest first; or, of a folder whose
- * tests start clouds, guests or several hosts, two of its files, and no other folder beside it. Output is shown when a
- * folder is done, whole, and only if something failed in it or --verbose was said.
+ * process with another module's, two folders or static checks at a time, the longest first; folders that start whole clouds,
+ * guests or several hosts come last, with nothing beside them. Output is shown when a folder is done, whole, and only if
+ * something failed in it or --verbose was said.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -121,8 +121,8 @@ const isHeavy = (folder: string): boolean =>
 /** These begin first, so that in the end nobody waits for them alone. */
 const isLong = (folder: string): boolean => ["services/scheduler", "services/images"].includes(folder);
 
-/** Of some, two files are run at a time: they are long, or there is nothing beside them. */
-const inPairs = (folder: string): boolean => folder === "services/scheduler" || isHeavy(folder);
+/** Of these, two files are run at a time: they are the longest, and each file has hosts and buses of its own. */
+const inPairs = (folder: string): boolean => ["services/scheduler", "services/cell"].includes(folder);
 
 /** The workspace's folders that hold tests; those named on the command line, if any were. */
 async function testFolders(named: readonly string[]): Promise<string[]> {

@@ -20,7 +20,7 @@ const scan = async (...files: string[]): Promise<{ code: number; output: string 
 
 test("the portal's pages pass the scan", async () => {
   expect(await scan()).toMatchObject({ code: 0 });
-}, 60_000);
+}, 240_000);
 
 test("the scan is awake: it refuses a page that shows a name unescaped", async () => {
   // Inside the checkout, so that it finds the same Kita; removed again whatever happens.

@@ -103,7 +103,8 @@ test(
     await until(async () => (await measured()) >= idle + 90);
     await change(64);
     expect((await hypervisor.find(spec.id))?.pending).toEqual(["memoryMiB"]);
-    await until(async () => (await current()) === 200);
+    // Give or take the MiB that its driver moves at a time.
+    expect(await current()).toBeWithin(200, 202);
     expect(await guest.inside("echo alive")).toContain("alive");
     await guest.inside("rm /ram/x /ram/y");
     await until(async () => (await measured()) < idle + 30);

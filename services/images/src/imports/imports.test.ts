@@ -57,7 +57,7 @@ const breaking = createServer((request, response) => {
     etag,
   });
   response.write(file.subarray(from, from + bytes));
-  setTimeout(() => (from + bytes < file.length ? response.destroy() : response.end()), 20);
+  setTimeout(() => (from + bytes < file.length ? response.destroy() : response.end()), 300);
 }).listen(0, "127.0.0.1");
 
 let world: World;
