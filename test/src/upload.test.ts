@@ -330,6 +330,21 @@ test("nanoctl uploads another format, and downloads one", async () => {
   });
 }, 90_000);
 
+test("an image is converted at its page, which shows it by itself, and downloaded from there", async () => {
+  const { id, name } = (await recordOf("by-nanoctl")) ?? {};
+  await page.goto(`${cloud.urls.web}/images/${id}`);
+  await page.locator("#rendition-format").selectOption("vhdx");
+  await press("Convert");
+  const link = page.locator("#rendition-vhdx").getByRole("link", { name: "Download" });
+  await link.waitFor();
+  const [download] = await Promise.all([page.waitForEvent("download"), link.click()]);
+  expect(download.suggestedFilename()).toBe(`${name}.vhdx`);
+  const files = [join(directory, "by-nanoctl.qcow2"), await download.path()];
+  expect(await Bun.spawn(["qemu-img", "compare", "-f", "qcow2", "-F", "vhdx", ...files]).exited).toBe(0);
+  await page.locator("#rendition-vhdx").getByRole("button", { name: "Remove" }).click();
+  await page.locator("#rendition-vhdx").waitFor({ state: "detached" });
+}, 60_000);
+
 test("nanoctl tells why a file is refused", async () => {
   const path = join(directory, "three.qcow2");
   const refused = await cloud.nanoctl("image", "upload", path, "--name", "refused");

@@ -26,19 +26,18 @@ import {
   timestamp,
 } from "@nano/contract";
 import type { Kysely } from "kysely";
-import { type BlobStore, type StoredBlob, sourceOf } from "../blobs/blobs.ts";
+import type { BlobStore, StoredBlob } from "../blobs/blobs.ts";
 import { asSha256 } from "../blobs/sha256.ts";
 import type { Conversions } from "../convert/conversions.ts";
 import { createTurns } from "../convert/turns.ts";
 import type { FormatLimits } from "../formats/format.ts";
-import { dataBytesOf } from "../formats/qcow2-tables.ts";
 import { createMutex, type Mutex } from "../mutex.ts";
 import { notFound, requireOwned } from "../records/access.ts";
 import { type FileRow, findFile, type ImagesDatabase, isReferred } from "../records/store.ts";
-import { ticketMs } from "../tickets.ts";
 import type { Reservation, Space } from "../uploads/space.ts";
-import { isFullLength, makings } from "./formats.ts";
+import { isFullLength } from "./formats.ts";
 import { type Made, make } from "./make.ts";
+import { createRoom } from "./room.ts";
 import {
   deleteRendition,
   endRendition,
@@ -186,6 +185,8 @@ export const createRenditions = (options: RenditionsOptions): Renditions => {
     });
   };
 
+  const { neededFor, makeRoom, requireShare } = createRoom({ ...options, remove });
+
   const publish = (key: RenditionKey, { part, ...file }: Made, signal: AbortSignal): Promise<void> =>
     blobMutex.run(async () => {
       signal.throwIfAborted();
@@ -249,49 +250,6 @@ export const createRenditions = (options: RenditionsOptions): Renditions => {
       .catch(failed)
       .catch((error) => log.error("Could not record what became of a rendition", { ...key, error }))
       .finally(() => jobs.delete(keyOf(key)));
-  };
-
-  /** What it will take at the least, as far as that can be known; and a copy of its source where that is elsewhere. */
-  const neededFor = async (format: RenditionFormat, source: StoredBlob): Promise<number> => {
-    const data = await dataBytesOf(sourceOf(blobs, source), limits);
-    const result = makings[format].compressed ? Math.min(data, source.bytes) : data;
-    return result + (blobs.pathOf(source.sha256) === undefined ? source.bytes : 0);
-  };
-
-  const makeRoom = async (bytes: number): Promise<void> => {
-    // Of others somebody may have a ticket.
-    const free = (await listRenditions(db)).filter(
-      ({ state, used_at }) => state === "ready" && Number(used_at) + ticketMs.download <= clock.now(),
-    );
-    let freed = 0;
-    // All for nothing is too much.
-    if (bytesOf(free) < bytes) return;
-    for (const row of free) {
-      if (freed >= bytes) return;
-      await remove(row);
-      freed += Number(row.disk_bytes);
-      log.info("Gave up a file in another format for its room", { image: row.image, format: row.format });
-    }
-  };
-
-  /** @throws NanoError `disk-full` when renditions would take more than half of what they and nobody else take */
-  const requireShare = async (needed: number): Promise<void> => {
-    const look = async () => {
-      const rows = await listRenditions(db);
-      const kept = bytesOf(rows.filter(({ state }) => state === "ready"));
-      return Math.max(0, Math.floor(((await blobs.roomBytes()) + kept) / 2) - bytesOf(rows));
-    };
-    let left = await look();
-    if (needed > left) {
-      await makeRoom(needed - left);
-      left = await look();
-    }
-    if (needed > left)
-      throw new NanoError(
-        "disk-full",
-        `The file needs ${needed} bytes; those in other formats may take half of the room, and ${left} of that are left`,
-        { details: { neededBytes: needed, freeBytes: left } },
-      );
   };
 
   const beginNew = async (image: FileRow, format: RenditionFormat, { actor, requestId }: RequestContext) => {
@@ -408,9 +366,6 @@ export const createRenditions = (options: RenditionsOptions): Renditions => {
 };
 
 const stops = () => new NanoError("unavailable", "The images service stops");
-
-const bytesOf = (rows: readonly RenditionRow[]): number =>
-  rows.reduce((total, { disk_bytes }) => total + Number(disk_bytes), 0);
 
 const missing = (image: FileRow, format: string): NanoError =>
   new NanoError("rendition-not-found", `There is no ${format} of '${image.name}'`, {
