@@ -136,3 +136,19 @@ test("an image that is converted tells how far it is, then what it was; a person
   expect([wrong.status, wrong.text.includes("field-problem")]).toEqual([422, true]);
   expect((await person.post("/images/new", { ...typed, format: "raw" })).status).toBe(303);
 });
+
+test("what a disk made of an image needs is said when it is uploaded or imported", async () => {
+  await using world = await startWorld();
+  const person = world.person();
+  const typed = { description: "", tags: "", sha256: "", format: "", minimumDiskGiB: "8" };
+  const forms = { "/images/new": { name: "sent" }, "/images/import": { name: "fetched", url: "https://x.example/a" } };
+  for (const [path, own] of Object.entries(forms)) {
+    expect((await person.get(path)).text).toContain('name="minimumDiskGiB"');
+    expect((await person.get(path.replace("images", "media"))).text).not.toContain('name="minimumDiskGiB"');
+    const wrong = await person.post(path, { ...typed, ...own, key: crypto.randomUUID(), minimumDiskGiB: "0.5" });
+    expect([wrong.status, wrong.text.includes("field-problem")]).toEqual([422, true]);
+    expect((await person.post(path, { ...typed, ...own, key: crypto.randomUUID() })).status).toBe(303);
+    const made = [...world.cloud.images.values()].find(({ name }) => name === own.name);
+    expect(made?.minimumDiskGiB).toBe(8 as GiB);
+  }
+});

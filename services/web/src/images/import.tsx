@@ -13,7 +13,7 @@ import { Empty, ErrorNotice, LinkButton, PageHead, Panel, SubmitButton } from ".
 import { Head } from "../view/table.tsx";
 import { FormatField } from "./format.tsx";
 import type { Kind } from "./kinds.ts";
-import { VisibilityField } from "./modify.tsx";
+import { MinimumDiskField, VisibilityField } from "./modify.tsx";
 
 const inputOf = (form: Form): Record<string, unknown> => {
   const tags = listOf(form.text("tags"));
@@ -24,6 +24,7 @@ const inputOf = (form: Form): Record<string, unknown> => {
     ...(tags.length > 0 ? { tags } : {}),
     ...(form.has("visibility") ? { visibility: form.text("visibility") } : {}),
     ...(form.text("format") ? { format: form.text("format") } : {}),
+    ...(form.text("minimumDiskGiB") ? { minimumDiskGiB: form.number("minimumDiskGiB") } : {}),
     ...(form.text("sha256") ? { sha256: form.text("sha256").toLowerCase() } : {}),
   };
 };
@@ -80,7 +81,12 @@ const importPage = (visit: Visit, kind: Kind, form: Form, error?: NanoError): Pr
           mono
         />
         <VisibilityField visit={visit} problems={problems} value={form.text("visibility")} />
-        {kind.kind === "image" ? <FormatField visit={visit} field={field} value={form.text("format")} /> : null}
+        {kind.kind === "image" ? (
+          <>
+            <MinimumDiskField visit={visit} problems={problems} value={form.text("minimumDiskGiB")} />
+            <FormatField visit={visit} field={field} value={form.text("format")} />
+          </>
+        ) : null}
         <FormActions>
           <LinkButton href={to.files(kind.kind)} look={{ label: t("Cancel") }} />
           <SubmitButton look={{ label: t("Import"), icon: "out", kind: "primary" }} />

@@ -38,6 +38,23 @@ export const VisibilityField = ({ visit, problems, value }: { visit: Visit; prob
   />
 );
 
+/** Of an image: what a disk made of it needs, if that is more than its own. */
+export const MinimumDiskField = (props: { visit: Visit; problems: Problems; value: string }) => {
+  const { visit, problems, value } = props;
+  const { t } = visit;
+  return (
+    <NumberField
+      {...fieldsOf(visit, problems)("minimumDiskGiB")}
+      label={t("Minimum disk")}
+      hint={t("No instance is made of it with a smaller system disk. At least the size of its own.")}
+      unit="GiB"
+      value={value}
+      {...limits.diskGiB}
+      whenEmpty={t("its own size")}
+    />
+  );
+};
+
 interface Outcome {
   readonly error?: NanoError;
   readonly problems?: Problems;
@@ -89,15 +106,7 @@ const modifyPage = (
         <TextField {...field("tags")} label={t("Tags")} hint={t("Separated by blanks")} value={form.tags} />
         <VisibilityField visit={visit} problems={problems} value={form.visibility} />
         {kind.kind === "image" ? (
-          <NumberField
-            {...field("minimumDiskGiB")}
-            label={t("Minimum disk")}
-            hint={t("No instance is made of it with a smaller system disk. At least the size of its own.")}
-            unit="GiB"
-            value={form.minimumDiskGiB}
-            {...limits.diskGiB}
-            whenEmpty={t("its own size")}
-          />
+          <MinimumDiskField visit={visit} problems={problems} value={form.minimumDiskGiB} />
         ) : null}
         <FormActions>
           <LinkButton href={to.file(kind.kind, id)} look={{ label: t("Cancel") }} />

@@ -43,6 +43,7 @@ const fieldsOf = (form: Form): UploadFields => ({
   sha256: form.text("sha256").toLowerCase(),
   visibility: form.text("visibility"),
   format: form.text("format"),
+  minimumDiskGiB: form.text("minimumDiskGiB"),
   key: form.text("key"),
 });
 
@@ -55,6 +56,7 @@ const inputOf = (fields: UploadFields, bytes: number | undefined): Record<string
     ...(fields.sha256 ? { sha256: fields.sha256 } : {}),
     ...(fields.visibility ? { visibility: fields.visibility } : {}),
     ...(fields.format ? { format: fields.format } : {}),
+    ...(fields.minimumDiskGiB ? { minimumDiskGiB: Number(fields.minimumDiskGiB) } : {}),
     ...(bytes === undefined || Number.isNaN(bytes) ? {} : { bytes }),
   };
 };

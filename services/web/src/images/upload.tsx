@@ -17,7 +17,7 @@ import { page } from "../view/layout.tsx";
 import { ErrorNotice, LinkButton, Notice, PageHead, Panel, SubmitButton } from "../view/parts.tsx";
 import { FormatField } from "./format.tsx";
 import type { Kind, StoredFile } from "./kinds.ts";
-import { VisibilityField } from "./modify.tsx";
+import { MinimumDiskField, VisibilityField } from "./modify.tsx";
 
 export interface UploadFields {
   readonly name: string;
@@ -25,6 +25,7 @@ export interface UploadFields {
   readonly tags: string;
   readonly sha256: string;
   readonly format: string;
+  readonly minimumDiskGiB: string;
   readonly visibility: string;
   readonly key: string;
 }
@@ -34,6 +35,7 @@ export const emptyUpload = (): UploadFields => ({
   tags: "",
   sha256: "",
   format: "",
+  minimumDiskGiB: "",
   visibility: "",
   key: crypto.randomUUID(),
 });
@@ -159,7 +161,12 @@ export const uploadFormPage = (
             maxlength={64}
             mono
           />
-          {kind.kind === "image" ? <FormatField visit={visit} field={field} value={fields.format} /> : null}
+          {kind.kind === "image" ? (
+            <>
+              <MinimumDiskField visit={visit} problems={problems} value={fields.minimumDiskGiB} />
+              <FormatField visit={visit} field={field} value={fields.format} />
+            </>
+          ) : null}
         </div>
         <Progress visit={visit} kind={kind} />
         <div class="form-actions" data-upload="actions">

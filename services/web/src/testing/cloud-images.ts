@@ -71,9 +71,10 @@ export const imageHandlers = (cloud: Cloud): Handlers<"images"> => {
   return {
     "image.list": (input) => found(cloud.images.values(), input),
     "image.get": ({ id }) => ({ ...cloud.one(cloud.images, id, "image-not-found"), usedBy: usedBy(cloud, id) }),
-    "image.create": ({ name, description = "", tags = [], visibility = "private" }) => {
+    "image.create": ({ name, description = "", tags = [], visibility = "private", minimumDiskGiB }) => {
       taken(cloud.images, name);
-      const image = cloud.addImage(name, { description, tags, visibility, state: "uploading", bytes: 0 as Bytes });
+      const said = { description, tags, visibility, ...(minimumDiskGiB ? { minimumDiskGiB } : {}) };
+      const image = cloud.addImage(name, { ...said, state: "uploading", bytes: 0 as Bytes });
       return { image, upload: ticket("image", image.id) };
     },
     "image.upload": ({ id }) => ticket("image", id),
@@ -92,9 +93,10 @@ export const imageHandlers = (cloud: Cloud): Handlers<"images"> => {
     },
     "image.delete": (input) => remove(cloud.images, input),
     "image.begin": () => ({}),
-    "image.import": ({ name, description = "", tags = [], url }) => {
+    "image.import": ({ name, description = "", tags = [], url, minimumDiskGiB }) => {
       taken(cloud.images, name);
-      return cloud.addImage(name, { description, tags, state: "uploading", source: { from: "url", url } });
+      const said = { description, tags, ...(minimumDiskGiB ? { minimumDiskGiB } : {}) };
+      return cloud.addImage(name, { ...said, state: "uploading", source: { from: "url", url } });
     },
     "image.sync": () => {
       const { id } = cloud.addImage("golden", { source: { from: "directory", file: "golden.qcow2" } });
