@@ -230,12 +230,14 @@ export const startCloudWith = async (settings: Record<string, string>, ...flags:
       }
       throw new Error(`${started.operation} has not ended`);
     },
-    pidOf: async (unit) => {
-      const { stdout } = await command("status");
-      const pid = Number(new RegExp(`^${unit} +running +(\\d+)`, "m").exec(stdout)?.[1]);
-      if (!pid) throw new Error(`${unit} does not run:\n${stdout}`);
-      return pid;
-    },
+    // One that runs may be "not ready" for a moment, when the machine is busy.
+    pidOf: (unit) =>
+      until(`${unit} runs`, async () => {
+        const { stdout } = await command("status");
+        const pid = Number(new RegExp(`^${unit} +running +(\\d+)`, "m").exec(stdout)?.[1]);
+        if (!pid) throw new Error(`${unit} does not run:\n${stdout}`);
+        return pid;
+      }),
     stop,
     [Symbol.asyncDispose]: stop,
   };
