@@ -142,6 +142,46 @@ test(
 );
 
 test(
+  "a snapshot of another time's medium is deleted while the instance runs",
+  async () => {
+    const media = await tinyMedia(hypervisor);
+    const disks = [
+      { name: "system", sizeGiB: oneGiB },
+      { name: "data-1", sizeGiB: oneGiB },
+    ];
+    const spec = specOf({ disks });
+    const { id } = spec;
+    for (const { name: disk, sizeGiB } of disks) await hypervisor.createDisk({ id, disk, sizeGiB });
+    await hypervisor.define(spec);
+    await hypervisor.boot(id, media);
+    const inMemory = request("medium in the drive", true);
+    await hypervisor.createSnapshot(id, inMemory);
+    const live = request("disks alone", false);
+    await hypervisor.createSnapshot(id, live);
+    await hypervisor.shutdown(id, true);
+    const off = request("off", false);
+    await hypervisor.createSnapshot(id, off);
+    await hypervisor.restoreSnapshot(spec, inMemory.id);
+    expect(await hypervisor.find(id)).toMatchObject({ state: "running", media: { name: "Tiny" } });
+
+    // Both were taken with an empty drive, and now there is something in it.
+    await hypervisor.deleteSnapshot(id, off.id, false);
+    await hypervisor.deleteSnapshot(id, live.id, false);
+    // The other way round: taken with a medium, deleted when it is out.
+    await hypervisor.ejectMedia(id, true);
+    await hypervisor.deleteSnapshot(id, inMemory.id, true);
+    await hypervisor.deleteSnapshot(id, inMemory.id, true);
+    expect(await hypervisor.snapshots(id)).toEqual([]);
+    await hypervisor.shutdown(id, true);
+    for (const file of await poolFiles(`${id}-*.qcow2`))
+      expect(await Bun.$`qemu-img snapshot -l ${host.lab.storage}/pool/${file}`.text()).toBe("");
+    await hypervisor.undefine(id);
+    for (const { name } of disks) await hypervisor.deleteDisk(id, name);
+  },
+  patience,
+);
+
+test(
   "what cannot be is refused, and leaves nothing",
   async () => {
     const spec = specOf({ disks: [{ name: "system", sizeGiB: oneGiB }] });

@@ -19,7 +19,7 @@ import { readXml } from "../xml/read.ts";
 import { find, textOf } from "../xml/tree.ts";
 import { orNone, translated } from "./failure.ts";
 import type { Instances } from "./instances.ts";
-import { keepDisks } from "./live-disks.ts";
+import { dropSnapshot, keepDisks } from "./live-disks.ts";
 import { readSnapshot, snapshotXml } from "./snapshot-xml.ts";
 import type { Storage } from "./storage.ts";
 
@@ -129,7 +129,8 @@ export class Snapshots {
         throw new NanoError("snapshot-in-use", `The snapshot ${listed?.name} cannot be deleted: ${hold}`, {
           details: { snapshot },
         });
-      await handle.delete();
+      if (await domain.isActive()) await dropSnapshot(domain, snapshot, handle);
+      else await handle.delete();
     });
   }
 
