@@ -3,14 +3,13 @@
  * name, so that a person without an image has one. With `--output` it becomes a file, and no zone is needed. `nanoctl image build FILE.toml` cooks a
  * recipe of one's own (see recipe/recipe.ts).
  */
-import { copyFile, rename, rm } from "node:fs/promises";
-import { resolve } from "node:path";
 import type { Bus } from "@nano/bus";
 import { decode, type Image, Sha256Schema } from "@nano/contract";
 import { paths, readSettings, type Settings } from "./config.ts";
 import { type BuiltDisk, buildDebian, type Step } from "./debian/build.ts";
 import { asOperator, unlessRefused } from "./health.ts";
 import { withStore } from "./image-store.ts";
+import { copyTo, destinationOf, type Speech, speechBeside } from "./output.ts";
 import { Problem, words } from "./problem.ts";
 import { cook } from "./recipe/build.ts";
 import { readRecipe } from "./recipe/recipe.ts";
@@ -19,21 +18,40 @@ import { mebibytes, seconds } from "./terminal/table.ts";
 
 const known = "debian-12";
 
+const options = {
+  output: { type: "string" },
+  force: { type: "boolean" },
+  rebuild: { type: "boolean" },
+  keep: { type: "boolean" },
+} as const;
+
 export async function imageBuild(args: readonly string[]): Promise<void> {
-  const options = { output: { type: "string" }, rebuild: { type: "boolean" }, keep: { type: "boolean" } } as const;
   const { values, positionals } = readArguments("image build", args, options, 1);
   const [name] = positionals;
+  const { output, rebuild = false, force } = values;
   const remedy = `There are: ./nanoctl image build ${known}, and recipes of your own: ./nanoctl image build FILE.toml`;
   if (name === undefined) throw new Problem("image build takes what to build", remedy);
-  if (name.endsWith(".toml")) return await cookFile(name, values.keep === true);
+  if (name.endsWith(".toml")) {
+    if (output !== undefined)
+      throw new Problem(
+        "an image by a recipe is made in the image store: --output is not for it",
+        "Build it, then run ./nanoctl image download NAME --output FILE.",
+      );
+    return await cookFile(name, values.keep === true);
+  }
   if (name !== known) throw new Problem(`there is no recipe for an image "${name}"`, remedy);
   const cache = paths(readSettings()).cache;
-  if (values.output !== undefined) {
-    await keep(await build(cache, values.rebuild === true), resolve(values.output));
+  // Both before the work: it would be for nothing.
+  if (output !== undefined) {
+    const destination = await destinationOf(output, { replace: force });
+    const speech = speechBeside(destination.kind);
+    const built = await build(cache, rebuild, speech);
+    await copyTo(built.path, destination);
+    speech.write(`${destination.path}\nSHA-256 ${built.sha256}\n`);
     return;
   }
-  // Before the work: it would be for nothing.
-  await withStore((zone, bus) => build(cache, values.rebuild === true).then((built) => store(zone, bus, name, built)));
+  const speech = speechBeside("file");
+  await withStore((zone, bus) => build(cache, rebuild, speech).then((built) => store(zone, bus, name, built)));
 }
 
 async function cookFile(path: string, keep: boolean): Promise<void> {
@@ -50,32 +68,16 @@ async function cookFile(path: string, keep: boolean): Promise<void> {
   });
 }
 
-async function build(cache: string, rebuild: boolean): Promise<BuiltDisk> {
-  say("Building Debian 12 from its packages; a few minutes the first time:\n");
+async function build(cache: string, rebuild: boolean, speech: Speech): Promise<BuiltDisk> {
+  speech.write("Building Debian 12 from its packages; a few minutes the first time:\n\n");
   const began = performance.now();
-  const built = await buildDebian(cache, step, rebuild);
+  const built = await buildDebian(cache, stepsIn(speech), rebuild);
   const size = mebibytes(Bun.file(built.path).size);
   const origin = built.fresh
     ? `built in ${seconds(performance.now() - began)}`
     : "built before; --rebuild makes it anew";
-  say(`\nDebian 12: ${size} qcow2, ${origin}`);
+  speech.write(`\nDebian 12: ${size} qcow2, ${origin}\n`);
   return built;
-}
-
-/** Copied beside its place, then moved: whole, or not at all. */
-async function keep({ path, sha256 }: BuiltDisk, output: string): Promise<void> {
-  const unfinished = `${output}.unfinished-${process.pid}`;
-  try {
-    await copyFile(path, unfinished);
-    await rename(unfinished, output);
-  } catch (thrown) {
-    await rm(unfinished, { force: true });
-    throw new Problem(
-      `could not write ${output}: ${words(thrown)}`,
-      "Name a file in a directory that exists and has room.",
-    );
-  }
-  say(`${output}\nSHA-256 ${sha256}`);
 }
 
 const named = async (bus: Bus, name: string): Promise<Image | undefined> => {
@@ -124,13 +126,16 @@ async function store(settings: Settings, bus: Bus, name: string, built: BuiltDis
   say(`It is in the image store as ${name}: ${settings.urls.web}/images/${id}`);
 }
 
-const step: Step = async (title, work) => {
-  process.stdout.write(`  ${title.padEnd(44)}`);
-  const began = performance.now();
-  const result = await work();
-  say(`${seconds(performance.now() - began).padStart(8)}`);
-  return result;
-};
+const stepsIn =
+  ({ write }: Speech): Step =>
+  async (title, work) => {
+    write(`  ${title.padEnd(44)}`);
+    const began = performance.now();
+    const result = await work();
+    write(`${seconds(performance.now() - began).padStart(8)}\n`);
+    return result;
+  };
+const step = stepsIn(speechBeside("file"));
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);

@@ -4,11 +4,12 @@
  * starts its own successor, which takes over what still runs.
  */
 import { spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { createLog } from "@nano/bus/log";
 import { shrinkOnceQuiet } from "@nano/bus/shrink";
 import { checkout, type Environment, paths, readSettings, runtimeEnvironment, type Settings } from "../config.ts";
 import { readLaunch } from "./launch.ts";
+import { openLog } from "./log-file.ts";
 import { endAll } from "./process-id.ts";
 import { programOf } from "./programs.ts";
 import { survivors } from "./record.ts";
@@ -17,7 +18,7 @@ import { stopGraceMs } from "./unit.ts";
 
 /** Starts a supervisor that outlives this process and its terminal. */
 export function spawnDaemon(settings: Settings, environment: Environment = process.env): void {
-  const log = openSync(paths(settings).logOf("nanoctl"), "a", 0o640);
+  const log = openLog(paths(settings).logOf("nanoctl"));
   const own = Object.entries(environment).filter(([name]) => /^(PATH|HOME|LANG|TMPDIR|NANO_.*)$/.test(name));
   const child = spawn(process.execPath, [programOf("infra/nanoctl/src/supervise/daemon.ts")], {
     cwd: checkout,

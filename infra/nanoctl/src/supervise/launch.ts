@@ -1,7 +1,8 @@
 /** What `up` decided, written where the supervisor and later commands read it. */
-import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import type { Identities } from "@nano/bus/identity";
 import { paths, type Settings, serviceNames } from "../config.ts";
+import { Problem, words } from "../problem.ts";
 
 export interface Launch {
   /** All services in the supervisor's process. */
@@ -11,14 +12,27 @@ export interface Launch {
   readonly identities: Pick<Identities, "operatorJwt" | "systemAccount" | "accounts">;
 }
 
-/** Makes the zone's directories as far as they are missing. */
+/** Makes the zone's directories as far as they are missing. @throws {Problem} when something else is in their place */
 export async function makeDirectories(settings: Settings): Promise<void> {
   const place = paths(settings);
-  for (const directory of [settings.data, place.log, place.cache]) await mkdir(directory, { recursive: true });
+  for (const directory of [settings.data, place.log, place.cache]) await makeDirectory(directory);
   // Databases, the control socket: for this account only, whatever the umask.
   for (const directory of [place.run, ...serviceNames.map(place.dataOf)]) {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory, 0o700);
     await chmod(directory, 0o700);
+  }
+}
+
+async function makeDirectory(path: string, mode?: number): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, ...(mode === undefined ? {} : { mode }) });
+    if ((await stat(path)).isDirectory()) return;
+    throw new Error("it is not a directory");
+  } catch (thrown) {
+    throw new Problem(
+      `could not make the directory ${path}: ${words(thrown)}`,
+      "NANO_DATA names the directory of the zone's state; remove what is in its place, or name another.",
+    );
   }
 }
 

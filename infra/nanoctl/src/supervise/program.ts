@@ -1,5 +1,6 @@
 /** A unit's life as a program of its own, writing to a log file. */
-import { closeSync, openSync } from "node:fs";
+import { closeSync } from "node:fs";
+import { openLog } from "./log-file.ts";
 import { endAll, identify } from "./process-id.ts";
 import type { Life } from "./unit.ts";
 
@@ -16,7 +17,7 @@ export interface Program {
 /** @throws when the program cannot be started, or ends before it was ready. */
 export async function beginProgram(program: Program): Promise<Life> {
   // The file itself, not a pipe: what the program says survives us, and it survives our absence.
-  const log = openSync(program.log, "a", 0o640);
+  const log = openLog(program.log);
   let child: Bun.Subprocess<"ignore", number, number>;
   try {
     child = Bun.spawn({
