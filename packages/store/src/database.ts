@@ -195,3 +195,14 @@ export const isUniqueViolation = (error: unknown): boolean =>
 /** Whether a write failed because the volume is full. */
 export const isDiskFull = (error: unknown): boolean =>
   error instanceof Error && "code" in error && (error.code === "SQLITE_FULL" || error.code === "53100");
+
+const passing = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|CANTOPEN|READONLY|NOMEM|PROTOCOL|ABORT|INTERRUPT|CONSTRAINT_TRIGGER)/;
+/** PostgreSQL's classes: connection, transaction rolled back, resources, intervention by its operator, system. */
+const passingPostgres = /^(08|40|53|57|58)[0-9A-Z]{3}$/;
+
+/** Whether the same statement may succeed later: the volume is full or fails, or somebody else holds the database. */
+export const isPassingFailure = (error: unknown): boolean =>
+  error instanceof Error &&
+  "code" in error &&
+  typeof error.code === "string" &&
+  (passing.test(error.code) || passingPostgres.test(error.code));

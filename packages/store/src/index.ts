@@ -3,6 +3,7 @@ export {
   DatabaseError,
   type DatabaseOptions,
   isDiskFull,
+  isPassingFailure,
   isUniqueViolation,
   type Migrations,
   openDatabase,

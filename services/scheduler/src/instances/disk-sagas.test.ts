@@ -1,4 +1,4 @@
-/** Sagas of instances' disks and network interfaces, through the four tests that every saga passes. */
+/** Sagas of instances' disks and network interfaces, through the five tests that every saga passes. */
 import { expect } from "bun:test";
 import type { Instance } from "@nano/contract";
 import { everySagaTest, type SagaScenario } from "../tasks/saga-testing.ts";
@@ -33,6 +33,7 @@ const removeDisk: SagaScenario<Instance> = {
 const growDisk: SagaScenario<Instance> = {
   operation: "disk.grow",
   undos: ["reserve", "define"],
+  irrevocable: ["grow"],
   prepare: (world) => world.created(),
   begin: (world, { id }, idempotencyKey) =>
     world.call("disk.grow", { id, disk: "system", sizeGiB: gib(5) }, { idempotencyKey }),

@@ -131,6 +131,7 @@ export const diskSagas = (deps: InstanceDeps): Saga[] => {
       {
         name: "grow",
         title: ({ disk }) => `Grow ${disk.name} to ${disk.sizeGiB} GiB`,
+        irrevocable: true,
         do: async (run) => {
           const { sizeGiB } = run.state.disk;
           await ask(run.state.cell, "cell.disk.grow", { ...reference(run), sizeGiB }, run.requestId);

@@ -43,6 +43,7 @@ export const powerSagas = (deps: InstanceDeps): Saga[] => {
       {
         name: "stop",
         title: ({ force }) => (force ? "Pull the plug" : "Press the power button"),
+        irrevocable: true,
         do: async (run) => {
           const { id, epoch, cell, force } = run.state;
           // Before the button is pressed: a guest may be quicker than the reply.
@@ -63,6 +64,7 @@ export const powerSagas = (deps: InstanceDeps): Saga[] => {
       {
         name: "reboot",
         title: ({ force }) => (force ? "Press the reset button" : "Ask the guest to restart"),
+        irrevocable: true,
         do: async (run) => {
           const { id, epoch, cell, force } = run.state;
           // A guest that was shutting down begins anew.

@@ -1,4 +1,4 @@
-/** Sagas of instances as a whole, through the four tests that every saga passes. */
+/** Sagas of instances as a whole, through the five tests that every saga passes. */
 import { expect } from "bun:test";
 import type { Input, Instance, Task } from "@nano/contract";
 import { everySagaTest, type SagaScenario } from "../tasks/saga-testing.ts";
@@ -55,6 +55,7 @@ const start: SagaScenario<Instance> = {
 const stop: SagaScenario<Instance> = {
   operation: "instance.stop",
   undos: ["stop"],
+  irrevocable: ["stop"],
   prepare: running,
   begin: (world, { id }, idempotencyKey) => world.call("instance.stop", { id }, { idempotencyKey }),
   accomplished: (world, instance) =>
@@ -65,6 +66,7 @@ const stop: SagaScenario<Instance> = {
 const reboot: SagaScenario<Instance> = {
   operation: "instance.reboot",
   undos: [],
+  irrevocable: ["reboot"],
   prepare: running,
   begin: (world, { id }, idempotencyKey) => world.call("instance.reboot", { id, force: true }, { idempotencyKey }),
   accomplished: async (world, instance) => expect(await stateOf(world, instance)).toBe("running"),

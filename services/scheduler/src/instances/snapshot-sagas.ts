@@ -90,6 +90,7 @@ export const snapshotSagas = (deps: InstanceDeps): Saga[] => {
         name: "stop",
         title: () => "Pull the plug",
         when: ({ stop }) => stop,
+        irrevocable: true,
         do: async (run) => {
           const { id, epoch, cell } = run.state;
           await command(run, () => ask(cell, "cell.instance.stop", { id, epoch, force: true }, run.requestId));
@@ -99,6 +100,7 @@ export const snapshotSagas = (deps: InstanceDeps): Saga[] => {
       {
         name: "restore",
         title: ({ name }) => `Go back to the snapshot ${name}`,
+        irrevocable: true,
         do: (run) => {
           const { id, epoch, cell, snapshot, spec } = run.state;
           const input = { id, epoch, task: run.taskId, snapshot, spec };
@@ -120,6 +122,7 @@ export const snapshotSagas = (deps: InstanceDeps): Saga[] => {
       {
         name: "delete",
         title: ({ name }) => `Delete the snapshot ${name}`,
+        irrevocable: true,
         do: remove,
         undo: "A deleted snapshot does not come back; one that is still there stays.",
       },

@@ -1,4 +1,4 @@
-/** Sagas of what is in an instance's drive and of its snapshots, through the four tests that every saga passes. */
+/** Sagas of what is in an instance's drive and of its snapshots, through the five tests that every saga passes. */
 import { expect } from "bun:test";
 import type { Input, Instance } from "@nano/contract";
 import { everySagaTest, type SagaScenario } from "../tasks/saga-testing.ts";
@@ -60,6 +60,7 @@ const takeSnapshot: SagaScenario<Instance> = {
 const restoreSnapshot: SagaScenario<Taken> = {
   operation: "snapshot.restore",
   undos: [],
+  irrevocable: ["stop", "restore"],
   prepare: (world) => withSnapshot(world, { start: true }),
   begin: (world, taken, idempotencyKey) =>
     world.call("snapshot.restore", { ...taken, force: true }, { idempotencyKey }),
@@ -71,6 +72,7 @@ const restoreSnapshot: SagaScenario<Taken> = {
 const deleteSnapshot: SagaScenario<Taken> = {
   operation: "snapshot.delete",
   undos: [],
+  irrevocable: ["delete"],
   prepare: (world) => withSnapshot(world),
   begin: (world, taken, idempotencyKey) => world.call("snapshot.delete", { ...taken, force: true }, { idempotencyKey }),
   accomplished: async (world, taken) => expect(await countOf(world, taken)).toBe(0),

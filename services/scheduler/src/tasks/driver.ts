@@ -12,9 +12,12 @@
  * - A retryable error of a step (its cell does not answer) is met with patience; any other error, and the end of patience, turns the task round.
  * - An undo that fails is tried again with backoff for as long as it takes; the task shows what keeps it (`obstacle`).
  * - A step marked `onwardsOnly` has no way back: it is tried like an undo, until it succeeds.
- * - Cancelling is a mark in the row, which every write towards a further step checks, and an abort of the step that runs.
+ * - Cancelling is a mark in the row, and an abort of the step that runs. Every write that enters a step checks the mark, and the mark is refused once a
+ *   step that destroys is entered: so one write in the database decides which of the two came first.
+ * - What goes wrong outside a step (a write that fails, a full disk) is met with another try, from what the row says.
  */
 import { type Bytes, type Clock, type Log, NanoError, type Task, type TaskId, timestamp } from "@nano/contract";
+import { isPassingFailure } from "@nano/store";
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
 import type { Journal, Write } from "../events/journal.ts";
@@ -60,6 +63,17 @@ const stepOf = (task: StoredTask, saga: Saga): StepDefinition<unknown> | undefin
     `${task.operation} has no step ${recorded.name}: was this database written by a newer Nano?`,
   );
 };
+/** Entering it is the last moment to cancel. */
+export const isFinal = ({
+  onwardsOnly,
+  irrevocable,
+}: Pick<StepDefinition<unknown>, "onwardsOnly" | "irrevocable">): boolean =>
+  onwardsOnly === true || irrevocable === true;
+/** What passes (a full disk, a lock) is worth another try. */
+const databaseFailure = (thrown: unknown): unknown =>
+  thrown instanceof Error && isPassingFailure(thrown)
+    ? new NanoError("unavailable", `The scheduler's database cannot be written: ${thrown.message}`, { cause: thrown })
+    : thrown;
 const cancelled = () => new NanoError("cancelled", "The task was cancelled");
 const stopping = () => new NanoError("unavailable", "The scheduler is stopping");
 
@@ -69,6 +83,12 @@ export class Driver {
   #abort = new AbortController();
   #wake: () => void = () => {};
   #stopping = false;
+  /** On the way back, which nothing interrupts but a stop of the service. */
+  #unwinding = false;
+  /** Tries in a row that ended with a failed write. */
+  #failures = 0;
+  /** Why it could not write down how far it is, while that lasts. */
+  trouble: string | undefined;
   /** How far the running step is. */
   live: { bytesDone: Bytes; bytesTotal?: Bytes } | undefined;
 
@@ -82,9 +102,9 @@ export class Driver {
     this.#wake();
   }
 
-  /** The way back was asked for and is on record: stop what runs. */
+  /** The way back was asked for and is on record: stop what runs. Harmless to repeat. */
   cancel(): void {
-    this.#abort.abort(cancelled());
+    if (!this.#unwinding) this.#abort.abort(cancelled());
     this.#wake();
   }
 
@@ -97,15 +117,40 @@ export class Driver {
 
   /** Resolves when the task has ended, is not due yet, or the driver was stopped. @returns if it has ended: the tasks that waited for that */
   async run(): Promise<TaskId[] | undefined> {
+    while (!this.#stopping) {
+      try {
+        return await this.#drive();
+      } catch (error) {
+        if (this.#stopping) break;
+        await this.#takeUpAgain(error);
+      }
+    }
+    return undefined;
+  }
+
+  async #drive(): Promise<TaskId[] | undefined> {
     const { db, slots, sagaOf } = this.#around;
     const task = await slots.run(() => findTask(db, this.#id));
-    if (!task || hasEnded(task.state) || !(await this.#isDue(task))) return undefined;
-    const saga = sagaOf(task.operation);
-    while (!this.#stopping && !hasEnded(task.state)) {
-      if (task.state === "unwinding") await this.#unwindStep(task, saga);
-      else await this.#runStep(task, saga);
+    if (!task) return undefined;
+    if (!hasEnded(task.state) && (await this.#isDue(task))) {
+      this.#unwinding = task.state === "unwinding";
+      const saga = sagaOf(task.operation);
+      while (!this.#stopping && !hasEnded(task.state)) {
+        if (task.state === "unwinding") await this.#unwindStep(task, saga);
+        else await this.#runStep(task, saga);
+      }
     }
     return hasEnded(task.state) ? tasksWaitingFor(db, task.id) : undefined;
+  }
+
+  /** Waits before another try. What is in memory may be ahead of the row: the step under way runs again. */
+  async #takeUpAgain(error: unknown): Promise<void> {
+    const { log } = this.#around;
+    if (this.trouble === undefined) log.error("A task cannot go on; trying again", { task: this.#id, error });
+    this.trouble = NanoError.from(databaseFailure(error), "going on with the task").message;
+    this.live = undefined;
+    this.#abort = new AbortController();
+    await this.#pause(++this.#failures);
   }
 
   /** One that waits for another is driven again by that one's end. */
@@ -123,9 +168,9 @@ export class Driver {
       await this.#end(task, "done");
       return;
     }
-    if (task.cancelling && !step.onwardsOnly) return this.#turnRound(task, undefined);
-    if (task.steps[task.step]?.state !== "running" && !(await this.#enter(task, step)))
-      return this.#turnRound(task, undefined);
+    const entered = task.steps[task.step]?.state === "running";
+    if (task.cancelling && !(entered && isFinal(step))) return this.#turnRound(task, undefined);
+    if (!entered && !(await this.#enter(task))) return this.#turnRound(task, undefined);
     const failure = await this.#attempt(task, step);
     if (this.#stopping) return;
     if (failure) return this.#turnRound(task, failure);
@@ -135,19 +180,23 @@ export class Driver {
     task.obstacle = null;
     task.step++;
     const next = stepOf(task, saga);
-    const moved = next ? await this.#enter(task, next) : await this.#end(task, "done", !step.onwardsOnly);
+    const moved = next ? await this.#enter(task, step) : await this.#end(task, "done", !step.onwardsOnly);
     if (moved) return;
     // Cancelled meanwhile: the way back begins with the step that was just done.
     task.step--;
     await this.#turnRound(task, undefined);
   }
 
-  /** Writes down that a step is about to run. @returns whether it may: not, if the way back was asked for */
-  async #enter(task: StoredTask, step: StepDefinition<unknown>): Promise<boolean> {
+  /**
+   * Writes down that a step is about to run.
+   * @param after the step before it
+   * @returns whether it may: not, if the way back was asked for while there was one
+   */
+  async #enter(task: StoredTask, after?: StepDefinition<unknown>): Promise<boolean> {
     task.state = "running";
     task.startedAt ??= timestamp(this.#around.clock.now());
     this.#mark(task, "running");
-    if (await this.#save(task, !step.onwardsOnly)) return true;
+    if (await this.#save(task, !after?.onwardsOnly)) return true;
     this.#mark(task, "waiting");
     return false;
   }
@@ -171,19 +220,25 @@ export class Driver {
 
   /** From running to unwinding, beginning with the current step. Without a failure it was cancelled. */
   async #turnRound(task: StoredTask, failure: NanoError | undefined): Promise<void> {
-    const wasCancelled = failure === undefined || this.#abort.signal.aborted;
-    if (!wasCancelled) {
-      this.#mark(task, "failed");
-      task.error = failure.toBody();
-      this.#around.log.warn("A task's step failed; undoing what was done", { ...this.#facts(task), error: failure });
-    }
-    this.live = undefined;
+    const { journal, log, tell } = this.#around;
     // The way back is not to be interrupted by what asked for it.
+    this.#unwinding = true;
     this.#abort = new AbortController();
+    this.live = undefined;
     task.state = "unwinding";
-    task.outcome = wasCancelled ? "cancelled" : "failed";
     task.obstacle = null;
-    await this.#save(task);
+    const failed = await journal.write(async (trx) => {
+      const wasCancelled = failure === undefined || (await findTask(trx, task.id))?.cancelling === true;
+      task.outcome = wasCancelled ? "cancelled" : "failed";
+      if (!wasCancelled) {
+        this.#mark(task, "failed");
+        task.error = failure.toBody();
+      }
+      await saveTask(trx, task);
+      await tell(trx, task);
+      return !wasCancelled;
+    });
+    if (failed) log.warn("A task's step failed; undoing what was done", { ...this.#facts(task), error: failure });
   }
 
   async #unwindStep(task: StoredTask, saga: Saga): Promise<void> {
@@ -222,7 +277,10 @@ export class Driver {
       await failpoint(task.operation, step.name, way === "do" ? "after" : "undo-after");
       return undefined;
     } catch (thrown) {
-      return NanoError.from(thrown, `${way === "do" ? "running" : "undoing"} step ${step.name} of ${task.operation}`);
+      return NanoError.from(
+        databaseFailure(thrown),
+        `${way === "do" ? "running" : "undoing"} step ${step.name} of ${task.operation}`,
+      );
     }
   }
 
@@ -237,17 +295,23 @@ export class Driver {
       await tell(trx, ending);
       return true;
     });
+    this.#written();
     if (ended) Object.assign(task, ending);
     return ended;
   }
 
   async #waitToRetry(task: StoredTask, error: NanoError, failures: number): Promise<void> {
-    const { backoff, random, log } = this.#around;
+    const { log } = this.#around;
     if (task.obstacle !== error.message) {
       task.obstacle = error.message;
       log.warn("A task does not get on; trying again", { ...this.#facts(task), error });
       await this.#save(task);
     }
+    await this.#pause(failures);
+  }
+
+  async #pause(failures: number): Promise<void> {
+    const { backoff, random } = this.#around;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, delayAfter(failures, backoff, random()));
     this.#wake = resolve;
@@ -296,13 +360,20 @@ export class Driver {
     };
   }
 
-  #save(task: StoredTask, unlessCancelled = false): Promise<boolean> {
+  async #save(task: StoredTask, unlessCancelled = false): Promise<boolean> {
     const { journal, tell } = this.#around;
-    return journal.write(async (trx) => {
-      const saved = await saveTask(trx, task, { unlessCancelled });
-      if (saved) await tell(trx, task);
-      return saved;
+    const saved = await journal.write(async (trx) => {
+      const written = await saveTask(trx, task, { unlessCancelled });
+      if (written) await tell(trx, task);
+      return written;
     });
+    this.#written();
+    return saved;
+  }
+
+  #written(): void {
+    this.#failures = 0;
+    this.trouble = undefined;
   }
 
   #facts(task: StoredTask) {

@@ -10,13 +10,14 @@ import {
   type OperationName,
   type Task,
   type TaskId,
+  type TaskState,
   timestamp,
 } from "@nano/contract";
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
 import type { Journal, Write } from "../events/journal.ts";
 import { type Backoff, defaultBackoff } from "./backoff.ts";
-import { Driver, type Surroundings } from "./driver.ts";
+import { Driver, isFinal, type Surroundings } from "./driver.ts";
 import type { Failpoint, Saga } from "./saga.ts";
 import { Slots } from "./slots.ts";
 import {
@@ -142,12 +143,7 @@ export class TaskEngine {
         for (const resolve of this.#waiters.get(id) ?? []) resolve();
         for (const next of waiting) this.drive(next);
       })
-      .catch((error) => {
-        this.#options.log.error("A task's driver broke; the task is taken up again at the next start", {
-          task: id,
-          error,
-        });
-      })
+      .catch((error) => this.#options.log.error("A task's driver broke", { task: id, error }))
       .finally(() => {
         this.#drivers.delete(id);
         if (this.#again.delete(id)) this.drive(id);
@@ -162,19 +158,25 @@ export class TaskEngine {
 
   view(task: StoredTask): Task {
     const result = task.state === "done" ? this.#sagas.get(task.operation)?.result?.(task.data) : undefined;
-    const view = toTask(task, this.#isCancellable(task), this.#drivers.get(task.id)?.driver.live);
-    return result ? { ...view, result } : view;
+    const { live, trouble } = this.#drivers.get(task.id)?.driver ?? {};
+    const view = toTask(task, this.#isCancellable(task), live);
+    return {
+      ...view,
+      ...(result ? { result } : {}),
+      ...(trouble && !hasEnded(task.state) ? { obstacle: trouble } : {}),
+    };
   }
 
   /**
-   * Writes down that the way back is wanted; call `interrupt` when that is committed. The task's end tells that it was gone.
+   * Writes down that the way back is wanted; call `interrupt` when that is committed. One that was cancelled already stays so, whether or not it has ended.
    * @throws NanoError `task-not-found`, `not-cancellable`
    */
   async markCancelled(trx: Write, id: TaskId): Promise<StoredTask> {
     const task = await findTask(trx, id);
     if (!task) throw new NanoError("task-not-found", `There is no task ${id}`);
+    if (task.cancelling) return task;
     if (!this.#isCancellable(task)) {
-      const why = hasEnded(task.state) ? `it is ${task.state}` : "there is no way back from where it is";
+      const why = whyNotCancellable(task.state);
       const what = `The ${task.operation} of ${task.resource.name}`;
       throw new NanoError("not-cancellable", `${what} cannot be cancelled: ${why}`, { details: { state: task.state } });
     }
@@ -228,8 +230,9 @@ export class TaskEngine {
 
   #isCancellable(task: StoredTask): boolean {
     if (task.cancelling || (task.state !== "queued" && task.state !== "running")) return false;
-    const step = task.steps[task.step]?.name;
-    return this.#sagas.get(task.operation)?.steps.find(({ name }) => name === step)?.onwardsOnly !== true;
+    const recorded = task.steps[task.step];
+    const step = this.#sagas.get(task.operation)?.steps.find(({ name }) => name === recorded?.name);
+    return !(step && isFinal(step) && recorded?.state !== "waiting");
   }
 
   #tell(trx: Write, task: StoredTask): Promise<void> {
@@ -237,6 +240,11 @@ export class TaskEngine {
     return this.#options.journal.tell(trx, "task.changed", task.id, factsOf(this.view(task)), { actor, requestId });
   }
 }
+
+const whyNotCancellable = (state: TaskState): string => {
+  if (hasEnded(state)) return `it is ${state}`;
+  return state === "unwinding" ? "it failed, and is being undone" : "there is no way back from where it is";
+};
 
 /** What an event says of a task. */
 export const factsOf = (task: Task): Record<string, string | number | boolean> => ({

@@ -1,16 +1,18 @@
 /**
- * The four tests that every saga passes, in a real world (nats-server, database file, cells on the bus):
+ * The five tests that every saga passes, in a real world (nats-server, database file, cells on the bus):
  *
  * 1. `failsEverywhere`: it fails before and after the effect of every step, and nothing is left
  * 2. `stepsRunTwice`: every step runs twice, and the result is the same
  * 3. `undosRunTwice`: as 1, and every undo runs twice
  * 4. `killedEverywhere`: the scheduler's process is killed with SIGKILL before and after every effect, on the way there and on the way back, is
  *    started again, and the task ends as if nothing had happened
+ * 5. `cancelledEverywhere`: it is cancelled before and after the effect of every step, and while the step's end is being written down. Either the cancel is
+ *    accepted and nothing is left, or it is refused and the task gets to its end
  */
 import { describe, expect, test } from "bun:test";
 import { NanoError, type OperationName, type Task } from "@nano/contract";
 import { expectInvariants } from "../testing/invariants.ts";
-import { until, World } from "../testing/world.ts";
+import { codeOf, until, World } from "../testing/world.ts";
 import type { Failpoint, FailpointPhase, Saga } from "./saga.ts";
 
 /** One saga, as the tests see it from outside. */
@@ -22,6 +24,8 @@ export interface SagaScenario<Subject> {
   readonly undos: readonly string[];
   /** Steps without a way back: a failure there is met with another try. */
   readonly onwardsOnly?: readonly string[];
+  /** Steps that lose something: they may fail, but not be cancelled. */
+  readonly irrevocable?: readonly string[];
   /** Makes what the operation works on. */
   prepare(world: World): Promise<Subject>;
   /** Asks for the operation; with the same key, for the same one. */
@@ -76,6 +80,42 @@ async function killedEverywhere<S>(scenario: SagaScenario<S>): Promise<void> {
       await scenario.untouched(world, subject);
       await settled(world);
     }
+}
+
+async function cancelledEverywhere<S>(scenario: SagaScenario<S>): Promise<void> {
+  let trip: Failpoint = () => {};
+  await using world = await World.start({ overrides: { failpoint: (...at) => trip(...at) } });
+  const { operation, onwardsOnly = [], irrevocable = [] } = scenario;
+  for (const step of await stepsOf(world, scenario))
+    for (const phase of effects)
+      for (const racing of [false, true]) {
+        const subject = await scenario.prepare(world);
+        const began = Promise.withResolvers<Task>();
+        const answered = Promise.withResolvers<string>();
+        let tripped = 0;
+        trip = async (...at) => {
+          if (!Bun.deepEquals(at, [operation, step, phase]) || tripped++ > 0) return;
+          const { id } = await began.promise;
+          const cancel = codeOf(world.call("task.cancel", { id }));
+          void cancel.then(answered.resolve, answered.reject);
+          // Racing, the step ends while the cancel is on its way.
+          if (!racing) await cancel;
+        };
+        began.resolve(await scenario.begin(world, subject, key()));
+        const code = await answered.promise;
+        const task = await world.ended(await began.promise);
+        trip = () => {};
+        const where = `cancelled ${phase} ${step}${racing ? ", racing" : ""}: ${code}`;
+        if (!racing) {
+          const final = onwardsOnly.includes(step) || irrevocable.includes(step);
+          expect(code, where).toBe(final ? "not-cancellable" : "no error");
+        }
+        expect(["no error", "not-cancellable"]).toContain(code);
+        expect(task.state, where).toBe(code === "no error" ? "cancelled" : "done");
+        if (code === "no error") await scenario.untouched(world, subject);
+        else await scenario.accomplished(world, subject);
+        await settled(world);
+      }
 }
 
 // --- parts -------------------------------------------------------------------------------------------------------------
@@ -184,11 +224,12 @@ async function settled(world: World): Promise<void> {
   await until("the invariants hold", () => expectInvariants(world).then(() => true));
 }
 
-/** All four, as tests of their own. */
+/** All five, as tests of their own. */
 export const everySagaTest = <S>(scenario: SagaScenario<S>): void =>
   describe(scenario.operation, () => {
     test("fails at every step and leaves nothing", () => failsEverywhere(scenario), 60_000);
     test("every step may run twice", () => stepsRunTwice(scenario), 60_000);
     test("every undo may run twice", () => undosRunTwice(scenario), 60_000);
+    test("is cancelled at every step, and leaves nothing or goes on", () => cancelledEverywhere(scenario), 60_000);
     test("is killed at every step and goes on", () => killedEverywhere(scenario), 180_000);
   });

@@ -44,6 +44,11 @@ export interface StepDefinition<State> {
    * more. For what destroys.
    */
   readonly onwardsOnly?: true;
+  /**
+   * What it does cannot be taken back, but it may fail: the task cannot be cancelled from the moment that this step is entered. For what loses something:
+   * a guest's memory, what a disk held.
+   */
+  readonly irrevocable?: true;
   /** How long a retryable error (a cell that does not answer …) is met with another try before the task gives up and unwinds. 15 s unless told. */
   readonly patienceMs?: number;
 }
