@@ -8,6 +8,7 @@
 import {
   type CellId,
   cellSubject,
+  createQuietLog,
   eventSubject,
   fits,
   type Log,
@@ -15,8 +16,10 @@ import {
   type OperationName,
   type OperationsOf,
   type Owner,
+  operationOf,
   operationSubject,
   ownedBy,
+  type QuietLog,
   type ReportName,
   reportSubject,
   reports,
@@ -70,6 +73,7 @@ export const connectBus = (config: BusConfig): Bus => new NatsBus(config);
 class NatsBus implements Bus {
   readonly #config: BusConfig;
   readonly #caller: Caller;
+  readonly #quiet: QuietLog;
   readonly #newRequestId: () => string;
   readonly #endOfTurn = createEndOfTurn();
   readonly #running = new Set<Promise<void>>();
@@ -88,10 +92,12 @@ class NatsBus implements Bus {
 
   constructor(config: BusConfig) {
     this.#config = config;
+    this.#quiet = createQuietLog(config.log);
     this.#newRequestId = config.newRequestId ?? (() => Bun.randomUUIDv7());
     this.#caller = {
       name: config.name,
       log: config.log,
+      quiet: this.#quiet,
       newRequestId: this.#newRequestId,
       endOfTurn: this.#endOfTurn,
       connection: (withinMs) => this.#within(withinMs),
@@ -244,10 +250,16 @@ class NatsBus implements Bus {
   };
 
   call: Bus["call"] = async (name, input, context) =>
-    (await request(this.#caller, name, operationSubject(name), input, context)) as never;
+    (await request(
+      this.#caller,
+      name,
+      { subject: operationSubject(name), sender: operationOf(name).owner },
+      input,
+      context,
+    )) as never;
 
   callCell: Bus["callCell"] = async (cell: CellId, name, input, context) =>
-    (await request(this.#caller, name, cellSubject(cell, name), input, context)) as never;
+    (await request(this.#caller, name, { subject: cellSubject(cell, name), sender: cell }, input, context)) as never;
 
   report: Bus["report"] = (name, report) => {
     if (!this.#connection || !this.#connected) return;

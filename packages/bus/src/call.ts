@@ -1,15 +1,16 @@
 /** Asking: one request, one reply, one deadline. */
 import {
   defaultDeadlineMs,
-  headerNames,
   type Log,
   NanoError,
   type OperationName,
   operationOf,
+  type QuietLog,
   serviceActor,
 } from "@nano/contract";
-import type { Msg, NatsConnection } from "nats";
+import type { NatsConnection } from "nats";
 import { encodeContext } from "./headers.ts";
+import { readReply } from "./reply.ts";
 import type { EndOfTurn } from "./turn.ts";
 import type { CallContext } from "./types.ts";
 
@@ -20,6 +21,8 @@ const patienceMs = 1_500;
 export interface Caller {
   readonly name: string;
   readonly log: Log;
+  /** For what a peer can do any number of times. */
+  readonly quiet: QuietLog;
   newRequestId(): string;
   readonly endOfTurn: EndOfTurn;
   /** The open connection, waiting for it at most so long. @throws NanoError `unavailable` */
@@ -29,31 +32,11 @@ export interface Caller {
 const codeOf = (thrown: unknown): string =>
   typeof thrown === "object" && thrown !== null && "code" in thrown ? String(thrown.code) : "";
 
-const readReply = (name: OperationName, reply: Msg): unknown => {
-  let value: unknown;
-  try {
-    value = reply.json();
-  } catch (cause) {
-    throw new NanoError("internal", `The owner of ${name} answered something that is not JSON`, { cause });
-  }
-  if (!reply.headers?.get(headerNames.errorCode)) return value;
-  const body = typeof value === "object" && value !== null && "error" in value ? value.error : undefined;
-  if (typeof body === "object" && body !== null && "code" in body && "message" in body)
-    throw NanoError.fromBody({
-      code: String(body.code),
-      message: String(body.message),
-      ...("remedy" in body ? { remedy: String(body.remedy) } : {}),
-      ...("details" in body && typeof body.details === "object" && body.details !== null
-        ? { details: body.details as Record<string, unknown> }
-        : {}),
-    });
-  throw new NanoError("internal", `The owner of ${name} failed: ${reply.headers.get(headerNames.error)}`);
-};
-
+/** @param to where the request goes, and who answers there: a service's name or a cell's id */
 export const request = async (
   caller: Caller,
   name: OperationName,
-  subject: string,
+  to: { readonly subject: string; readonly sender: string },
   input: unknown,
   context: CallContext = {},
 ): Promise<unknown> => {
@@ -72,9 +55,13 @@ export const request = async (
     const connection = await caller.connection(patience - performance.now());
     try {
       const timeout = Math.max(1, Math.ceil(deadline - performance.now()));
-      return readReply(name, await connection.request(subject, payload, { timeout, headers }));
+      return readReply(name, to.sender, await connection.request(to.subject, payload, { timeout, headers }));
     } catch (thrown) {
-      if (thrown instanceof NanoError) throw thrown;
+      if (thrown instanceof NanoError) {
+        if (thrown.code === "bad-reply")
+          caller.quiet.warn("bad-reply", `${to.sender} ${name}`, thrown.message, { problem: thrown.cause });
+        throw thrown;
+      }
       switch (codeOf(thrown)) {
         case "503": // nobody serves the subject just now
           if (performance.now() < patience) {

@@ -29,8 +29,11 @@ export interface TestBus extends AsyncDisposable {
   readonly identities: Identities;
   /** A connection with one of the zone's identities; closed with the world. */
   bus(name: Exclude<IdentityName, "operator">, log?: Log): Bus;
-  /** A connection with a freshly minted cell identity. */
-  cellBus(cell: CellId, log?: Log): Promise<Bus>;
+  /**
+   * A connection with a freshly minted cell identity.
+   * @param options.rogue it answers whatever its handlers say, fitting the contract or not
+   */
+  cellBus(cell: CellId, log?: Log, options?: { rogue?: boolean }): Promise<Bus>;
   credentials(name: IdentityName): Promise<Uint8Array>;
   /** `kill -9` of the server, as a crash would. */
   kill(): Promise<void>;
@@ -162,10 +165,10 @@ export const startTestBus = async (options: { shared?: boolean } = {}): Promise<
       if (!own) throw new Error(`No identity ${name}`);
       return keep(connectBus({ url, credentials: own, name, version: "0.0.0", log, checkReplies: true }));
     },
-    cellBus: async (cell, log = silentLog) => {
+    cellBus: async (cell, log = silentLog, { rogue = false } = {}) => {
       const { seed, publicKey } = createCellKey();
       const own = credentialsOf(await mint.mint(cell, publicKey), seed);
-      return keep(connectBus({ url, credentials: own, name: cell, version: "0.0.0", log, checkReplies: true }));
+      return keep(connectBus({ url, credentials: own, name: cell, version: "0.0.0", log, checkReplies: !rogue }));
     },
     credentials: (name) => readFile(identities.credentials(name)),
     kill,

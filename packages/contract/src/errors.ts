@@ -299,6 +299,12 @@ export const errorDefinitions = define({
     remedy: "Wait a little; `nanoctl status` shows which one is missing.",
     retryable: true,
   },
+  "bad-reply": {
+    status: 502,
+    title: "A service gave an answer that does not fit the contract",
+    remedy:
+      "Update the service named in details.sender, so that it has the version of the others. If it has, look into its host: something else may speak in its name.",
+  },
   "deadline-exceeded": {
     status: 503,
     title: "It took longer than the caller could wait",

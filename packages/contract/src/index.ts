@@ -22,6 +22,8 @@ export { InstanceCreateInput } from "./operations/instance.ts";
 export { InstanceSpec, Observed } from "./operations/on-cell.ts";
 export { Zone } from "./operations/zone.ts";
 export * from "./pending.ts";
+export * from "./picture.ts";
+export * from "./quiet.ts";
 export * from "./records.ts";
 export * from "./reports.ts";
 export * from "./schema.ts";

@@ -12,8 +12,8 @@ export interface RestBinding {
   readonly path: `/api/v2/${string}`;
   /** Of the success: 200, 201 (with Location), 202 (a task, with Location), 204 (no body). */
   readonly status: 200 | 201 | 202 | 204;
-  /** The reply's `base64` is sent as bytes of its `contentType`. */
-  readonly binary?: true;
+  /** The reply's `base64` is sent as bytes of this type: the door's choice, never the sender's. */
+  readonly binary?: "image/png";
 }
 
 export interface Operation<I extends TSchema = TSchema, O extends TSchema = TSchema> {
@@ -52,6 +52,7 @@ export const commonErrors: readonly ErrorCode[] = [
   "overloaded",
   "unavailable",
   "deadline-exceeded",
+  "bad-reply",
   "internal",
 ];
 export const defaultDeadlineMs = 5_000;

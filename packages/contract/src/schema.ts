@@ -47,9 +47,34 @@ export const OneOf = <const T extends readonly string[]>(words: T, description =
     ...(description ? { description } : {}),
   });
 
-/** Any JSON object. */
-export const AnyObject = <T extends object>(description: string) =>
-  Type.Unsafe<T>(Type.Object({}, { additionalProperties: true, description }));
+/** What of so much is left after a value: its characters, and one for everything else. Negative when it does not fit. */
+const leftAfter = (value: unknown, left: number, depth: number): number => {
+  if (typeof value === "string") return left - value.length;
+  if (typeof value !== "object" || value === null) return left - 1;
+  if (depth === 0) return -1;
+  let rest = left - 1;
+  for (const key in value) {
+    rest = leftAfter(Reflect.get(value, key), rest - key.length - 1, depth - 1);
+    if (rest < 0) return rest;
+  }
+  return rest;
+};
+const factsDepth = 8;
+const factsSize = "x-max-characters";
+TypeRegistry.Set<{ [factsSize]: number }>(
+  "Facts",
+  (schema, value) =>
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    leftAfter(value, schema[factsSize], factsDepth) >= 0,
+);
+/**
+ * Any JSON object that is not too large: at most eight levels deep, and so many characters.
+ * @param most characters of all names and texts in it; everything else counts as one
+ */
+export const AnyObject = <T extends object>(description: string, most = 16_384) =>
+  Type.Unsafe<T>({ [Kind]: "Facts", type: "object", additionalProperties: true, description, [factsSize]: most });
 
 export const ConsoleKind = OneOf(["vnc", "serial"], "The screen, or the serial port; `vnc` unless told");
 export type ConsoleKind = Static<typeof ConsoleKind>;
@@ -103,6 +128,22 @@ export const TimestampSchema = text<Timestamp>({
   pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$",
   maxLength: 24,
   description: "RFC 3339, UTC",
+});
+
+/** Where a host is reached or listens: an IP address, or a name. */
+export const Host = Type.String({
+  pattern: "^[A-Za-z0-9.:%_-]+$",
+  minLength: 1,
+  maxLength: 253,
+  description: "An IP address or a host name",
+});
+export const Port = Type.Integer({ minimum: 1, maximum: 65_535 });
+/** VNC looks at 8 characters of it. */
+export const DisplayPassword = Type.String({ maxLength: 64 });
+/** What is shown of a serial console's log: 64 KiB. */
+export const SerialText = Type.String({
+  maxLength: 65_536,
+  description: "The last 64 KiB at most, as UTF-8; written by the guest: untrusted",
 });
 
 /** Of a disk image or a media image. */

@@ -20,7 +20,7 @@ import {
 } from "./http/cookies.ts";
 import { forward, isForwarded } from "./http/forward.ts";
 import { decodeFlash } from "./http/respond.ts";
-import { cleanHost, contentSecurityPolicy, refuseForeign, securityHeaders } from "./http/security.ts";
+import { cleanHost, contentSecurityPolicy, refuseForeign, sandboxed, securityHeaders } from "./http/security.ts";
 import { createSessions, type Sessions } from "./http/sessions.ts";
 import { isPartial, isTheme, Visit, type VisitFacts } from "./http/visit.ts";
 import { createLiveEvents, type LiveEvents } from "./live/stream.ts";
@@ -167,7 +167,7 @@ class Portal {
   #failed(visit: Visit, thrown: unknown): Response | Promise<Response> {
     const error = NanoError.from(thrown, "rendering a page");
     if (error.code === "unauthenticated") return this.#toLogin(visit);
-    if (error.status >= 500 && error.code !== "unavailable" && error.code !== "no-screen")
+    if (error.status >= 500 && !["unavailable", "no-screen", "bad-reply"].includes(error.code))
       this.#context.log.error("A page could not be made", {
         path: visit.url.pathname,
         requestId: visit.facts.requestId,
@@ -198,7 +198,9 @@ class Portal {
   /** What carries its own headers: forwarded answers keep the gateway's, for Swagger's page needs its own policy. */
   #secured(request: Request, response: Response): Response {
     const host = cleanHost(request.headers.get("host") ?? new URL(request.url).host);
-    const headers = securityHeaders(contentSecurityPolicy(this.#imagesOrigin, host), this.#secure);
+    const isPage = response.headers.get("content-type")?.startsWith("text/html") ?? false;
+    const policy = contentSecurityPolicy(this.#imagesOrigin, host);
+    const headers = securityHeaders(isPage ? policy : sandboxed(policy), this.#secure);
     for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
     return response;
   }

@@ -1,14 +1,14 @@
 /** Ways into an instance: its screen for viewers of one's own, and a new password inside. Secrets are in their answers and nowhere else. */
 import { GuestPassword, GuestUser } from "../cloud-init.ts";
 import { operation } from "../operation.ts";
-import { Closed, InstanceIdSchema, OneOf, Type } from "../schema.ts";
+import { Closed, DisplayPassword, Host, InstanceIdSchema, OneOf, Port, Type } from "../schema.ts";
 import { ids } from "./examples.ts";
 
 const Display = Closed({
   protocol: OneOf(["vnc"]),
-  address: Type.String({ description: "Where its VNC server can be reached" }),
-  port: Type.Integer({ minimum: 1, maximum: 65_535 }),
-  password: Type.String({ description: "What it asks for; another one after each start" }),
+  address: Type.String({ ...Host, description: "Where its VNC server can be reached" }),
+  port: Port,
+  password: Type.String({ ...DisplayPassword, description: "What it asks for; another one after each start" }),
   reach: OneOf(
     ["cell", "network"],
     "`cell`: only from the cell's own host (by an SSH tunnel, say), which is the default; `network`: from anywhere that reaches the cell",
@@ -63,7 +63,7 @@ export const accessOperations = {
       user: Type.Optional(GuestUser),
       password: Type.Optional(GuestPassword),
     }),
-    output: Closed({ user: GuestUser, generatedPassword: Type.Optional(Type.String()) }),
+    output: Closed({ user: GuestUser, generatedPassword: Type.Optional(GuestPassword) }),
     errors: [
       "instance-not-found",
       "wrong-state",

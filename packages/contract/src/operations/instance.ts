@@ -1,6 +1,7 @@
 import { CloudInitInput } from "../cloud-init.ts";
 import { Hardware, Qos, RestartPolicy, Tags, templateNames } from "../hardware.ts";
 import { operation } from "../operation.ts";
+import { Picture, pictureType } from "../picture.ts";
 import { Decision, Instance, Plan, Task } from "../records.ts";
 import {
   CellIdSchema,
@@ -21,6 +22,7 @@ import {
   PoolNameSchema,
   pageInput,
   Revision,
+  SerialText,
   Type,
 } from "../schema.ts";
 import { instanceStates } from "../states.ts";
@@ -278,13 +280,10 @@ export const instanceOperations = {
     owner: "scheduler",
     summary: "Take a picture of an instance's screen",
     input: one,
-    output: Closed({
-      contentType: OneOf(["image/png"]),
-      base64: Type.String({ description: "The picture, base64 (RFC 4648 §4)" }),
-    }),
+    output: Picture,
     errors: ["instance-not-found", "no-screen", "cell-offline", "hypervisor-failed"],
     requires: "instance.read",
-    rest: { method: "GET", path: "/api/v2/instances/{id}/screen", status: 200, binary: true },
+    rest: { method: "GET", path: "/api/v2/instances/{id}/screen", status: 200, binary: pictureType },
     changes: false,
     events: [],
     example: { input: { id: ids.instance }, output: { contentType: "image/png", base64: "iVBORw0KGgo=" } },
@@ -294,7 +293,7 @@ export const instanceOperations = {
     summary: "Read the end of an instance's serial console log",
     input: one,
     output: Closed({
-      text: Type.String({ description: "The last 64 KiB at most, as UTF-8; written by the guest: untrusted" }),
+      text: SerialText,
       truncated: Type.Boolean(),
     }),
     errors: ["instance-not-found", "cell-offline", "hypervisor-failed"],

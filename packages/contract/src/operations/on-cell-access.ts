@@ -3,7 +3,7 @@ import { CloudInitFacts, CloudInitSettings, GuestUser } from "../cloud-init.ts";
 import { Hardware } from "../hardware.ts";
 import { operation } from "../operation.ts";
 import { Disk } from "../records.ts";
-import { Closed, InstanceIdSchema, Nothing, Type } from "../schema.ts";
+import { Closed, DisplayPassword, Host, InstanceIdSchema, Nothing, Port, Type } from "../schema.ts";
 import { ids } from "./examples.ts";
 
 const instanceRef = { id: InstanceIdSchema, epoch: Type.Integer({ minimum: 0 }) };
@@ -84,9 +84,10 @@ export const onCellAccessOperations = {
     summary: "Tell where a running instance's VNC server listens, and its password",
     input: Closed({ id: InstanceIdSchema }),
     output: Closed({
-      password: Type.String(),
-      host: Type.String({ description: "The address it listens on; a wildcard, or loopback" }),
-      port: Type.Integer({ minimum: 1, maximum: 65_535 }),
+      password: DisplayPassword,
+      /** Where it listens: an address, a wildcard, or loopback. */
+      host: Host,
+      port: Port,
     }),
     errors: ["instance-not-found", "no-screen", "hypervisor-failed"],
     changes: false,

@@ -6,6 +6,7 @@ import { CloudInitFacts } from "../cloud-init.ts";
 import { Hardware, pendingSettings, Qos, RestartPolicy, Tags } from "../hardware.ts";
 import { Nic, NicAddresses } from "../nics.ts";
 import { operation } from "../operation.ts";
+import { Picture } from "../picture.ts";
 import { Disk, Running } from "../records.ts";
 import {
   BytesSchema,
@@ -16,6 +17,7 @@ import {
   DiskGeneration,
   DiskGiB,
   DiskName,
+  DisplayPassword,
   InstanceIdSchema,
   Label,
   MediaIdSchema,
@@ -24,6 +26,7 @@ import {
   Nothing,
   OneOf,
   PoolNameSchema,
+  SerialText,
   Sha256Schema,
   type Static,
   Type,
@@ -249,7 +252,7 @@ export const onCellOperations = {
     ...shared,
     summary: "Take a picture of an instance's screen",
     input: Closed({ id: InstanceIdSchema }),
-    output: Closed({ contentType: OneOf(["image/png"]), base64: Type.String() }),
+    output: Picture,
     errors: ["instance-not-found", "no-screen", "hypervisor-failed"],
     changes: false,
     example: { input: { id: ids.instance }, output: { contentType: "image/png", base64: "iVBORw0KGgo=" } },
@@ -258,7 +261,7 @@ export const onCellOperations = {
     ...shared,
     summary: "Read the end of an instance's serial console log",
     input: Closed({ id: InstanceIdSchema }),
-    output: Closed({ text: Type.String(), truncated: Type.Boolean() }),
+    output: Closed({ text: SerialText, truncated: Type.Boolean() }),
     errors: ["instance-not-found", "hypervisor-failed"],
     changes: false,
     example: { input: { id: ids.instance }, output: { text: "ready\n", truncated: false } },
@@ -287,7 +290,7 @@ export const onCellOperations = {
     ...shared,
     summary: "Tell the VNC password of a running instance",
     input: Closed({ id: InstanceIdSchema }),
-    output: Closed({ password: Type.String() }),
+    output: Closed({ password: DisplayPassword }),
     errors: ["instance-not-found", "no-screen", "hypervisor-failed"],
     changes: false,
     example: { input: { id: ids.instance }, output: { password: "s3cretpw" } },

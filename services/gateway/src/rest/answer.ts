@@ -61,7 +61,7 @@ export const answer = (
   const all: Record<string, string> = { ...headers, "cache-control": "no-store" };
   if (binding.status === 204) return new Response(null, { status: 204, headers: all });
   if (binding.binary && typeof output.base64 === "string") {
-    all["content-type"] = String(output.contentType);
+    all["content-type"] = binding.binary;
     return new Response(Buffer.from(output.base64, "base64"), { status: 200, headers: all });
   }
   const plan = output.kind === "plan";

@@ -140,9 +140,8 @@ const successResponse = (operation: Operation, binding: RestBinding): JsonObject
   const description = { 200: "Done", 201: "Created", 202: "Accepted: the work goes on in the task", 204: "Done" };
   if (binding.status === 204) return { description: description[204], headers };
   if (binding.binary) {
-    const types = operation.output.properties?.contentType?.enum as readonly string[];
-    const content = types.map((type) => [type, { schema: { type: "string", format: "binary" } }]);
-    return { description: "The bytes", headers, content: Object.fromEntries(content) };
+    const content = { [binding.binary]: { schema: { type: "string", format: "binary" } } };
+    return { description: "The bytes", headers, content };
   }
   return {
     description: description[binding.status],

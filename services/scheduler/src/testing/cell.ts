@@ -65,6 +65,8 @@ export interface TestCellOptions {
   readonly capacity?: Resources;
   readonly load?: CellLoad;
   readonly virtualization?: "kvm" | "emulated" | "simulated";
+  /** Answers of its own instead of an honest cell's, whether they fit the contract or not. */
+  readonly lies?: Partial<Record<Command, () => unknown>>;
 }
 
 type Command = OperationsOf<"cell">;
@@ -121,10 +123,10 @@ export class TestCell {
     options: TestCellOptions,
     kept?: Pick<TestCell, "domains" | "disks" | "volumes">,
   ): Promise<TestCell> {
-    const bus = await world.cellBus(options.id);
+    const bus = await world.cellBus(options.id, undefined, { rogue: options.lies !== undefined });
     await bus.ready();
     const cell = new TestCell(options, bus, kept);
-    bus.serveCell(options.id, cell.#handlers());
+    bus.serveCell(options.id, { ...cell.#handlers(), ...(options.lies as object) });
     cell.beat();
     return cell;
   }

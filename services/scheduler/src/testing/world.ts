@@ -28,7 +28,7 @@ import type { Kysely } from "kysely";
 import { type Database, migrations } from "../database.ts";
 import { type Scheduler, type SchedulerDeps, startScheduler } from "../scheduler.ts";
 import { gib, mib } from "../units.ts";
-import { TestCell, testCellId } from "./cell.ts";
+import { TestCell, type TestCellOptions, testCellId } from "./cell.ts";
 import { serveImages } from "./images.ts";
 
 export const pool: PoolName = decode(PoolNameSchema, "default", "Naming a pool");
@@ -158,11 +158,16 @@ export class World implements AsyncDisposable {
   }
 
   /** Starts a cell and waits until it is online in the pool. */
-  async addCell(n: number, capacity: Partial<Resources> = {}): Promise<TestCell> {
+  async addCell(
+    n: number,
+    capacity: Partial<Resources> = {},
+    options: Pick<TestCellOptions, "lies"> = {},
+  ): Promise<TestCell> {
     const cell = await TestCell.start(this.testBus, {
       id: testCellId(n),
       name: `node-${n}`,
       capacity: { cores: 16, memoryMiB: mib(65_536), storageGiB: gib(1_000), ...capacity },
+      ...options,
     });
     cell.onSent = (image) => {
       const known = this.images.get(image);

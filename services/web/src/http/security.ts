@@ -20,6 +20,9 @@ export const contentSecurityPolicy = (imagesOrigin: string, ownHost: string): st
     "frame-ancestors 'none'",
   ].join("; ");
 
+/** For what is no page: it runs nothing and is nobody's origin, even if a browser were to take it for one. */
+export const sandboxed = (policy: string): string => `${policy}; sandbox`;
+
 /** `Host` is the client's word; only what can be a host goes into a header. */
 export const cleanHost = (host: string): string => (/^[A-Za-z0-9.:[\]-]{1,255}$/.test(host) ? host : "localhost");
 

@@ -7,16 +7,7 @@ import type { Visit } from "../http/visit.ts";
 import type { Kind } from "./kinds.ts";
 
 const asked = ["range", "if-range", "if-none-match"];
-const answered = [
-  "content-type",
-  "content-length",
-  "content-range",
-  "content-disposition",
-  "accept-ranges",
-  "etag",
-  "repr-digest",
-  "cache-control",
-];
+const answered = ["content-length", "content-range", "accept-ranges", "etag", "repr-digest", "cache-control"];
 /** What is the file, a part of it, or a word on the part that was asked for. */
 const passed: readonly number[] = [200, 206, 304, 416];
 
@@ -27,6 +18,20 @@ const pick = (from: Headers, names: readonly string[]): Headers => {
     if (value !== null) picked.set(name, value);
   }
   return picked;
+};
+
+const octets = "application/octet-stream";
+/** A file, or several ranges of it; and always one that is saved, never shown. */
+const asFile = (from: Headers): Headers => {
+  const headers = pick(from, answered);
+  const parts = /^multipart\/byteranges; boundary=[A-Za-z0-9-]{1,70}$/.exec(from.get("content-type") ?? "");
+  headers.set("content-type", parts?.[0] ?? octets);
+  const disposition = from.get("content-disposition") ?? "";
+  headers.set(
+    "content-disposition",
+    /^attachment\b[\x20-\x7e]{0,2000}$/.test(disposition) ? disposition : "attachment",
+  );
+  return headers;
 };
 
 /** @throws NanoError as the image service refused the ticket; `unavailable` when the file cannot be had */
@@ -41,7 +46,7 @@ export const download =
       throw new NanoError("unavailable", "The image service does not answer", { cause });
     });
     if (passed.includes(answer.status))
-      return new Response(answer.body, { status: answer.status, headers: pick(answer.headers, answered) });
+      return new Response(answer.body, { status: answer.status, headers: asFile(answer.headers) });
     await answer.body?.cancel();
     throw new NanoError("unavailable", `The image service answered the download with ${answer.status}`);
   };

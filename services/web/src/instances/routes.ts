@@ -1,4 +1,4 @@
-import type { Input } from "@nano/contract";
+import { type Input, pictureType } from "@nano/contract";
 import { readForm } from "../http/forms.ts";
 import { readId } from "../http/ids.ts";
 import { fragmentResponse } from "../http/respond.ts";
@@ -30,9 +30,9 @@ const showInstance = async (visit: Visit): Promise<Response> => {
 };
 
 const showScreen = async (visit: Visit): Promise<Response> => {
-  const { base64, contentType } = await visit.call("instance.screen", { id: readId.instance(visit.param("id")) });
+  const { base64 } = await visit.call("instance.screen", { id: readId.instance(visit.param("id")) });
   return new Response(Buffer.from(base64, "base64"), {
-    headers: { "Content-Type": contentType, "Cache-Control": "no-store" },
+    headers: { "Content-Type": pictureType, "Cache-Control": "no-store" },
   });
 };
 

@@ -212,6 +212,9 @@ export const contractTexts = {
   "It took longer than the caller could wait": "处理时间超出等待时间",
   "Ask again; with the same Idempotency-Key nothing happens twice.":
     "请重试；使用相同的 Idempotency-Key 不会重复执行。",
+  "A service gave an answer that does not fit the contract": "某个服务的回复不符合约定",
+  "Update the service named in details.sender, so that it has the version of the others. If it has, look into its host: something else may speak in its name.":
+    "请更新 details.sender 中指出的服务，使其版本与其他服务一致。若版本已一致，请检查其主机：可能有其他程序冒用其名义。",
   "Too many requests at once": "同时请求过多",
   "Slow down and repeat.": "请放慢速度后重试。",
   "Too many attempts": "尝试次数过多",
