@@ -9,9 +9,10 @@ import {
   operationOf,
   operations,
   ownedBy,
+  silentLog,
 } from "@nano/contract";
 import { connect, credsAuthenticator, type NatsConnection } from "nats";
-import { anonymousIsRefused, type Handlers } from "./index.ts";
+import { anonymousIsRefused, connectBus, type Handlers } from "./index.ts";
 import { startTestBus, type TestBus } from "./testing.ts";
 
 setDefaultTimeout(30_000);
@@ -241,6 +242,19 @@ describe("events", () => {
     expect((await scheduler.pastEvents({ limit: 2 })).items.map((e) => e.data.n)).toEqual([4, 5]);
   });
 
+  test("one listener that fails keeps them from nobody else", async () => {
+    const web = world.bus("web");
+    const heard: number[] = [];
+    web.onEvents(() => {
+      throw new Error("A listener fails");
+    });
+    web.onEvents((e) => heard.push(Number(e.data.n)));
+    await Bun.sleep(100);
+    await world.bus("scheduler").emit(event(77), "seventy-seven");
+    for (let i = 0; i < 100 && !heard.includes(77); i++) await Bun.sleep(20);
+    expect(heard).toContain(77);
+  });
+
   test("only their owners may announce them", async () => {
     expect(await codeOf(world.bus("images").emit(event(9), "forged"))).toBe("unavailable");
   });
@@ -269,6 +283,42 @@ describe("without a bus", () => {
       );
     expect(await again()).toBe(1);
   });
+
+  test("a connection that was given up is made anew, with everything that was on it", async () => {
+    await using away = await startTestBus();
+    const credentials = await away.credentials("scheduler");
+    let broken = false;
+    const scheduler = connectBus({
+      url: away.url,
+      name: "scheduler",
+      version: "0.0.0",
+      log: silentLog,
+      credentials: () => {
+        // nats.js closes a connection for good when its credentials cannot be read.
+        if (broken) throw new Error("The file is being written");
+        return credentials;
+      },
+    });
+    scheduler.onConnection(() => {
+      throw new Error("A listener fails");
+    });
+    scheduler.serve("scheduler", exampleHandlers("scheduler"));
+    await scheduler.ready();
+    const web = away.bus("web");
+    await web.ready();
+    broken = true;
+    await away.kill();
+    await away.start();
+    await Bun.sleep(1_500);
+    broken = false;
+    const again = async (): Promise<number> =>
+      web.call("pool.list", {}, { deadlineMs: 500 }).then(
+        ({ total }) => total,
+        () => Bun.sleep(50).then(again),
+      );
+    expect(await again()).toBe(1);
+    await scheduler.close();
+  }, 15_000);
 
   test("closing does not wait for a bus that never came", async () => {
     await using away = await startTestBus();

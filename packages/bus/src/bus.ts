@@ -56,6 +56,7 @@ export interface BusConfig {
 }
 
 const drainMs = 10_000;
+const closedCheckMs = 1_000;
 const encoder = new TextEncoder();
 const jitter = (milliseconds: number) => milliseconds * (0.5 + Math.random());
 
@@ -79,8 +80,11 @@ class NatsBus implements Bus {
   readonly #running = new Set<Promise<void>>();
   readonly #connectionListeners = new Set<(connected: boolean) => void>();
   readonly #events: EventReader;
-  /** What to do with the connection when it is first made. */
+  /** What to do with each new connection, in this order. One that loses its server and finds it again is the same one. */
   readonly #setups: ((connection: NatsConnection) => void | Promise<void>)[] = [];
+  /** How many of them were done with the connection of now. */
+  #equipped = 0;
+  #equipping: Promise<void> | undefined;
   readonly #services: Service[] = [];
   readonly #first = Promise.withResolvers<NatsConnection>();
   #connection: NatsConnection | undefined;
@@ -147,9 +151,11 @@ class NatsBus implements Bus {
         });
         if (this.#closed) return await connection.close();
         this.#connection = connection;
+        this.#equipped = 0;
         this.#setConnected(true);
         void this.#watch(connection);
-        for (const setup of this.#setups) await setup(connection);
+        this.#replaceWhenClosed(connection);
+        await this.#equip();
         this.#first.resolve(connection);
         log.info("Joined the bus", { server: connection.info?.server_name, version: connection.info?.version });
         return;
@@ -184,13 +190,36 @@ class NatsBus implements Bus {
         default:
       }
     }
-    this.#setConnected(false);
+  }
+
+  /**
+   * Makes another connection when nats.js has given this one up: its credentials could not be read, or the server said something that it does not
+   * understand. It tells nobody reliably, so it is asked.
+   */
+  #replaceWhenClosed(connection: NatsConnection): void {
+    const timer = setInterval(() => {
+      if (!this.#closed && !connection.isClosed()) return;
+      clearInterval(timer);
+      if (this.#closed || this.#connection !== connection) return;
+      this.#config.log.warn("The connection to the bus was closed; making another one");
+      this.#setConnected(false);
+      this.#connection = undefined;
+      this.#services.length = 0;
+      void this.#open();
+    }, closedCheckMs);
+    timer.unref();
   }
 
   #setConnected(connected: boolean): void {
     if (this.#connected === connected) return;
     this.#connected = connected;
-    for (const listener of this.#connectionListeners) listener(connected);
+    for (const listener of this.#connectionListeners) {
+      try {
+        listener(connected);
+      } catch (error) {
+        this.#config.log.error("Failed over a change of the connection", { error });
+      }
+    }
   }
 
   async #within(milliseconds: number): Promise<NatsConnection> {
@@ -205,10 +234,34 @@ class NatsBus implements Bus {
 
   #setUp(setup: (connection: NatsConnection) => void | Promise<void>): void {
     this.#setups.push(setup);
-    if (this.#connection)
-      void Promise.resolve(setup(this.#connection)).catch((error) =>
-        this.#config.log.error("Could not use the bus", { error }),
-      );
+    if (this.#connection) void this.#equip();
+  }
+
+  /** Does what is to be done with the connection, each once; tries again what fails. */
+  #equip(): Promise<void> {
+    this.#equipping ??= this.#equipAll().finally(() => {
+      this.#equipping = undefined;
+      if (this.#connection && this.#equipped < this.#setups.length && !this.#closed) void this.#equip();
+    });
+    return this.#equipping;
+  }
+
+  async #equipAll(): Promise<void> {
+    for (let wait = 100; !this.#closed; ) {
+      const connection = this.#connection;
+      const setup = this.#setups[this.#equipped];
+      if (!connection || !setup) return;
+      try {
+        await setup(connection);
+        if (connection === this.#connection) this.#equipped++;
+        wait = 100;
+      } catch (error) {
+        if (this.#closed || connection.isClosed()) return;
+        this.#config.log.error("Could not use the bus; trying again", { error });
+        await Bun.sleep(jitter(wait));
+        wait = Math.min(wait * 2, 5_000);
+      }
+    }
   }
 
   #addService(definition: ServiceDefinition): void {

@@ -65,6 +65,13 @@ export class EventReader {
 
   #tell(event: SequencedEvent): void {
     this.#last = event.sequence;
-    for (const listener of this.#listeners) listener(event);
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (cause) {
+        // The others hear it all the same.
+        this.#log.error("Failed over an event", { sequence: event.sequence, error: cause });
+      }
+    }
   }
 }

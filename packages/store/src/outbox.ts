@@ -48,6 +48,8 @@ export interface Outbox {
 
 const batchSize = 128;
 const retryMs = 1_000;
+/** So often one event is refused while others are taken: then it is that event's fault. */
+const refusedAtMost = 3;
 
 /** @param emit publishes one event and resolves when the stream has it, as `bus.emit` does */
 export const startOutbox = <DB extends OutboxTable>(options: {
@@ -59,19 +61,39 @@ export const startOutbox = <DB extends OutboxTable>(options: {
   let wake = Promise.withResolvers<void>();
   let stopped = false;
   let failing = false;
+  let refused = { sequence: 0, times: 0 };
+
+  const emit = async (row: { id: string; event: string }) => options.emit(JSON.parse(row.event) as NanoEvent, row.id);
+
+  /** One that the stream never takes (too large, say) must not keep all that follow. @returns whether it was given up */
+  const giveUp = async (row: { sequence: number; event: string }, reason: unknown, othersPassed: boolean) => {
+    if (!othersPassed) return false;
+    refused = { sequence: row.sequence, times: refused.sequence === row.sequence ? refused.times + 1 : 1 };
+    if (refused.times < refusedAtMost) return false;
+    options.log.error("An event is not told: the stream takes others, and not this one", {
+      event: row.event.slice(0, 1_000),
+      error: reason,
+    });
+    await db.deleteFrom("outbox").where("sequence", "=", row.sequence).execute();
+    return true;
+  };
 
   /** @returns whether there may be more */
   const flush = async (): Promise<boolean> => {
     const rows = await db.selectFrom("outbox").selectAll().orderBy("sequence").limit(batchSize).execute();
     if (rows.length === 0) return false;
     // All are sent before the first is acknowledged; one connection keeps their order.
-    const sent = await Promise.allSettled(rows.map((row) => options.emit(JSON.parse(row.event) as NanoEvent, row.id)));
+    const sent = await Promise.allSettled(rows.map(emit));
     const failed = sent.findIndex(({ status }) => status === "rejected");
     const done = failed === -1 ? rows : rows.slice(0, failed);
     const last = done.at(-1);
     if (last) await db.deleteFrom("outbox").where("sequence", "<=", last.sequence).execute();
-    const failure = failed === -1 ? undefined : sent[failed];
-    if (failure?.status === "rejected") throw failure.reason;
+    const [row, failure] = [rows[failed], sent[failed]];
+    if (row && failure?.status === "rejected") {
+      const othersPassed = sent.some(({ status }) => status === "fulfilled");
+      if (await giveUp(row, failure.reason, othersPassed)) return true;
+      throw failure.reason;
+    }
     failing = false;
     return rows.length === batchSize;
   };

@@ -152,6 +152,30 @@ describe("the outbox", () => {
     await db.destroy();
   });
 
+  test("one event that the stream never takes does not keep the others", async () => {
+    const db = await open();
+    const told: unknown[] = [];
+    const errors: string[] = [];
+    const outbox = startOutbox({
+      db,
+      emit: async (e) => {
+        if (e.data.n === 0) throw new Error("maximum payload exceeded");
+        if (!told.includes(e.data.n)) told.push(e.data.n);
+      },
+      log: { ...silentLog, error: (message) => errors.push(message) },
+    });
+    for (let n = 0; n < 3; n++) await enqueue(db, event(n));
+    outbox.kick();
+    await until(async () => (await db.selectFrom("outbox").selectAll().execute()).length === 0);
+    expect(told).toEqual([1, 2]);
+    expect(errors).toHaveLength(1);
+    await enqueue(db, event(3));
+    outbox.kick();
+    await until(() => told.includes(3));
+    await outbox.stop();
+    await db.destroy();
+  });
+
   test("keeps what the bus does not take, over a restart, under the same id", async () => {
     const first = await open();
     const ids: string[] = [];

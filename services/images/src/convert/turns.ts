@@ -9,7 +9,10 @@ export const createTurns = (atOnce: number) => {
       if (running >= atOnce) {
         const turn = Promise.withResolvers<void>();
         const giveUp = () => {
-          waiting.splice(waiting.indexOf(turn.resolve), 1);
+          const place = waiting.indexOf(turn.resolve);
+          // It may have just been given its turn: then that is for whoever asked to end.
+          if (place === -1) return;
+          waiting.splice(place, 1);
           turn.reject(signal.reason);
         };
         waiting.push(turn.resolve);

@@ -14,6 +14,8 @@ import { heartbeatMatter } from "./order.ts";
 import type { CellRegistry, KnownCell } from "./registry.ts";
 import { type CellDescription, insertCell, loadCells, type StoredCell, updateCell } from "./store.ts";
 
+/** After a change that could not be written down. */
+const retryMs = 1_000;
 /** A check this late means that we slept, not that the cells did. */
 const suspendedMs = 2_000;
 const soonestCheckMs = 50;
@@ -46,6 +48,8 @@ export class Presence {
   #checkAt: number;
   #timer: Timer | undefined;
   #stopListening: (() => void) | undefined;
+  readonly #stopping = Promise.withResolvers<void>();
+  #stopped = false;
 
   constructor(deps: PresenceDeps) {
     this.#deps = deps;
@@ -60,6 +64,8 @@ export class Presence {
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
     this.#stopListening?.();
+    this.#stopped = true;
+    this.#stopping.resolve();
     await Promise.all(this.#changes.values());
   }
 
@@ -119,8 +125,11 @@ export class Presence {
     const wait = Math.max(soonestCheckMs, due - now);
     this.#checkAt = now + wait;
     this.#timer = setTimeout(() => {
-      this.check();
-      this.#waitForSilence();
+      try {
+        this.check();
+      } finally {
+        this.#waitForSilence();
+      }
     }, wait);
   }
 
@@ -171,14 +180,29 @@ export class Presence {
     cell.online = false;
     cell.awaited = false;
     registry.refresh(cell, clock.monotonic());
-    const changes = { lastSeenAt: timestamp(cell.seenAt) };
-    await journal.write(async (trx) => {
-      await updateCell(trx, id, changes);
-      await journal.tell(trx, "cell.offline", id, { name, reason: why });
-    });
-    registry.changed(id, changes, clock.monotonic());
     log.warn("A cell is offline", { cell: id, name, why });
-    await onOffline(id, why);
+    const changes = { lastSeenAt: timestamp(cell.seenAt) };
+    // Nobody would do it later: the cell is not online any more.
+    await this.#persistently(id, async () => {
+      await journal.write(async (trx) => {
+        await updateCell(trx, id, changes);
+        await journal.tell(trx, "cell.offline", id, { name, reason: why });
+      });
+      registry.changed(id, changes, clock.monotonic());
+    });
+    await this.#persistently(id, () => onOffline(id, why));
+  }
+
+  /** Again and again until it succeeds, or the service stops. What follows of this cell waits. */
+  async #persistently(cell: CellId, work: () => Promise<void>): Promise<void> {
+    for (let told = false; !this.#stopped; told = true) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!told) this.#deps.log.error("Could not take note of a cell; trying again", { cell, error });
+        await Promise.race([Bun.sleep(retryMs), this.#stopping.promise]);
+      }
+    }
   }
 
   /** Best effort and not kept: the next figures are never far. */

@@ -97,3 +97,13 @@ test("who waits for a task that could not be ended is driven when it has", async
   expect((await world.ended(remove)).state).toBe("done");
   await expectInvariants(world);
 });
+
+test("a cell that falls silent while nothing can be written is lost with its instances a little later", async () => {
+  const { id } = await world.created();
+  const mended = await failing("outbox", "insert");
+  world.cell.leave();
+  await until("it is offline", async () => !(await world.call("cell.get", { id: world.cell.id })).online);
+  expect((await world.call("instance.get", { id })).state).toBe("stopped");
+  await mended();
+  await until("its instances are lost", async () => (await world.call("instance.get", { id })).state === "lost");
+});
