@@ -166,10 +166,13 @@ export const startCloudWith = async (settings: Record<string, string>, ...flags:
   const administrator = () => {
     person ??= (async () => {
       const [name, password] = ["admin", "correct horse battery staple"];
+      const link = await command("setup-link", "--json");
+      if (link.exitCode !== 0) throw new Error(`setup-link: ${link.stderr}`);
+      const { secret: proof }: Output<"setup.link"> = JSON.parse(link.stdout);
       const setup = await fetch(`${urls.rest}/api/v2/setup`, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ name, password }),
+        body: JSON.stringify({ name, password, secret: proof }),
       });
       if (setup.status !== 201) throw new Error(`setup: ${setup.status} ${await setup.text()}`);
       const cookie = setup.headers.getSetCookie()[0]?.split(";")[0] ?? "";

@@ -31,6 +31,7 @@ const block = async (words: string): Promise<string> => {
   return wanted
     .replaceAll("http://127.0.0.1:5870", cloud.urls.rest)
     .replaceAll("data/nats/operator.creds", cloud.operatorCredentials)
+    .replaceAll("./nanoctl ", `${process.execPath} ${checkout}/infra/nanoctl/src/main.ts `)
     .replaceAll("docs/examples/", `${checkout}/docs/examples/`);
 };
 

@@ -13,7 +13,7 @@ export const cellLost: Bench = {
   about: "a cell killed, stopped or frozen → shown, and back → shown",
   async run({ quick, directory, say }) {
     await using zone = await startZone({ directory });
-    const headers = await becomeAdministrator(zone.settings.urls.gateway);
+    const headers = await becomeAdministrator(zone.settings.urls.gateway, zone.bus);
     const { items } = await zone.bus.call("cell.list", {});
     const id = items[0]?.id;
     if (id === undefined) throw new Error("the zone has no cell");

@@ -57,7 +57,7 @@ export const consoles: Bench = {
     await Promise.all([scheduler.ready(), onCell.ready()]);
 
     const origin = `http://127.0.0.1:${gateway.said}`;
-    const person = await becomeAdministrator(origin);
+    const person = await becomeAdministrator(origin, bus.bus("web"));
     const open = async (): Promise<Pipe> => {
       const instance = crypto.randomUUID() as InstanceId;
       const answer = await fetch(`${origin}/api/v2/consoles`, {

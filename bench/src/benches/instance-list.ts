@@ -26,7 +26,7 @@ export const instanceList: Bench = {
     await db.destroy();
 
     await using zone = await startZone({ directory });
-    const { authorization } = await becomeAdministrator(zone.settings.urls.gateway);
+    const { authorization } = await becomeAdministrator(zone.settings.urls.gateway, zone.bus);
     const cookie = `nano_session=${authorization.slice("Bearer ".length)}`;
     const { total } = await zone.bus.call("instance.list", {});
     if (total !== instances) throw new Error(`the zone tells of ${total} instances`);

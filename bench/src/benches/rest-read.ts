@@ -27,7 +27,7 @@ export const restRead: Bench = {
   async run({ quick, directory, say }) {
     say("starting a zone");
     await using zone = await startZone({ directory });
-    const headers = await becomeAdministrator(zone.settings.urls.gateway);
+    const headers = await becomeAdministrator(zone.settings.urls.gateway, zone.bus);
     const wanted = { name: "bench", pool: "default", cores: 1, memoryMiB: 64, systemDisk: { sizeGiB: 1 } };
     const task = await finished(
       zone.bus,

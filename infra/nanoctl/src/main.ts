@@ -12,6 +12,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   status: async () => (await import("./status.ts")).status,
   logs: async () => (await import("./logs.ts")).logs,
   restart: async () => (await import("./restart.ts")).restart,
+  "setup-link": async () => (await import("./setup-link.ts")).setupLink,
   demo: async () => (await import("./demo.ts")).demo,
   cell: async () => (await import("./cell.ts")).cell,
   image: async () => (await import("./image.ts")).image,

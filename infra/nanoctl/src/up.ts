@@ -1,11 +1,13 @@
 /** `nanoctl up`: starts the zone (or finds that it runs), waits until it is of use, says where everything is. */
 import { existsSync } from "node:fs";
 import { relative } from "node:path";
+import type { Bus } from "@nano/bus";
 import { ensureBundle } from "./bundle.ts";
 import { paths, readSettings, type ServiceName, type Settings } from "./config.ts";
 import { asOperator, findOwnCell, operatorBus, unlessRefused, untilHealthy } from "./health.ts";
 import { lastLines } from "./logs.ts";
 import { Problem, words } from "./problem.ts";
+import { makeSetupLink } from "./setup-link.ts";
 import { addSimulatedCells } from "./simulated-pool.ts";
 import { askStatus, type Status } from "./supervise/control.ts";
 import { endLeftovers, spawnDaemon } from "./supervise/daemon.ts";
@@ -59,11 +61,13 @@ export async function bringUp(
 /**
  * Waits until everything answers, then says where it is.
  * @param began when its start began, by the monotonic clock; undefined when it ran already
+ * @param showLink whether what is told goes to a person and not into a log: the setup link is a secret
  */
 async function untilUseful(
   settings: Settings,
   began: number | undefined,
   tell: (line: string) => void,
+  showLink = true,
 ): Promise<Status> {
   const status = await untilAnswering(settings);
   // What runs may have been started with other ports than this shell names: its own word counts.
@@ -81,7 +85,7 @@ async function untilUseful(
       const { pool, cells } = await addSimulatedCells(bus, status.simulatedCells, asOperator);
       tell(`  ${"sim".padEnd(10)} ${cells} simulated cells in the pool ${pool}`);
     }
-    tell(announcement(status, began && performance.now() - began, note));
+    tell(announcement(status, began && performance.now() - began, [note, await nextStep(bus, showLink)]));
     return status;
   } finally {
     await bus.close();
@@ -123,7 +127,7 @@ async function runInForeground(settings: Settings, options: UpOptions): Promise<
   });
   for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(name, () => void supervisor.stop());
   // Whatever is said about the start, the zone runs on until it is told to stop.
-  void untilUseful(settings, began, say).catch((thrown: unknown) => say(words(thrown)));
+  void untilUseful(settings, began, say, process.stdout.isTTY).catch((thrown: unknown) => say(words(thrown)));
   await supervisor.stopped;
   process.exit(0);
 }
@@ -195,7 +199,17 @@ async function addOwnCellOnce(settings: Settings, bus: Awaited<ReturnType<typeof
   return `This machine is the cell ${cell.name}, ${place} (${cell.virtualization}).`;
 }
 
-function announcement(status: Status, tookMs: number | undefined, cell: string): string {
+/** What a person does first: only with this link does anyone become the first administrator. */
+async function nextStep(bus: Bus, showLink: boolean): Promise<string> {
+  const demo = "watch the main job: ./nanoctl demo";
+  const needed = (await bus.call("setup.get", {}, asOperator)).needed;
+  if (needed && !showLink) return `./nanoctl setup-link prints the link that makes the first administrator. Or ${demo}`;
+  const link = needed ? await makeSetupLink(bus) : undefined;
+  if (!link) return `Log in to the portal, or ${demo}`;
+  return `Make the first administrator with this link (once, within a day):\n\n  ${link.url}\n\nOr ${demo}`;
+}
+
+function announcement(status: Status, tookMs: number | undefined, notes: readonly string[]): string {
   const { settings } = status;
   const creds = paths(settings).operatorCreds;
   const shown = relative(process.cwd(), creds);
@@ -209,8 +223,7 @@ function announcement(status: Status, tookMs: number | undefined, cell: string):
     `  Bus          ${settings.urls.nats}`,
     `  Credentials  ${shown.startsWith("..") ? creds : shown}   (the operator's, for nats --creds)`,
     "",
-    cell,
-    "Open the portal to make the first administrator, or watch the main job: ./nanoctl demo",
+    ...notes,
     "",
   ].join("\n");
 }

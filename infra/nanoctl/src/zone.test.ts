@@ -109,6 +109,20 @@ test(
     for (const url of [web, `${gateway}/swagger`, nats]) expect(first).toContain(url);
     expect(first).toContain("operator.creds");
     expect(first).toContain("in the pool default");
+    const link = (output: string) => output.match(new RegExp(`^ *${web}/setup\\?secret=(\\w{43})$`, "m"))?.[1] ?? "";
+    expect(link(first)).not.toBe("");
+    const secret = link(await zone.done("setup-link"));
+    expect(secret).not.toBe("");
+    const claim = async (proof: string) => {
+      const body = JSON.stringify({ name: "admin", password: "correct horse battery", secret: proof });
+      const headers = { "content-type": "application/json" };
+      return (await fetch(`${gateway}/api/v2/setup`, { method: "POST", headers, body })).status;
+    };
+    // A new link replaces the one before, and works once.
+    expect(await claim(link(first))).toBe(403);
+    expect(await claim(secret)).toBe(201);
+    expect(await claim(secret)).toBe(409);
+    expect((await zone.command("setup-link")).err).toContain("created already");
 
     const units = await zone.units();
     expect(units.map((unit) => unit.name)).toEqual(["nanoctl", "nats", ...serviceNames]);
@@ -118,7 +132,9 @@ test(
     const text = await zone.done("status");
     expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
 
-    expect(await zone.done("up")).toContain("running already");
+    const again = await zone.done("up");
+    expect(again).toContain("running already");
+    expect(again).not.toContain("first administrator");
     expect(pidsOf(await zone.units())).toEqual(pidsOf(units));
 
     const demo = await zone.done("demo");
@@ -203,7 +219,7 @@ test(
   "compact: all services in one process, with simulated cells beside them",
   async () => {
     await using zone = await Zone.make();
-    expect(await zone.done("up", "--compact", "--sim", "3")).toContain("3 simulated cells");
+    expect(await zone.done("up", "--compact", "--sim", "3")).toMatch(/3 simulated cells[^]*setup\?secret=/);
     const units = await zone.units();
     expect(healthy(units)).toBe(true);
     expect(units.filter((unit) => unit.pid !== undefined).map((unit) => unit.name)).toEqual(["nanoctl", "nats", "sim"]);

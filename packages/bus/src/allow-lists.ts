@@ -44,9 +44,15 @@ const subjectsOf = (names: readonly ZoneOperation[]): string[] => {
 };
 type ZoneOwner = Exclude<Owner, "cell">;
 const served = (...owners: ZoneOwner[]) => subjectsOf(owners.flatMap((owner) => ownedBy(owner)));
+/** Between services, and for the operator: only the operator's credentials lead to the first administrator. */
+const operatorsToo: readonly OperationName[] = ["setup.link"];
 /** What a person may ask: everything that is not between services. */
 const asked = (...owners: ZoneOwner[]) =>
-  subjectsOf(owners.flatMap((owner) => ownedBy(owner)).filter((name) => operations[name].requires !== "internal"));
+  subjectsOf(
+    owners
+      .flatMap((owner) => ownedBy(owner))
+      .filter((name) => operations[name].requires !== "internal" || operatorsToo.includes(name)),
+  );
 const onAnyCell = (resource: string) => `nano.v1.cell.*.${resource}.*`;
 /** The services API's PING, INFO and STATS: to everyone, to this service, to one of its processes. */
 const discoverable = (service: string) => ["$SRV.*", `$SRV.*.${service}`, `$SRV.*.${service}.*`];

@@ -70,6 +70,11 @@ export const errorDefinitions = define({
     remedy: "Use the portal itself, or a bearer token.",
   },
   "setup-done": { status: 409, title: "The first administrator exists already", remedy: "Log in." },
+  "setup-link-invalid": {
+    status: 403,
+    title: "This setup link is unknown, used or expired",
+    remedy: "Run `./nanoctl setup-link` where Nano was started and open the link that it prints.",
+  },
   "ticket-invalid": {
     status: 401,
     title: "This ticket is unknown, used or expired",

@@ -21,6 +21,7 @@ import { createRecognizer } from "./people/recently.ts";
 import { sessionIdleMs } from "./people/recognize.ts";
 import { cryptoRandom, type RandomBytes } from "./people/secrets.ts";
 import { type PeopleContext, sessionHandlers } from "./people/sessions.ts";
+import { setupHandlers } from "./people/setup.ts";
 import { deleteEndedSessions, migrations, type PeopleTables } from "./people/store.ts";
 import { tokenHandlers } from "./people/tokens.ts";
 import { identify } from "./rest/caller.ts";
@@ -106,6 +107,7 @@ export const start = async (config: GatewayConfig, parts: GatewayParts = {}): Pr
     onLogout: (userId) => consoles.tickets.revoke(({ actor }) => actor.id === userId),
   };
   bus.serve("gateway", {
+    ...setupHandlers({ ...people, webUrl: config.webUrl }),
     ...sessionHandlers(people),
     ...tokenHandlers(people),
     ...consoleHandlers({ bus, clock, consoles, limits }),

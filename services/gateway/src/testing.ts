@@ -27,6 +27,8 @@ export interface World extends AsyncDisposable {
     body?: unknown,
     options?: { bearer?: string; headers?: Record<string, string> },
   ): Promise<Response>;
+  /** The secret of a new setup link. */
+  setupSecret(): Promise<string>;
   /** Creates the administrator; gives the session's secret. */
   setUp(): Promise<string>;
   /** Stops the gateway and starts it again, on the same port with the same data. */
@@ -83,6 +85,7 @@ export const startWorld = async (
       },
       ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });
+  const setupSecret = async () => (await bus.bus("web").call("setup.link", {})).secret;
   return {
     bus,
     get gateway() {
@@ -92,8 +95,10 @@ export const startWorld = async (
     webUrl,
     request,
     json,
+    setupSecret,
     async setUp() {
-      const made: unknown = await (await json("POST", "/api/v2/setup", admin)).json();
+      const secret = await setupSecret();
+      const made: unknown = await (await json("POST", "/api/v2/setup", { ...admin, secret })).json();
       if (typeof made === "object" && made !== null && "session" in made) session = String(made.session);
       if (session === "") throw new Error(`No administrator: ${JSON.stringify(made)}`);
       return session;

@@ -28,14 +28,32 @@ describe("people", () => {
     const person = fresh.stranger();
     expect((await person.get("/")).location).toBe("/login");
     expect((await person.get("/login")).location).toBe("/setup");
-    const differ = await person.post("/setup", { name: "admin", password: "correct horse", again: "other horse!" });
+    const stranger = await person.get("/setup");
+    expect(stranger.text).toContain("./nanoctl setup-link");
+    expect(stranger.text).not.toContain('name="password"');
+    const given = { name: "admin", password: "correct horse", again: "correct horse" };
+    expect((await person.post("/setup", given)).text).toContain("./nanoctl setup-link");
+    const wrong = await person.post("/setup", { ...given, secret: "wrong" });
+    expect(wrong.status).toBe(403);
+    expect(wrong.text).toContain("This setup link is unknown, used or expired");
+    const secret = "right";
+    expect((await person.get(`/setup?secret=${secret}`)).text).toContain('name="secret" value="right"');
+    const chinese = await person.post("/preferences", { language: "zh", next: `/setup?secret=${secret}` });
+    expect(chinese.location).toBe(`/setup?secret=${secret}`);
+    await person.post("/preferences", { language: "en", next: "/setup" });
+    const differ = await person.post("/setup", {
+      secret,
+      name: "admin",
+      password: "correct horse",
+      again: "other horse!",
+    });
     expect(differ.status).toBe(422);
     expect(differ.text).toContain("The two passwords differ");
-    const short = await person.post("/setup", { name: "admin", password: "short", again: "short" });
+    const short = await person.post("/setup", { secret, name: "admin", password: "short", again: "short" });
     expect(short.status).toBe(422);
     expect(short.text).toContain("10 to 256 characters");
     expect(short.text).not.toContain('value="short"');
-    const made = await person.post("/setup", { name: "admin", password: "correct horse", again: "correct horse" });
+    const made = await person.post("/setup", { ...given, secret });
     expect(made.status).toBe(303);
     expect(made.location).toBe("/");
     const cookie = made.headers.getSetCookie().find((line) => line.startsWith("nano_session=")) ?? "";

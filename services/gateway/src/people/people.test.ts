@@ -1,7 +1,8 @@
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { type Log, operatorActor } from "@nano/contract";
+import { connectBus } from "@nano/bus";
+import { anonymousActor, type Log, operatorActor } from "@nano/contract";
 import { admin, movableClock, startWorld, type World } from "../testing.ts";
 
 const hour = 3_600_000;
@@ -34,11 +35,60 @@ const logIn = (name: string, password: string, headers: Record<string, string> =
 const cookieOf = (response: Response): string => (response.headers.get("set-cookie") ?? "").split(";")[0] ?? "";
 
 describe("setup", () => {
+  const attempt = async (input: Answer) => {
+    const response = await world.json("POST", "/api/v2/setup", { ...admin, ...input }, { bearer: "" });
+    return { status: response.status, code: (await bodyOf(response)).code };
+  };
+
+  test("only the holder of the newest setup link makes the administrator, within a day", async () => {
+    const refused = { status: 403, code: "setup-link-invalid" };
+    expect(await attempt({})).toEqual({ status: 422, code: "invalid-input" });
+    // There was no link yet.
+    expect(await attempt({ secret: "x".repeat(43) })).toEqual(refused);
+    const first = await world.setupSecret();
+    expect(first).toMatch(/^[0-9A-Za-z]{43}$/);
+    const second = await world.setupSecret();
+    expect(await attempt({ secret: first })).toEqual(refused);
+    expect(await attempt({ secret: `${second}x` })).toEqual(refused);
+    clock.advance(24 * hour);
+    expect(await attempt({ secret: second })).toEqual(refused);
+    expect(await bodyOf(await world.request("/api/v2/setup"))).toEqual({ needed: true });
+    const database = await Bun.file(join(world.data, "gateway.db")).text();
+    for (const secret of [first, second]) expect(database + lines.join("\n")).not.toContain(secret);
+  });
+
+  test("a link is for the operator and services, not for people", async () => {
+    const web = world.bus.bus("web");
+    const person = {
+      kind: "user",
+      id: "0197a3f2-8c1d-7e4b-9a55-3b1f0c6d2e99",
+      name: "eve",
+      permissions: ["*"],
+    } as const;
+    await expect(web.call("setup.link", {}, { actor: person })).rejects.toThrow("may not");
+    await expect(web.call("setup.link", {}, { actor: anonymousActor })).rejects.toThrow("needs to know who asks");
+    const operator = connectBus({
+      url: world.bus.url,
+      credentials: await world.bus.credentials("operator"),
+      name: "operator",
+      version: "0.0.0",
+      log,
+    });
+    const { url, secret } = await operator.call("setup.link", {}, { actor: operatorActor });
+    expect(url).toBe(`${world.webUrl}/setup?secret=${secret}`);
+    await operator.close();
+  });
+
   test("of 50 at once exactly one becomes the first administrator", async () => {
+    const secret = await world.setupSecret();
     expect(await bodyOf(await world.request("/api/v2/setup"))).toEqual({ needed: true });
     const answers = await Promise.all(
       Array.from({ length: 50 }, (_, i) =>
-        world.json("POST", "/api/v2/setup", { name: i === 0 ? "admin" : `admin-${i}`, password: admin.password }),
+        world.json("POST", "/api/v2/setup", {
+          name: i === 0 ? "admin" : `admin-${i}`,
+          password: admin.password,
+          secret,
+        }),
       ),
     );
     expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
@@ -50,6 +100,8 @@ describe("setup", () => {
     const { user } = await bodyOf(winner);
     const { name } = Object(user);
     winnerName = String(name);
+    expect(await attempt({ secret })).toEqual({ status: 409, code: "setup-done" });
+    await expect(world.setupSecret()).rejects.toThrow("created already");
   });
 });
 describe("sessions", () => {

@@ -1,4 +1,4 @@
-/** Setup, login, logout. The same answer, after the same work, for an unknown name and a wrong password. */
+/** Login and logout. The same answer, after the same work, for an unknown name and a wrong password. */
 import type { Handler, RequestContext } from "@nano/bus";
 import {
   type Clock,
@@ -14,17 +14,7 @@ import type { Transaction } from "kysely";
 import type { Passwords } from "./passwords.ts";
 import { type Recognized, readPermissions, sessionIdleMs, sessionLifeMs } from "./recognize.ts";
 import { hashOf, newSessionSecret, type RandomBytes } from "./secrets.ts";
-import {
-  claimSetup,
-  deleteSession,
-  findUser,
-  hasAdministrator,
-  insertSession,
-  insertUser,
-  type PeopleDb,
-  type PeopleTables,
-  type UserRow,
-} from "./store.ts";
+import { deleteSession, findUser, insertSession, type PeopleDb, type PeopleTables, type UserRow } from "./store.ts";
 import { createThrottle, refuse } from "./throttle.ts";
 
 /** Attempts at one name, and from one address: so many at once, then one every so often. */
@@ -53,67 +43,48 @@ const userOf = (row: UserRow): User => ({
   createdAt: row.created_at as Timestamp,
 });
 
-type SessionOperations =
-  | "setup.get"
-  | "setup.create"
-  | "session.create"
-  | "session.get"
-  | "session.delete"
-  | "session.resolve";
+type SessionOperations = "session.create" | "session.get" | "session.delete" | "session.resolve";
+
+export const userEvent = (
+  { clock }: PeopleContext,
+  name: NanoEvent["name"],
+  user: UserRow,
+  context: RequestContext,
+): NanoEvent => ({
+  name,
+  id: user.id,
+  at: timestamp(clock.now()),
+  actor: user.name,
+  requestId: context.requestId,
+  data: { name: user.name },
+});
+
+/** A new session for someone who has proved who they are. */
+export const beginSession = async (
+  people: PeopleContext,
+  trx: Transaction<PeopleTables>,
+  user: UserRow,
+  context: RequestContext,
+) => {
+  const secret = newSessionSecret(people.random);
+  const now = people.clock.now();
+  await insertSession(trx, {
+    hash: hashOf(secret),
+    user_id: user.id,
+    created_at: timestamp(now),
+    last_seen_at: timestamp(now),
+    expires_at: timestamp(now + sessionLifeMs),
+  });
+  await enqueue(trx, userEvent(people, "session.created", user, context));
+  return { user: userOf(user), session: secret, expiresAt: timestamp(now + sessionIdleMs) };
+};
 
 export const sessionHandlers = (people: PeopleContext): { readonly [N in SessionOperations]: Handler<N> } => {
-  const { db, clock, random, passwords } = people;
+  const { db, clock, passwords } = people;
   const names = createThrottle(clock, perName);
   const addresses = createThrottle(clock, perAddress);
 
-  const event = (name: NanoEvent["name"], user: UserRow, context: RequestContext): NanoEvent => ({
-    name,
-    id: user.id,
-    at: timestamp(clock.now()),
-    actor: user.name,
-    requestId: context.requestId,
-    data: { name: user.name },
-  });
-
-  /** A new session for someone who has proved who they are. */
-  const begin = async (trx: Transaction<PeopleTables>, user: UserRow, context: RequestContext) => {
-    const secret = newSessionSecret(random);
-    const now = clock.now();
-    await insertSession(trx, {
-      hash: hashOf(secret),
-      user_id: user.id,
-      created_at: timestamp(now),
-      last_seen_at: timestamp(now),
-      expires_at: timestamp(now + sessionLifeMs),
-    });
-    await enqueue(trx, event("session.created", user, context));
-    return { user: userOf(user), session: secret, expiresAt: timestamp(now + sessionIdleMs) };
-  };
-
   return {
-    "setup.get": async () => ({ needed: !(await hasAdministrator(db)) }),
-
-    "setup.create": async ({ name, password }, context) => {
-      const done = () => new NanoError("setup-done", "The first administrator was created already");
-      const hash = await passwords.hash(password, async () => !(await hasAdministrator(db)));
-      if (hash === undefined) throw done();
-      const row: UserRow = {
-        id: Bun.randomUUIDv7(),
-        name,
-        password_hash: hash,
-        permissions: JSON.stringify(["*"]),
-        created_at: timestamp(clock.now()),
-      };
-      const session = await db.transaction().execute(async (trx) => {
-        if (!(await claimSetup(trx, row.id))) throw done();
-        await insertUser(trx, row);
-        await enqueue(trx, event("user.created", row, context));
-        return begin(trx, row, context);
-      });
-      people.committed();
-      return session;
-    },
-
     "session.create": async ({ name, password }, context) => {
       const { clientAddress } = context;
       const wait = Math.max(names.take(name), clientAddress === undefined ? 0 : addresses.take(clientAddress));
@@ -123,7 +94,7 @@ export const sessionHandlers = (people: PeopleContext): { readonly [N in Session
         throw new NanoError("login-failed", "Logging in: the name is unknown or the password is wrong");
       names.giveBack(name);
       if (clientAddress !== undefined) addresses.giveBack(clientAddress);
-      const session = await db.transaction().execute((trx) => begin(trx, user, context));
+      const session = await db.transaction().execute((trx) => beginSession(people, trx, user, context));
       people.committed();
       return session;
     },
@@ -140,7 +111,7 @@ export const sessionHandlers = (people: PeopleContext): { readonly [N in Session
       const ended = await db.transaction().execute(async (trx) => {
         const userId = await deleteSession(trx, hashOf(session));
         const user = userId === undefined ? undefined : await findUser(trx, { id: userId });
-        if (user) await enqueue(trx, event("session.deleted", user, context));
+        if (user) await enqueue(trx, userEvent(people, "session.deleted", user, context));
         return user;
       });
       if (!ended) return {};

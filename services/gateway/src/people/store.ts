@@ -40,6 +40,8 @@ export interface PeopleTables extends OutboxTable, IdempotencyTable {
   users: UserRow;
   /** Holds one row at most: that is what makes the first administrator the only first one, whoever races for it. */
   first_administrator: { one: number; user_id: string };
+  /** Holds one row at most: the newest setup link. */
+  setup_link: { one: number; hash: string; expires_at: string };
   sessions: SessionRow;
   tokens: TokenRow;
 }
@@ -84,10 +86,21 @@ const peopleMigration: Migration = {
     await db.schema.createIndex("tokens_by_owner").on("tokens").columns(["owner_id", "id"]).execute();
   },
 };
+const setupLinkMigration: Migration = {
+  async up(db) {
+    await db.schema
+      .createTable("setup_link")
+      .addColumn("one", "integer", (c) => c.primaryKey())
+      .addColumn("hash", "text", (c) => c.notNull())
+      .addColumn("expires_at", "text", (c) => c.notNull())
+      .execute();
+  },
+};
 export const migrations: Readonly<Record<string, Migration>> = {
   "001-outbox": outboxMigration,
   "002-idempotency": idempotencyMigration,
   "003-people": peopleMigration,
+  "004-setup-link": setupLinkMigration,
 };
 
 export const findUser = (db: Executor, by: { id: string } | { name: string }): Promise<UserRow | undefined> => {
@@ -107,6 +120,14 @@ export const claimSetup = async (db: Executor, userId: string): Promise<boolean>
     .executeTakeFirstOrThrow();
   return numInsertedOrUpdatedRows === 1n;
 };
+
+/** Replaces the link before. */
+export const keepSetupLink = async (db: Executor, hash: string, expiresAt: string): Promise<void> => {
+  await db.deleteFrom("setup_link").execute();
+  await db.insertInto("setup_link").values({ one: 1, hash, expires_at: expiresAt }).execute();
+};
+export const findSetupLink = (db: Executor) => db.selectFrom("setup_link").selectAll().executeTakeFirst();
+export const deleteSetupLink = (db: Executor) => db.deleteFrom("setup_link").execute();
 
 export const insertUser = (db: Executor, user: UserRow) => db.insertInto("users").values(user).execute();
 

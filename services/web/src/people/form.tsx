@@ -4,11 +4,13 @@ import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { noProblems, type Problems, TextField } from "../view/fields.tsx";
 import { page } from "../view/layout.tsx";
-import { ErrorNotice, SubmitButton } from "../view/parts.tsx";
+import { Copy, ErrorNotice, SubmitButton } from "../view/parts.tsx";
 
 export interface PersonForm {
   readonly name: string;
   readonly next: string;
+  /** Of the setup link. */
+  readonly secret?: string;
   readonly error?: NanoError;
   readonly problems?: Problems;
   readonly status?: number;
@@ -64,6 +66,26 @@ export const loginPage = (visit: Visit, form: PersonForm): Promise<Response> => 
   );
 };
 
+/** For a visitor without the setup link: who started Nano has it. */
+export const linkNeededPage = (visit: Visit): Promise<Response> => {
+  const { t } = visit;
+  return page(
+    visit,
+    { title: t("Welcome to Nano") },
+    <div class="card-form">
+      <h1 safe>{t("Welcome to Nano")}</h1>
+      <p class="lead" safe>
+        {t("This zone has no people yet. Its administrator is created with a one-time link.")}
+      </p>
+      <p safe>{t("“./nanoctl up” printed the link. Where Nano was started, this prints a new one:")}</p>
+      <p class="secret">
+        <code>./nanoctl setup-link</code>
+        <Copy visit={visit} text="./nanoctl setup-link" />
+      </p>
+    </div>,
+  );
+};
+
 export const setupPage = (visit: Visit, form: PersonForm): Promise<Response> => {
   const { t } = visit;
   const { error, problems = noProblems } = form;
@@ -79,6 +101,7 @@ export const setupPage = (visit: Visit, form: PersonForm): Promise<Response> => 
       </p>
       {error ? <ErrorNotice visit={visit} error={error} /> : null}
       <form method="post" action={to.setup} class="form" hx-boost="false">
+        <input type="hidden" name="secret" value={escapeHtml(form.secret ?? "")} />
         <TextField
           visit={visit}
           name="name"

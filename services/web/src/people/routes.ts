@@ -8,7 +8,7 @@ import { isTheme, type Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { get, post, type Route } from "../route.ts";
 import { isLanguage } from "../text/translate.ts";
-import { loginPage, setupPage } from "./form.tsx";
+import { linkNeededPage, loginPage, setupPage } from "./form.tsx";
 
 const yearSeconds = 365 * 86_400;
 
@@ -25,22 +25,27 @@ const refusal = (error: NanoError) => ({ error, problems: fieldProblems(error), 
 
 const showSetup = async (visit: Visit): Promise<Response> => {
   const { needed } = await visit.call("setup.get", {});
-  return needed ? setupPage(visit, { name: "admin", next: "/" }) : seeOther(visit, to.login());
+  if (!needed) return seeOther(visit, to.login());
+  const secret = visit.query("secret");
+  return secret === "" ? linkNeededPage(visit) : setupPage(visit, { name: "admin", next: "/", secret });
 };
 
 const createAdministrator = async (visit: Visit): Promise<Response> => {
   const form = await readForm(visit.facts.request);
   const name = form.text("name");
   const password = form.raw("password");
+  const secret = form.text("secret");
+  if (secret === "") return linkNeededPage(visit);
   if (password !== form.raw("again"))
     return setupPage(visit, {
       name,
       next: "/",
+      secret,
       problems: new Map([["/again", visit.t("The two passwords differ")]]),
       status: 422,
     });
-  const made = await visit.attempt("setup.create", { name, password });
-  if (!made.ok) return setupPage(visit, { name, next: "/", ...refusal(made.error) });
+  const made = await visit.attempt("setup.create", { name, password, secret });
+  if (!made.ok) return setupPage(visit, { name, next: "/", secret, ...refusal(made.error) });
   const { session, expiresAt } = made.value;
   return seeOther(visit, to.dashboard, { kind: "done", text: "Welcome, {name}", values: { name } }, [
     keepSession(visit, session, expiresAt),
@@ -85,7 +90,12 @@ const setPreferences = async (visit: Visit): Promise<Response> => {
   next.searchParams.delete("lang");
   const path = `${next.pathname}${next.search}`;
   // Login and setup are left by `safeNext` on purpose; preferences are the one change made there.
-  return seeOther(visit, path === to.setup || path.startsWith("/login") ? path : safeNext(path), undefined, cookies);
+  return seeOther(
+    visit,
+    path === to.setup || path.startsWith(`${to.setup}?`) || path.startsWith("/login") ? path : safeNext(path),
+    undefined,
+    cookies,
+  );
 };
 
 export const peopleRoutes: readonly Route[] = [

@@ -11,8 +11,10 @@ export const gatewayHandlers = (cloud: Cloud): Handlers<"gateway"> => {
   });
   return {
     "setup.get": () => ({ needed: cloud.people.size === 0 }),
-    "setup.create": ({ name, password }) => {
+    "setup.link": () => ({ url: "http://portal.test/setup?secret=right", secret: "right", expiresAt: now() }),
+    "setup.create": ({ name, password, secret }) => {
       if (cloud.people.size > 0) throw new NanoError("setup-done", "There is an administrator already");
+      if (secret !== "right") throw new NanoError("setup-link-invalid", "The setup link is not valid");
       cloud.people.set(name, password);
       return session(name);
     },

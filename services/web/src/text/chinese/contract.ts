@@ -125,6 +125,9 @@ export const contractTexts = {
   "Use the portal itself, or a bearer token.": "请使用门户本身，或访问令牌。",
   "The first administrator exists already": "首个管理员已存在",
   "Log in.": "请登录。",
+  "This setup link is unknown, used or expired": "初始化链接无效、已使用或已过期",
+  "Run `./nanoctl setup-link` where Nano was started and open the link that it prints.":
+    "请在启动 Nano 的机器上运行 `./nanoctl setup-link`，并打开它输出的链接。",
   "This ticket is unknown, used or expired": "票据无效、已使用或已过期",
   "Ask for a new one and use it at once.": "请重新获取并立即使用。",
   "No such person": "没有这个用户",

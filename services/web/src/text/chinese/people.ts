@@ -31,6 +31,10 @@ export const peopleTexts = {
   "This zone has no people yet. Create its administrator; then add a cell, get an image and create your first instance.":
     "此区域还没有用户。请创建管理员；然后添加节点、获取镜像并创建第一个云主机。",
   "to the zone “{zone}”": "区域“{zone}”",
+  "This zone has no people yet. Its administrator is created with a one-time link.":
+    "此区域还没有用户。管理员需通过一次性链接创建。",
+  "“./nanoctl up” printed the link. Where Nano was started, this prints a new one:":
+    "“./nanoctl up” 已输出该链接。在启动 Nano 的机器上，此命令会输出新的链接：",
   "Welcome to Nano": "欢迎使用 Nano",
   "Welcome, {name}": "欢迎，{name}",
   "What will use it, like “deploy script”": "用途，例如“部署脚本”",
