@@ -21,6 +21,7 @@
  * | `NANO_WEB_URL`              | `http://127.0.0.1:<port>`    | the portal as a browser reaches it                         |
  * | `NANO_IMAGES_URL`           | `http://127.0.0.1:<port>`    | the images service as cells and browsers reach it          |
  * | `NANO_GATEWAY_URL`          | `http://127.0.0.1:<port>`    | the gateway as cells and the portal reach it               |
+ * | `NANO_TRUSTED_PROXIES`      | none                         | reverse proxies whose `Forwarded` or `X-Forwarded-For` counts: addresses, CIDRs |
  * | `NANO_DISCOVERY_GROUP`      | `224.0.0.226`                | multicast group of the announcements                       |
  * | `NANO_DISCOVERY_PORT`       | `5599`                       | and its UDP port                                           |
  * | `NANO_DISCOVERY_INTERFACE`  | `127.0.0.1`                  | the address of the interface they use                      |

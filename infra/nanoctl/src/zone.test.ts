@@ -219,7 +219,7 @@ test(
   "compact: all services in one process, with simulated cells beside them",
   async () => {
     await using zone = await Zone.make();
-    expect(await zone.done("up", "--compact", "--sim", "3")).toMatch(/3 simulated cells[^]*setup\?secret=/);
+    expect(await zone.done("up", "--compact", "--sim", "3")).toMatch(/3 simulated cells[\s\S]*setup\?secret=/);
     const units = await zone.units();
     expect(healthy(units)).toBe(true);
     expect(units.filter((unit) => unit.pid !== undefined).map((unit) => unit.name)).toEqual(["nanoctl", "nats", "sim"]);

@@ -5,6 +5,7 @@
 export * from "./actor.ts";
 export * from "./addresses.ts";
 export * from "./brand.ts";
+export * from "./client-address.ts";
 export * from "./clock.ts";
 export * from "./cloud-init.ts";
 export * from "./command.ts";

@@ -17,6 +17,7 @@ describe("the environment", () => {
     [{ NANO_WEB_URL: "javascript:alert(1)" }, "NANO_WEB_URL"],
     [{ NANO_GATEWAY_URL: "ftp://x" }, "NANO_GATEWAY_URL"],
     [{ NANO_LOG: "loud" }, "NANO_LOG"],
+    [{ NANO_TRUSTED_PROXIES: "10.0.0.0/40" }, "NANO_TRUSTED_PROXIES"],
   ])("names what is wrong: %p", (wrong, variable) => {
     const read = () => configFromEnv({ ...good, ...wrong });
     expect(read).toThrow(ConfigError);

@@ -1,4 +1,6 @@
 /** What the gateway must be told. `start` takes the typed object; only the executable part reads an environment. */
+import { isIP } from "node:net";
+import { loopbackProxies, readTrustedProxies } from "@nano/contract";
 
 export interface GatewayConfig {
   /** Directory of the gateway's own state; made if it is not there. */
@@ -13,6 +15,8 @@ export interface GatewayConfig {
   readonly gatewayUrl?: string;
   /** The portal as a browser reaches it: consoles and cookies are accepted from there. */
   readonly webUrl: string;
+  /** Whose word on a client's address counts, beside the portal's on this machine: addresses and networks. */
+  readonly trustedProxies?: string;
   readonly logLevel?: LogLevel;
 }
 
@@ -20,6 +24,12 @@ const logLevels = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof logLevels)[number];
 
 export class ConfigError extends Error {}
+
+/** The portal reaches the gateway from this machine, at the gateway's own address. */
+export const proxiesOf = ({ trustedProxies = "", gatewayUrl }: GatewayConfig) => {
+  const hostname = gatewayUrl ? new URL(gatewayUrl).hostname.replace(/^\[|\]$/g, "") : "";
+  return readTrustedProxies([loopbackProxies, trustedProxies, ...(isIP(hostname) ? [hostname] : [])].join(","));
+};
 
 /** @throws {ConfigError} naming the variable and what it should be. */
 export const configFromEnv = (env: Readonly<Record<string, string | undefined>>): GatewayConfig => {
@@ -40,7 +50,14 @@ export const configFromEnv = (env: Readonly<Record<string, string | undefined>>)
       throw new ConfigError(`${name} is "${value}", but it should be an http or https URL`);
     return value.replace(/\/+$/, "");
   };
+  const trustedProxies = env.NANO_TRUSTED_PROXIES?.trim() ?? "";
+  try {
+    readTrustedProxies(trustedProxies);
+  } catch (cause) {
+    throw new ConfigError(`NANO_TRUSTED_PROXIES: ${cause instanceof Error ? cause.message : ""}`, { cause });
+  }
   return {
+    trustedProxies,
     logLevel,
     data: required("NANO_DATA"),
     host: env.NANO_HOST?.trim() || "127.0.0.1",

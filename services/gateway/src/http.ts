@@ -3,7 +3,7 @@
  * by Elysia, because the console's sockets need Bun's own back-pressure signals, and a request's address and time limit are the server's to know.
  */
 import type { Log } from "@nano/contract";
-import { isErrorCode, NanoError } from "@nano/contract";
+import { clientAddress, isErrorCode, NanoError, type TrustedProxies } from "@nano/contract";
 import type { Server, WebSocketHandler } from "bun";
 import { Elysia } from "elysia";
 import { eventsDetail } from "./events/detail.ts";
@@ -15,7 +15,12 @@ import { swaggerPage } from "./swagger/page.ts";
 export interface Door<Data> {
   readonly paths: readonly string[];
   /** `undefined`: the connection was upgraded. */
-  open(request: Request, server: Server<Data>, requestId: string): Promise<Response | undefined>;
+  open(
+    request: Request,
+    server: Server<Data>,
+    requestId: string,
+    address: string | undefined,
+  ): Promise<Response | undefined>;
   readonly websocket: WebSocketHandler<Data>;
 }
 
@@ -26,6 +31,7 @@ export interface HttpOptions<Data> {
   readonly log: Log;
   readonly webUrl: string;
   readonly secure: boolean;
+  readonly proxies: TrustedProxies;
   readonly rest: Omit<RestContext, "addressOf" | "allowSeconds" | "secure" | "log">;
   readonly events: (request: Request, requestId: string) => Promise<Response>;
   readonly console: Door<Data>;
@@ -59,6 +65,9 @@ export const openHttp = <Data>(options: HttpOptions<Data>): Server<Data> => {
       throw new NanoError("unknown-operation", "There is nothing at this address");
     });
 
+  const addressOf = (request: Request) =>
+    clientAddress(server.requestIP(request)?.address, request.headers, options.proxies);
+
   // Elysia looks for the path after the eleventh character unless told that a host name may be short ("http://n1/…").
   const app = new Elysia({ strictPath: true, handler: { standardHostname: false } });
   app.use(swaggerDocument(options.version));
@@ -73,7 +82,7 @@ export const openHttp = <Data>(options: HttpOptions<Data>): Server<Data> => {
     ...rest,
     log,
     secure: options.secure,
-    addressOf: (request) => server.requestIP(request)?.address,
+    addressOf,
     allowSeconds: (request, seconds) => server.timeout(request, seconds),
   });
   app.get(
@@ -93,7 +102,7 @@ export const openHttp = <Data>(options: HttpOptions<Data>): Server<Data> => {
     if (options.console.paths.includes(pathname)) {
       let upgraded = false;
       const response = await guarded(log, request, "opening a console", async (requestId) => {
-        const refused = await options.console.open(request, server, requestId);
+        const refused = await options.console.open(request, server, requestId, addressOf(request));
         upgraded = refused === undefined;
         return refused ?? new Response();
       });

@@ -9,7 +9,7 @@ import { shrinkOnceQuiet } from "@nano/bus/shrink";
 import { type Clock, type Log, systemClock, timestamp } from "@nano/contract";
 import { openDatabase, startOutbox } from "@nano/store";
 import { version } from "../package.json" with { type: "json" };
-import { ConfigError, configFromEnv, type GatewayConfig } from "./config.ts";
+import { ConfigError, configFromEnv, type GatewayConfig, proxiesOf } from "./config.ts";
 import { type ConsoleLimits, Consoles, consoleLimits } from "./console/consoles.ts";
 import { cellPath, createConsoleDoor } from "./console/door.ts";
 import { consoleHandlers } from "./console/handlers.ts";
@@ -35,6 +35,7 @@ export interface GatewayParts {
   readonly random?: RandomBytes;
   readonly consoleLimits?: ConsoleLimits;
   readonly heartbeatMs?: number;
+  readonly pause?: (ms: number) => Promise<void>;
 }
 
 export interface Gateway {
@@ -99,6 +100,7 @@ export const start = async (config: GatewayConfig, parts: GatewayParts = {}): Pr
     passwords: createPasswords(),
     key,
     recognize: recognizer.recognize,
+    pause: parts.pause ?? Bun.sleep,
     committed: () => {
       recognizer.forget();
       outbox.kick();
@@ -130,6 +132,7 @@ export const start = async (config: GatewayConfig, parts: GatewayParts = {}): Pr
     log,
     webUrl: config.webUrl,
     secure: config.gatewayUrl?.startsWith("https:") ?? false,
+    proxies: proxiesOf(config),
     rest: { bus, recognize: recognizer.recognize, origins },
     events: events.open,
     console: createConsoleDoor({ clock, consoles, origins, identify: whoAsks }),

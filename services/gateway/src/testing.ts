@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Handlers } from "@nano/bus";
 import { startTestBus, type TestBus } from "@nano/bus/testing";
 import { type Clock, type Log, operationOf, ownedBy, silentLog } from "@nano/contract";
-import { type Gateway, type GatewayParts, start } from "./main.ts";
+import { type Gateway, type GatewayConfig, type GatewayParts, start } from "./main.ts";
 
 type Echo = "scheduler" | "images" | "cell";
 /** Owners that answer each operation's example: real peers on the real bus, with nothing behind them. */
@@ -50,7 +50,13 @@ export const movableClock = (): Clock & { advance(ms: number): void } => {
 export const admin = { name: "admin", password: "correct horse battery" } as const;
 
 export const startWorld = async (
-  options: { log?: Log; parts?: GatewayParts; scheduler?: Partial<Handlers<"scheduler">>; owners?: boolean } = {},
+  options: {
+    log?: Log;
+    parts?: GatewayParts;
+    config?: Partial<GatewayConfig>;
+    scheduler?: Partial<Handlers<"scheduler">>;
+    owners?: boolean;
+  } = {},
 ): Promise<World> => {
   const bus = await startTestBus({ shared: true });
   const directory = await mkdtemp(join(tmpdir(), "nano-gateway-"));
@@ -58,7 +64,15 @@ export const startWorld = async (
   const webUrl = "http://portal.test:5850";
   const startGateway = (port: number) =>
     start(
-      { data, host: "127.0.0.1", port, natsUrl: bus.url, natsCreds: bus.identities.credentials("gateway"), webUrl },
+      {
+        data,
+        host: "127.0.0.1",
+        port,
+        natsUrl: bus.url,
+        natsCreds: bus.identities.credentials("gateway"),
+        webUrl,
+        ...options.config,
+      },
       { log: options.log ?? silentLog, ...options.parts },
     );
   let gateway = await startGateway(0);

@@ -1,5 +1,7 @@
 /** What the portal must know to run. Read from the environment in one place. */
 
+import { readTrustedProxies } from "@nano/contract";
+
 export interface PortalConfig {
   /** Address to listen on. */
   readonly host: string;
@@ -15,6 +17,8 @@ export interface PortalConfig {
   /** The zone's name, as people read it. */
   readonly zone: string;
   readonly version: string;
+  /** Whose word on a client's address counts: the reverse proxies before the portal. Nobody's unless configured. */
+  readonly trustedProxies?: string;
 }
 
 /** @throws TypeError naming the variable that cannot be used */
@@ -27,6 +31,12 @@ export const configFromEnv = (env: Readonly<Record<string, string | undefined>>)
   };
   const port = Number(text("NANO_WEB_PORT", "5850"));
   if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new TypeError("NANO_WEB_PORT is not a port");
+  const trustedProxies = text("NANO_TRUSTED_PROXIES", "");
+  try {
+    readTrustedProxies(trustedProxies);
+  } catch (cause) {
+    throw new TypeError(`NANO_TRUSTED_PROXIES: ${cause instanceof Error ? cause.message : ""}`, { cause });
+  }
   const host = text("NANO_HOST", "127.0.0.1");
   const credsFile = env.NANO_NATS_CREDS?.trim();
   return {
@@ -38,5 +48,6 @@ export const configFromEnv = (env: Readonly<Record<string, string | undefined>>)
     imagesUrl: url("NANO_IMAGES_URL", "http://127.0.0.1:5860"),
     zone: text("NANO_ZONE", "Nano"),
     version: text("NANO_VERSION", "0.1.0"),
+    trustedProxies,
   };
 };

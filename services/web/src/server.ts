@@ -3,7 +3,16 @@
  * A page's way: preferences and session from cookies → the route → HTML. Whatever fails becomes a page that says so.
  */
 import type { Bus } from "@nano/bus";
-import { type Actor, anonymousActor, type Clock, type Log, NanoError } from "@nano/contract";
+import {
+  type Actor,
+  anonymousActor,
+  type Clock,
+  clientAddress,
+  type Log,
+  NanoError,
+  readTrustedProxies,
+  type TrustedProxies,
+} from "@nano/contract";
 import { Elysia } from "elysia";
 import type { PortalConfig } from "./config.ts";
 import { type BridgeData, bridgeSocket, openBridge } from "./console/bridge.ts";
@@ -51,12 +60,14 @@ class Portal {
   readonly #router: { handle(request: Request): Promise<Response> };
   readonly #secure: boolean;
   readonly #imagesOrigin: string;
+  readonly #proxies: TrustedProxies;
 
   constructor(context: PortalContext) {
     this.#context = context;
     this.#sessions = createSessions(context);
     this.#live = createLiveEvents(context);
     this.#secure = context.config.webUrl.startsWith("https:");
+    this.#proxies = readTrustedProxies(context.config.trustedProxies ?? "");
     this.#imagesOrigin = new URL(context.config.imagesUrl).origin;
     const router = new Elysia();
     for (const route of routes)
@@ -208,7 +219,7 @@ class Portal {
   async #dispatch(request: Request, server: Bun.Server<BridgeData>): Promise<Response | undefined> {
     const { config } = this.#context;
     const { pathname } = new URL(request.url);
-    const address = server.requestIP(request)?.address;
+    const address = clientAddress(server.requestIP(request)?.address, request.headers, this.#proxies);
     if (isForwarded(pathname)) {
       server.timeout(request, 0);
       return forward(request, address, config);

@@ -1,5 +1,5 @@
 /** The two WebSocket addresses of a console: who may connect, decided before the upgrade. */
-import { type Clock, NanoError } from "@nano/contract";
+import { type Clock, clientNetwork, NanoError } from "@nano/contract";
 import type { Door } from "../http.ts";
 import { createThrottle, refuse } from "../people/throttle.ts";
 import type { Caller } from "../rest/caller.ts";
@@ -26,7 +26,7 @@ export const createConsoleDoor = (context: {
   const { consoles, origins } = context;
   const throttle = createThrottle(context.clock, wrongTickets);
   const wrong = (address: string | undefined, why: string): NanoError => {
-    const wait = throttle.take(address ?? "");
+    const wait = throttle.take(address === undefined ? "" : clientNetwork(address));
     if (wait > 0) refuse(wait, "Opening a console");
     return new NanoError("ticket-invalid", `Opening a console: ${why}`);
   };
@@ -59,13 +59,12 @@ export const createConsoleDoor = (context: {
 
   return {
     paths: [socketPath, cellPath],
-    async open(request, server, requestId) {
+    async open(request, server, requestId, address) {
       if (request.headers.get("upgrade")?.toLowerCase() !== "websocket")
         throw new NanoError("malformed-request", "Opening a console: this address speaks WebSocket only", {
           remedy: "Connect with a WebSocket client.",
         });
       const { pathname } = new URL(request.url);
-      const address = server.requestIP(request)?.address;
       const side = pathname === cellPath ? "cell" : "browser";
       const console = side === "cell" ? forCell(request, address) : await forBrowser(request, address, requestId);
       const upgraded = server.upgrade(request, {

@@ -11,21 +11,18 @@ import {
 } from "@nano/contract";
 import { enqueue } from "@nano/store";
 import type { Transaction } from "kysely";
+import { createLoginThrottle } from "./login-throttle.ts";
 import type { Passwords } from "./passwords.ts";
 import { type Recognized, readPermissions, sessionIdleMs, sessionLifeMs } from "./recognize.ts";
 import { hashOf, newSessionSecret, type RandomBytes } from "./secrets.ts";
 import { deleteSession, findUser, insertSession, type PeopleDb, type PeopleTables, type UserRow } from "./store.ts";
-import { createThrottle, refuse } from "./throttle.ts";
-
-/** Attempts at one name, and from one address: so many at once, then one every so often. */
-const perName = { burst: 5, refillMs: 12_000 };
-const perAddress = { burst: 20, refillMs: 3_000 };
 
 export interface PeopleContext {
   readonly db: PeopleDb;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly passwords: Passwords;
+  pause(ms: number): Promise<void>;
   /** Whose secret it is. */
   recognize(secret: string): Promise<Recognized | undefined>;
   /** Signs what must be the same when a request is repeated; never leaves this service. */
@@ -80,20 +77,16 @@ export const beginSession = async (
 };
 
 export const sessionHandlers = (people: PeopleContext): { readonly [N in SessionOperations]: Handler<N> } => {
-  const { db, clock, passwords } = people;
-  const names = createThrottle(clock, perName);
-  const addresses = createThrottle(clock, perAddress);
+  const { db, passwords } = people;
+  const logins = createLoginThrottle(people);
 
   return {
     "session.create": async ({ name, password }, context) => {
-      const { clientAddress } = context;
-      const wait = Math.max(names.take(name), clientAddress === undefined ? 0 : addresses.take(clientAddress));
-      if (wait > 0) refuse(wait, "Logging in");
+      const attempt = await logins.begin(name, context.clientAddress);
       const user = await findUser(db, { name });
       if (!(await passwords.verify(password, user?.password_hash)) || !user)
         throw new NanoError("login-failed", "Logging in: the name is unknown or the password is wrong");
-      names.giveBack(name);
-      if (clientAddress !== undefined) addresses.giveBack(clientAddress);
+      attempt.succeeded();
       const session = await db.transaction().execute((trx) => beginSession(people, trx, user, context));
       people.committed();
       return session;

@@ -33,7 +33,7 @@ export interface RestContext {
   readonly origins: ReadonlySet<string>;
   /** Whether cookies are for https only. */
   readonly secure: boolean;
-  /** The other end of the connection a request came on. */
+  /** Of the client a request comes from. */
   addressOf(request: Request): string | undefined;
   /** Lets a request that waits on purpose live longer than an idle connection may. */
   allowSeconds(request: Request, seconds: number): void;

@@ -29,6 +29,8 @@ export const forward = async (
   const headers = new Headers(request.headers);
   for (const name of hopByHop) headers.delete(name);
   headers.delete("accept-encoding");
+  // What the browser says of itself ends here: the gateway believes the portal.
+  for (const name of ["forwarded", "x-forwarded-for"]) headers.delete(name);
   if (address) headers.set("X-Forwarded-For", address);
   // A page of ours stays ours under whatever name the browser reached us; a foreign origin stays foreign, and is refused there.
   const origin = request.headers.get("origin");

@@ -18,7 +18,8 @@ export const gatewayHandlers = (cloud: Cloud): Handlers<"gateway"> => {
       cloud.people.set(name, password);
       return session(name);
     },
-    "session.create": ({ name, password }) => {
+    "session.create": ({ name, password }, { clientAddress }) => {
+      cloud.loginsFrom.push(clientAddress);
       if (cloud.people.get(name) !== password) throw new NanoError("login-failed", "Unknown name or wrong password");
       return session(name);
     },

@@ -67,6 +67,8 @@ export const uuid = <Id extends string>() => Bun.randomUUIDv7() as Id;
 
 export class Cloud {
   readonly pools = new Map<string, Pool>();
+  /** Where each attempt to log in came from, as the portal said. */
+  readonly loginsFrom: (string | undefined)[] = [];
   readonly cells = new Map<string, Cell>();
   readonly instances = new Map<string, Instance>();
   readonly snapshots = new Map<InstanceId, Snapshot[]>();

@@ -74,7 +74,9 @@ const streamReady = async (scheduler: Bus): Promise<void> => {
   throw new Error("The event stream was not made");
 };
 
-export const startWorld = async (options: { gatewayUrl?: string; imagesUrl?: string } = {}): Promise<World> => {
+export const startWorld = async (
+  options: { gatewayUrl?: string; imagesUrl?: string; trustedProxies?: string } = {},
+): Promise<World> => {
   const bus = await startTestBus({ shared: true });
   const scheduler = bus.bus("scheduler");
   scheduler.keepEventStream();
@@ -98,6 +100,7 @@ export const startWorld = async (options: { gatewayUrl?: string; imagesUrl?: str
       imagesUrl: cloud.imagesUrl,
       zone: "Test zone",
       version: "0.1.0",
+      trustedProxies: options.trustedProxies ?? "",
     },
     { bus: web, log: silentLog, clock: systemClock },
   );
