@@ -1,5 +1,6 @@
 /** cloud-init in the create form and the Access tab, without JavaScript; where secrets are shown, and where not. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { userDataMax } from "@nano/contract";
 import { startWorld, type World } from "./testing/world.ts";
 
 let world: World;
@@ -83,6 +84,12 @@ describe("the create form", () => {
     expect(bad.text).not.toContain("typed Pa55word");
     expect(bad.text).toContain("<details");
     expect((await person.post("/instances/new", typed)).status).toBe(303);
+    // As many characters as the field promises, each of them at its longest on the wire.
+    const longest = "#!/bin/sh\n".padEnd(userDataMax, "数");
+    expect(
+      (await person.post("/instances/new", { ...typed, name: "ci-3", key: "ci-key-3", userData: longest })).status,
+    ).toBe(303);
+    expect(world.cloud.creations.pop()?.cloudInit?.userData).toBe(longest);
     expect(world.cloud.creations.at(-1)?.cloudInit).toEqual({
       user: "deb",
       password: "typed Pa55word",

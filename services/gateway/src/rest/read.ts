@@ -4,68 +4,26 @@ import {
   type FieldProblem,
   fromStrings,
   headerNames,
+  maxRequestBytes,
   NanoError,
   type Operation,
   parseObject,
   type RestBinding,
 } from "@nano/contract";
-
-export const maxBodyBytes = 64 * 1024;
-const bodyDeadlineMs = 10_000;
-const utf8 = new TextDecoder("utf-8", { fatal: true });
-
-const tooLarge = () => new NanoError("payload-too-large", `The body is larger than ${maxBodyBytes / 1024} KiB`);
-
-/** Rejects after `bodyDeadlineMs`: a body that trickles in keeps nobody busy. */
-const inTime = async <T>(work: Promise<T>): Promise<T> => {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => late.reject(new NanoError("malformed-request", `The body did not arrive within ${bodyDeadlineMs / 1000} s`)),
-    bodyDeadlineMs,
-  );
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-};
-
-const readStream = async (stream: ReadableStream<Uint8Array>): Promise<Uint8Array> => {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const part of stream) {
-    bytes += part.byteLength;
-    if (bytes > maxBodyBytes) throw tooLarge();
-    parts.push(part);
-  }
-  return Buffer.concat(parts);
-};
+import { readBody, utf8Of } from "@nano/http";
 
 const isJson = (contentType: string | null): boolean =>
   /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(contentType ?? "");
 
 /** @throws NanoError `payload-too-large`, `unsupported-media-type`, `malformed-request` */
-export const readJson = async (request: Request): Promise<Record<string, unknown>> => {
-  const length = request.headers.get("content-length");
-  if (length !== null && Number(length) > maxBodyBytes) throw tooLarge();
-  const body = request.body;
-  const bytes =
-    body === null
-      ? new Uint8Array()
-      : await inTime(length === null ? readStream(body) : request.arrayBuffer().then((data) => new Uint8Array(data)));
+export const readJson = async (request: Request, maxBytes: number): Promise<Record<string, unknown>> => {
+  const bytes = await readBody(request, { maxBytes });
   if (bytes.byteLength === 0) return {};
-  if (bytes.byteLength > maxBodyBytes) throw tooLarge();
   if (!isJson(request.headers.get("content-type")))
     throw new NanoError("unsupported-media-type", "The body is not application/json in UTF-8");
   if (request.headers.has("content-encoding"))
     throw new NanoError("unsupported-media-type", "The body is compressed", { remedy: "Send it as it is." });
-  let text: string;
-  try {
-    text = utf8.decode(bytes);
-  } catch {
-    throw new NanoError("malformed-request", "The body is not UTF-8");
-  }
-  return parseObject(text, "Reading the body");
+  return parseObject(utf8Of(bytes), "Reading the body");
 };
 
 const noSuchField = (fields: readonly string[], doing: string): never => {
@@ -106,7 +64,7 @@ export const readInput = async (
   const doing = operation.summary;
   const inQuery = binding.method === "GET" || binding.method === "DELETE";
   const query = readQuery(request.url);
-  const body = inQuery ? {} : await readJson(request);
+  const body = inQuery ? {} : await readJson(request, maxRequestBytes(operation));
   const given = inQuery ? query : body;
   const clashing = Object.keys(given).filter((field) => Object.hasOwn(params, field) || hidden.includes(field));
   const misplaced = inQuery

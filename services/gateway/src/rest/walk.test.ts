@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import {
   errorDefinitions,
   fillPath,
+  maxRequestBytes,
   type OperationName,
   type Output,
   operationNames,
@@ -148,7 +149,8 @@ describe.each(bound)("%s", (name, rest) => {
       await problem(await world.json(rest.method, path, "{"), "malformed-request");
       await problem(await world.json(rest.method, path, "[]"), "malformed-request");
       await problem(await world.json(rest.method, path, `{"a":${"[".repeat(1_000)}`), "malformed-request");
-      await problem(await world.json(rest.method, path, `{"a":"${"x".repeat(70_000)}"}`), "payload-too-large");
+      const tooLong = "x".repeat(maxRequestBytes(operation));
+      await problem(await world.json(rest.method, path, `{"a":"${tooLong}"}`), "payload-too-large");
       await problem(
         await world.json(rest.method, path, "{}", { headers: { "content-type": "text/plain" } }),
         "unsupported-media-type",
