@@ -7,7 +7,7 @@ import { Closed, OneOf, type Static, Type } from "./schema.ts";
 export const guestPasswordBounds = { minLength: 8, maxLength: 128 } as const;
 export const GuestPassword = Type.String({
   ...guestPasswordBounds,
-  pattern: "^[^\\u0000-\\u001f\\u007f]*$",
+  pattern: "^[^\\x00-\\x1f\\x7f]*$",
   description: "8 to 128 printable characters",
 });
 export const GuestUser = Type.String({
@@ -17,7 +17,7 @@ export const GuestUser = Type.String({
 });
 const SshKey = Type.String({
   pattern:
-    "^(ssh-(rsa|ed25519)|ecdsa-sha2-nistp(256|384|521)|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\\.com) [A-Za-z0-9+/]{32,}={0,2}( [^\\u0000-\\u001f\\u007f]{1,256})?$",
+    "^(ssh-(rsa|ed25519)|ecdsa-sha2-nistp(256|384|521)|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\\.com) [A-Za-z0-9+/]{32,}={0,2}( [^\\x00-\\x1f\\x7f]{1,256})?$",
   maxLength: 8_192,
   description: "A public key as in `authorized_keys`: its type, the key, and perhaps a comment",
 });
@@ -87,7 +87,7 @@ export const CloudInitInput = Closed(
   },
   {
     description:
-      "For images with cloud-init. The administrator is `user` (root unless told). Without `password` one is generated and told once, in this answer.",
+      "For images with cloud-init. The administrator is `user` (root unless told). Without `password` one is generated and told in this answer only.",
   },
 );
 export type CloudInitInput = Static<typeof CloudInitInput>;

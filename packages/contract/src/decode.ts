@@ -86,30 +86,75 @@ export const fits = <S extends TSchema>(schema: S, value: unknown): value is Sta
 /** Deeper JSON than this is refused before it is parsed. */
 const maxDepth = 32;
 
-/** @throws NanoError `malformed-request` when it is not one JSON object, or nested more than 32 deep. */
-export const parseObject = (text: string, doing: string): Record<string, unknown> => {
-  if (text === "") return {};
-  let depth = 0;
-  let inString = false;
+const refused = (doing: string, what: string) => new NanoError("malformed-request", `${doing}: ${what}`);
+
+/**
+ * What JSON.parse takes and RFC 8259 §4 and §8.2 warn of: names given twice, of which one would be dropped silently, and depth without end.
+ * Reads a text that is well-formed; of another one JSON.parse says so afterwards.
+ */
+const refuseTraps = (text: string, doing: string): void => {
+  /** The names seen in each open object; `undefined` for an open array. */
+  const open: (Set<string> | undefined)[] = [];
+  let nameFollows = false;
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i);
-    if (inString) {
-      if (c === 0x5c) i++;
-      else if (c === 0x22) inString = false;
-    } else if (c === 0x22) inString = true;
-    else if (c === 0x7b || c === 0x5b) {
-      if (++depth > maxDepth)
-        throw new NanoError("malformed-request", `${doing}: the JSON is nested more than ${maxDepth} deep`);
-    } else if (c === 0x7d || c === 0x5d) depth--;
+    if (c === 0x22) {
+      const start = i;
+      let escaped = false;
+      for (i++; i < text.length && text.charCodeAt(i) !== 0x22; i++)
+        if (text.charCodeAt(i) === 0x5c) {
+          escaped = true;
+          i++;
+        }
+      const names = open.at(-1);
+      if (!nameFollows || !names) continue;
+      nameFollows = false;
+      const name = escaped ? unescaped(text.slice(start, i + 1)) : text.slice(start + 1, i);
+      if (names.has(name)) throw refused(doing, "a field is given twice");
+      names.add(name);
+    } else if (c === 0x7b || c === 0x5b) {
+      open.push(c === 0x7b ? new Set() : undefined);
+      if (open.length > maxDepth) throw refused(doing, `the JSON is nested more than ${maxDepth} deep`);
+      nameFollows = c === 0x7b;
+    } else if (c === 0x7d || c === 0x5d) {
+      open.pop();
+      nameFollows = false;
+    } else if (c === 0x2c) nameFollows = open.at(-1) !== undefined;
   }
+};
+const unescaped = (literal: string): string => {
+  try {
+    return String(JSON.parse(literal));
+  } catch {
+    return literal;
+  }
+};
+
+/** Half of a surrogate pair, which only an escape can bring: no text of Unicode, and no database or guest takes it. */
+const halfPair = /\\u[dD][89a-fA-F]/;
+const isWellFormed = (value: unknown): boolean =>
+  typeof value === "string"
+    ? value.isWellFormed()
+    : typeof value !== "object" ||
+      value === null ||
+      Object.entries(value).every(([name, inner]) => name.isWellFormed() && isWellFormed(inner));
+
+/**
+ * @throws NanoError `malformed-request` when it is not one JSON object, nested more than 32 deep, has a field twice, or holds half a
+ * surrogate pair
+ */
+export const parseObject = (text: string, doing: string): Record<string, unknown> => {
+  if (text === "") return {};
+  refuseTraps(text, doing);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw new NanoError("malformed-request", `${doing}: the request is not well-formed JSON`);
+    throw refused(doing, "the request is not well-formed JSON");
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new NanoError("malformed-request", `${doing}: the request must be one JSON object`);
+    throw refused(doing, "the request must be one JSON object");
+  if (halfPair.test(text) && !isWellFormed(value)) throw refused(doing, "a text holds half of a surrogate pair");
   return value as Record<string, unknown>;
 };
 

@@ -86,15 +86,41 @@ export const Name = Type.String({
   maxLength: 63,
   description: "Letters, digits and '-', at most 63, not starting or ending with '-'",
 });
-/** Any printable text people use as a name: no control, bidi-override or line-breaking characters. */
+/**
+ * Characters in patterns: RE2, which many OpenAPI clients use, knows no `\uXXXX`; what `\xXX` cannot say stands as itself.
+ * C0 and C1 controls, and what turns or breaks lines (UAX #9, UAX #14).
+ */
+const control = "\\x00-\\x1f\\x7f-\\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069";
+/** Blanks and what shows nothing by itself: a label of these alone cannot be seen or clicked. */
+const invisible =
+  " \\xa0\\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200d\u202f\u205f-\u2065\u206a-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb";
+/** Also beyond 16 bits, which a pattern without flags cannot say: tags, variation selectors, marks on nothing. */
+const visible = /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{M}\p{C}\u2800\ufff9-\ufffb]/u;
+
+const labelBounds = { minLength: 1, maxLength: 128 } as const;
+/** A name as it is kept and shown: no control, bidi-override or line-breaking characters. */
 export const Label = Type.String({
-  pattern: "^[^\\u0000-\\u001f\\u007f-\\u009f\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]+$",
-  minLength: 1,
-  maxLength: 128,
+  pattern: `^[^${control}]+$`,
+  ...labelBounds,
   description: "1 to 128 printable characters",
 });
+const newLabelPattern = `^[${invisible}]*[^${control}${invisible}][^${control}]*$`;
+const newLabel = new RegExp(newLabelPattern);
+TypeRegistry.Set(
+  "NewLabel",
+  (_, value) =>
+    typeof value === "string" && value.length <= labelBounds.maxLength && newLabel.test(value) && visible.test(value),
+);
+/** A name as a person gives it: one that can be seen. */
+export const NewLabel = Type.Unsafe<string>({
+  [Kind]: "NewLabel",
+  type: "string",
+  pattern: newLabelPattern,
+  ...labelBounds,
+  description: "1 to 128 printable characters, at least one of them visible",
+});
 export const Description = Type.String({
-  pattern: "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f\\u202a-\\u202e\\u2066-\\u2069]*$",
+  pattern: "^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\u202a-\u202e\u2066-\u2069]*$",
   maxLength: 1024,
   description: "Free text, at most 1,024 characters",
 });

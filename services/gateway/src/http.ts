@@ -30,6 +30,8 @@ export interface HttpOptions<Data> {
   readonly version: string;
   readonly log: Log;
   readonly webUrl: string;
+  /** Where clients reach this listener, if that is known. */
+  readonly gatewayUrl?: string;
   readonly secure: boolean;
   readonly proxies: TrustedProxies;
   readonly rest: Omit<RestContext, "addressOf" | "allowSeconds" | "secure" | "log">;
@@ -70,7 +72,7 @@ export const openHttp = <Data>(options: HttpOptions<Data>): Server<Data> => {
 
   // Elysia looks for the path after the eleventh character unless told that a host name may be short ("http://n1/…").
   const app = new Elysia({ strictPath: true, handler: { standardHostname: false } });
-  app.use(swaggerDocument(options.version));
+  app.use(swaggerDocument(options.version, options.gatewayUrl));
   app.onError(({ request, error, code }) =>
     code === "NOT_FOUND"
       ? notFound(request)

@@ -131,6 +131,7 @@ export const start = async (config: GatewayConfig, parts: GatewayParts = {}): Pr
     version,
     log,
     webUrl: config.webUrl,
+    ...(config.gatewayUrl === undefined ? {} : { gatewayUrl: config.gatewayUrl }),
     secure: config.gatewayUrl?.startsWith("https:") ?? false,
     proxies: proxiesOf(config),
     rest: { bus, recognize: recognizer.recognize, origins },

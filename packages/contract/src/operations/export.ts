@@ -1,7 +1,7 @@
 /** A disk of an instance as a new disk image. */
 import { operation } from "../operation.ts";
 import { Task } from "../records.ts";
-import { Closed, Description, DiskName, ImageTags, InstanceIdSchema, Label, Type } from "../schema.ts";
+import { Closed, Description, DiskName, ImageTags, InstanceIdSchema, NewLabel, Type } from "../schema.ts";
 import { ids, verbTask } from "./examples.ts";
 
 export const exportOperations = {
@@ -14,7 +14,7 @@ export const exportOperations = {
     input: Closed({
       id: InstanceIdSchema,
       disk: DiskName,
-      name: Label,
+      name: NewLabel,
       description: Type.Optional(Description),
       tags: Type.Optional(ImageTags),
     }),

@@ -7,8 +7,8 @@ import {
   DiskGiB,
   ImageIdSchema,
   ImageTags,
-  Label,
   MediaIdSchema,
+  NewLabel,
   Nothing,
   Sha256Schema,
   Type,
@@ -16,7 +16,7 @@ import {
 import { ids, image, media, sha256 } from "./examples.ts";
 
 const importFields = {
-  name: Label,
+  name: NewLabel,
   description: Type.Optional(Description),
   tags: Type.Optional(ImageTags),
   visibility: Type.Optional(VisibilitySchema),

@@ -4,7 +4,7 @@ import {
   Closed,
   ConsoleKind,
   InstanceIdSchema,
-  Label,
+  NewLabel,
   Nothing,
   Page,
   Password,
@@ -152,7 +152,7 @@ export const peopleOperations = {
     summary: "Create a bearer token for scripts",
     description: "The secret is shown in this answer and never again. A token can do what its owner can, or less.",
     input: Closed({
-      name: Label,
+      name: NewLabel,
       permissions: Type.Optional(
         Type.Array(Type.String({ maxLength: 64 }), {
           maxItems: 64,

@@ -1,6 +1,6 @@
 import { operation } from "../operation.ts";
 import { Task } from "../records.ts";
-import { Closed, Description, InstanceIdSchema, Label, limits, SnapshotIdSchema, Type } from "../schema.ts";
+import { Closed, Description, InstanceIdSchema, limits, NewLabel, SnapshotIdSchema, Type } from "../schema.ts";
 import { Snapshot } from "../snapshots.ts";
 import { at, ids, verbTask } from "./examples.ts";
 
@@ -46,7 +46,7 @@ export const snapshotOperations = {
       `after pulling the plug. At most ${limits.snapshots} an instance.`,
     input: Closed({
       id: InstanceIdSchema,
-      name: Label,
+      name: NewLabel,
       description: Type.Optional(Description),
       memory: Type.Optional(
         Type.Boolean({

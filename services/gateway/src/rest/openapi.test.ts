@@ -1,17 +1,27 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { commonErrors, errorDefinitions, operationNames, operationOf, operationSubject } from "@nano/contract";
+import {
+  commonErrors,
+  errorDefinitions,
+  operationNames,
+  operationOf,
+  operationSubject,
+  takesIdempotencyKey,
+} from "@nano/contract";
 import { Validator } from "@seriousme/openapi-schema-validator";
+import { RE2JS } from "re2js";
 import { startWorld, type World } from "../testing.ts";
 
 /** As much of an OpenAPI document as is looked at here. */
 interface Document extends Record<string, unknown> {
   readonly openapi: string;
+  readonly servers: unknown;
   readonly tags: readonly { readonly name: string }[];
   readonly components: { readonly schemas: Readonly<Record<string, unknown>> };
   readonly paths: Readonly<Record<string, Readonly<Record<string, Entry>>>>;
 }
 interface Entry {
   readonly tags: readonly string[];
+  readonly parameters?: readonly { readonly name: string }[];
   readonly security: unknown;
   readonly responses: Readonly<Record<string, Response>>;
 }
@@ -70,6 +80,41 @@ test.each(operationNames.filter((name) => operationOf(name).rest))("%s is in it"
   const success = entry?.responses[String(rest.status)];
   if (rest.status !== 204 && !rest.binary)
     expect(success?.content?.["application/json"]?.example).toEqual(operation.example.output);
+});
+
+test("every pattern is one of RE2, which clients in Go and others use, and means the same there", () => {
+  const patterns = [...JSON.stringify(document).matchAll(/"pattern":"((?:[^"\\\\]|\\\\.)*)"/g)];
+  expect(patterns.length).toBeGreaterThan(20);
+  for (const pattern of new Set(patterns.map(([, text = ""]) => String(JSON.parse(`"${text}"`))))) {
+    const re2 = RE2JS.compile(pattern);
+    for (const probe of [
+      "",
+      "a",
+      "web-1",
+      "Web 1",
+      "52:54:00:1a:2b:3c",
+      "00:00:00:00:00:00",
+      "\u202e",
+      "\u0007",
+      "网页",
+      "   ",
+    ])
+      expect([pattern, probe, re2.matcher(probe).find()]).toEqual([pattern, probe, new RegExp(pattern).test(probe)]);
+  }
+});
+
+test("the document says where its API is", () => {
+  expect(document.servers).toEqual([{ url: "/", description: "Where this document comes from" }]);
+});
+
+test("an Idempotency-Key is documented where it is honoured, and nowhere else", () => {
+  for (const name of operationNames) {
+    const operation = operationOf(name);
+    if (!operation.rest) continue;
+    const { parameters = [] } = document.paths[operation.rest.path]?.[operation.rest.method.toLowerCase()] ?? {};
+    const documented = parameters.some((parameter) => parameter.name === "Idempotency-Key");
+    expect([name, documented]).toEqual([name, takesIdempotencyKey(operation)]);
+  }
 });
 
 test("the page is wholly ours: nothing from elsewhere, no inline script", async () => {

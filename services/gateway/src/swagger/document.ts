@@ -28,7 +28,8 @@ const tags = {
  */
 export const pluginPage = "/swagger/plugin";
 
-export const swaggerDocument = (version: string) =>
+/** @param url where this gateway is reached, when it is known before it listens */
+export const swaggerDocument = (version: string, url?: string) =>
   swagger({
     provider: "swagger-ui",
     path: pluginPage,
@@ -40,11 +41,15 @@ export const swaggerDocument = (version: string) =>
         description: [
           "The REST API of a Nano zone. Everything here can also be asked over the bus: each operation names its NATS subject.",
           "Errors are problem details (RFC 9457) with a stable `code` and a `remedy`. Lists have a `limit` and a `cursor`, and a `Link` to the next page. " +
-            "`Accept: text/plain` answers aligned columns. Changes take an `Idempotency-Key`; work that takes steps answers 202 and a task.",
+            "`Accept: text/plain` answers aligned columns. Most changes take an `Idempotency-Key`; work that takes steps answers 202 and a task.",
           "Log in with `session.create` (the cookie does the rest), or press Authorize and paste a bearer token from `token.create`.",
         ].join("\n\n"),
         license: { name: "MIT" },
       },
+      servers: [
+        { url: "/", description: "Where this document comes from" },
+        ...(url === undefined ? [] : [{ url, description: "This zone's gateway" }]),
+      ],
       tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
       components: {
         schemas: componentSchemas(),
