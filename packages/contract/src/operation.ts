@@ -27,7 +27,7 @@ export interface Operation<I extends TSchema = TSchema, O extends TSchema = TSch
   readonly errors: readonly ErrorCode[];
   readonly requires: Requirement;
   readonly rest?: RestBinding;
-  /** It changes something: POST, PUT, PATCH or DELETE over REST; accepts an idempotency key. */
+  /** It changes something: POST, PUT, PATCH or DELETE over REST. */
   readonly changes: boolean;
   /** The reply is a task (or, dry, a plan): the work goes on after the reply. */
   readonly task?: true;
@@ -37,10 +37,20 @@ export interface Operation<I extends TSchema = TSchema, O extends TSchema = TSch
   readonly deadlineMs?: number;
 }
 
-/** Declares one operation; the compiler checks the example against the schemas. */
+const keyReused: ErrorCode = "idempotency-key-reused";
+/**
+ * Whether a repetition with the same `Idempotency-Key` gets the first answer and has no second effect. What does not take one either makes
+ * something new each time on purpose (a ticket, a session), or may be repeated as it is.
+ */
+export const takesIdempotencyKey = ({ errors }: Pick<Operation, "errors">): boolean => errors.includes(keyReused);
+
+/** Declares one operation; the compiler checks the example against the schemas. Every task is begun once for one idempotency key. */
 export const operation = <I extends TSchema, O extends TSchema, W extends Owner>(
   definition: Operation<I, O> & { readonly owner: W },
-): Operation<I, O> & { readonly owner: W } => definition;
+): Operation<I, O> & { readonly owner: W } =>
+  definition.task && !takesIdempotencyKey(definition)
+    ? { ...definition, errors: [...definition.errors, keyReused] }
+    : definition;
 
 /** Any operation may answer these. */
 export const commonErrors: readonly ErrorCode[] = [

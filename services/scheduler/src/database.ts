@@ -3,6 +3,7 @@ import { type IdempotencyTable, idempotencyMigration, type OutboxTable, outboxMi
 import { abilitiesMigration, type CellTable, cellMigration } from "./cells/store.ts";
 import { type DecisionTable, decisionMigration } from "./decisions/store.ts";
 import { type CloudInitTable, cloudInitMigration } from "./instances/cloud-init/store.ts";
+import { type ToldTable, toldMigration } from "./instances/cloud-init/told.ts";
 import { type RestartTable, restartMigration } from "./instances/restart.ts";
 import {
   type InstanceTable,
@@ -23,6 +24,7 @@ export interface Database extends OutboxTable, IdempotencyTable {
   cells: CellTable;
   instances: InstanceTable;
   cloud_init: CloudInitTable;
+  told: ToldTable;
   tombstones: TombstoneTable;
   restarts: RestartTable;
   tasks: TaskTable;
@@ -47,4 +49,5 @@ export const migrations = {
   "2026-11-24-10-instance-nics": nicsMigration,
   "2026-11-24-11-instance-uses": usesMigration,
   "2026-11-25-01-instance-indexes": indexesMigration,
+  "2026-11-30-20-told": toldMigration,
 };

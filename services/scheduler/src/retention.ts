@@ -3,6 +3,7 @@ import { type Clock, type Log, timestamp } from "@nano/contract";
 import type { Kysely } from "kysely";
 import type { Database } from "./database.ts";
 import { pruneDecisions } from "./decisions/store.ts";
+import { forgetTold } from "./instances/cloud-init/told.ts";
 import { decisionsInUse } from "./instances/store.ts";
 import { pruneTasks } from "./tasks/store.ts";
 
@@ -14,6 +15,7 @@ const keepDecisionsMs = 7 * day;
 
 export async function prune({ db, clock, log }: { db: Kysely<Database>; clock: Clock; log: Log }): Promise<void> {
   const now = clock.now();
+  await forgetTold(db, now);
   const tasks = await pruneTasks(db, timestamp(now - keepTasksMs), tasksAtMost);
   const decisions = await pruneDecisions(db, timestamp(now - keepDecisionsMs), await decisionsInUse(db));
   if (tasks + decisions > 0) log.info("Forgot old history", { tasks, decisions });

@@ -53,6 +53,9 @@ export interface PortalServer {
 const stopMs = 5_000;
 const maxBodyBytes = 8 * 1024 * 1024;
 
+const setsSession = (response: Response): boolean =>
+  response.headers.getSetCookie().some((line) => line.startsWith(`${sessionCookie}=`));
+
 class Portal {
   readonly #context: PortalContext;
   readonly #sessions: Sessions;
@@ -140,7 +143,8 @@ class Portal {
       if (busError && !route.busless) throw busError;
       if (!visit.known && !route.anonymous) return this.#toLogin(visit);
       const response = await route.handle(visit);
-      if (route.path === "/logout" && facts.session) this.#sessions.forget(facts.session);
+      // Logging in, or out, has ended the session that this request came with.
+      if (facts.session && setsSession(response)) this.#sessions.forget(facts.session);
       return this.#consumeFlash(visit, response);
     } catch (thrown) {
       return this.#failed(visit, thrown);

@@ -7,15 +7,15 @@ import {
   DiskGiB,
   ImageIdSchema,
   ImageTags,
-  Label,
   MediaIdSchema,
+  NewLabel,
   Revision,
   Type,
 } from "../schema.ts";
 import { gib, ids, image, media } from "./examples.ts";
 
 const changes = {
-  name: Type.Optional(Label),
+  name: Type.Optional(NewLabel),
   description: Type.Optional(Description),
   tags: Type.Optional(ImageTags),
   visibility: Type.Optional(VisibilitySchema),

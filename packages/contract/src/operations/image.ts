@@ -21,10 +21,12 @@ import {
   ImageTags,
   Label,
   MediaIdSchema,
+  NewLabel,
   Nothing,
   OneOf,
   Page,
   pageInput,
+  Revision,
   Sha256Schema,
   Type,
 } from "../schema.ts";
@@ -37,7 +39,7 @@ const listInput = Closed({
   search: Type.Optional(Type.String({ maxLength: 64, description: "Part of the name or a tag" })),
 });
 const createFields = {
-  name: Label,
+  name: NewLabel,
   description: Type.Optional(Description),
   tags: Type.Optional(ImageTags),
   bytes: Type.Optional(
@@ -53,6 +55,7 @@ const createFields = {
   visibility: Type.Optional(VisibilitySchema),
 };
 const force = Type.Optional(Type.Boolean({ description: "Also while it is in use" }));
+const revision = Type.Optional(Revision);
 const upload = {
   url: "http://127.0.0.1:5860/upload/0197a3f2-8c1d-7e4b-9a55-3b1f0c6d2e11",
   ticket: "example-ticket",
@@ -152,9 +155,9 @@ export const imageOperations = {
     summary: "Delete a disk image",
     description:
       "Refused while instances are made of it, unless forced: they keep running, for their cells hold their own verified copy, but none of them can be reset to it.",
-    input: Closed({ id: ImageIdSchema, force }),
+    input: Closed({ id: ImageIdSchema, force, revision }),
     output: Nothing,
-    errors: ["image-not-found", "in-use"],
+    errors: ["image-not-found", "in-use", "revision-mismatch"],
     requires: "image.write",
     rest: { method: "DELETE", path: "/api/v2/images/{id}", status: 204 },
     changes: true,
@@ -266,9 +269,9 @@ export const mediaOperations = {
     summary: "Delete a media image",
     description:
       "Refused while it is in an instance's drive, unless forced: the guest keeps reading its cell's own verified copy until that is ejected.",
-    input: Closed({ id: MediaIdSchema, force }),
+    input: Closed({ id: MediaIdSchema, force, revision }),
     output: Nothing,
-    errors: ["media-not-found", "in-use"],
+    errors: ["media-not-found", "in-use", "revision-mismatch"],
     requires: "media.write",
     rest: { method: "DELETE", path: "/api/v2/media/{id}", status: 204 },
     changes: true,

@@ -34,7 +34,10 @@ const TaskOrPlan = Type.Union([Task, Plan]);
 const CreateTask = Closed({
   ...Task.properties,
   generatedPassword: Type.Optional(
-    Type.String({ description: "Of the administrator in the guest: told in this answer and never again" }),
+    Type.String({
+      description:
+        "Of the administrator in the guest: told in this answer, and for ten minutes to who repeats the request with its Idempotency-Key",
+    }),
   ),
 });
 
@@ -150,9 +153,9 @@ export const instanceOperations = {
     summary: "Delete an instance and its disks",
     description:
       "An instance that is still being created is cancelled and removed. A running one must be stopped first.",
-    input: Closed({ id: InstanceIdSchema, dryRun }),
+    input: Closed({ id: InstanceIdSchema, dryRun, revision: Type.Optional(Revision) }),
     output: TaskOrPlan,
-    errors: ["instance-not-found", "wrong-state", "busy", "cell-offline"],
+    errors: ["instance-not-found", "wrong-state", "busy", "cell-offline", "revision-mismatch"],
     requires: "instance.delete",
     rest: { method: "DELETE", path: "/api/v2/instances/{id}", status: 202 },
     changes: true,

@@ -1,6 +1,6 @@
 import { operation } from "../operation.ts";
 import { Pool } from "../records.ts";
-import { Closed, Description, Nothing, Page, PoolNameSchema, pageInput, Type } from "../schema.ts";
+import { Closed, Description, Nothing, Page, PoolNameSchema, pageInput, Revision, Type } from "../schema.ts";
 import { ids, pool } from "./examples.ts";
 
 export const poolOperations = {
@@ -43,9 +43,9 @@ export const poolOperations = {
   "pool.delete": operation({
     owner: "scheduler",
     summary: "Delete an empty pool",
-    input: Closed({ name: PoolNameSchema }),
+    input: Closed({ name: PoolNameSchema, revision: Type.Optional(Revision) }),
     output: Nothing,
-    errors: ["pool-not-found", "pool-not-empty", "pool-protected"],
+    errors: ["pool-not-found", "pool-not-empty", "pool-protected", "revision-mismatch", "idempotency-key-reused"],
     requires: "pool.write",
     rest: { method: "DELETE", path: "/api/v2/pools/{name}", status: 204 },
     changes: true,

@@ -1,6 +1,6 @@
 /** Changing only what one has read: `If-Match` from the listener to the owner, who alone knows the revision. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { type Instance, NanoError, operations } from "@nano/contract";
+import { type Instance, NanoError, operations, requireRevision } from "@nano/contract";
 import { startWorld, type World } from "../testing.ts";
 
 /** The owner's instance, which it changes as the real one does: only when nobody else did. */
@@ -15,6 +15,10 @@ beforeAll(async () => {
   world = await startWorld({
     scheduler: {
       "instance.get": () => instance,
+      "instance.delete": ({ revision }) => {
+        requireRevision(instance, revision);
+        return operations["instance.delete"].example.output;
+      },
       "instance.modify": ({ revision, description = "" }) => {
         asked++;
         if (revision !== undefined && revision !== instance.revision)
@@ -63,6 +67,16 @@ test("figures that move without a change do not stand in the way: what is compar
   // As a proxy makes it, and as a person types it.
   expect((await change("fourth", `W/${await read()}`)).status).toBe(202);
   expect((await change("fifth", `"${instance.revision}"`)).status).toBe(202);
+});
+
+test("a DELETE is refused like a change", async () => {
+  const etag = await read();
+  instance = { ...instance, revision: instance.revision + 1 };
+  const remove = (ifMatch: string) => world.json("DELETE", path(), undefined, { headers: { "if-match": ifMatch } });
+  const { status, body } = await problemOf(await remove(etag));
+  expect([status, body]).toMatchObject([412, { code: "revision-mismatch" }]);
+  expect((await remove(await read())).status).toBe(202);
+  expect((await problemOf(await remove("5"))).status).toBe(400);
 });
 
 test("without one, or with any, it is changed whatever it is", async () => {

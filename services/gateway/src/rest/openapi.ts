@@ -24,6 +24,7 @@ import {
   Token,
   type TSchema,
   Type,
+  takesIdempotencyKey,
   UploadTicket,
   User,
   Zone,
@@ -193,12 +194,12 @@ export const detailOf = (name: Parameters<typeof operationSubject>[0], binding: 
       exampleOf(field),
     ),
   );
-  if (operation.changes && (binding.method === "POST" || binding.method === "PATCH"))
+  if (takesIdempotencyKey(operation))
     parameters.push(
       parameter(
         "header",
         "Idempotency-Key",
-        { type: "string", maxLength: 128, description: "The same key, the same answer, one effect" },
+        { type: "string", maxLength: 128, description: "The same key, the same answer, one effect, for a day" },
         false,
         undefined,
       ),

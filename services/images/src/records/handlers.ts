@@ -1,5 +1,6 @@
 /** The operations of the contract that this service owns. */
 import type { Handlers, RequestContext } from "@nano/bus";
+import type { Input } from "@nano/contract";
 import type { Imports } from "../imports/imports.ts";
 import type { Sync } from "../imports/sync.ts";
 import type { Renditions } from "../renditions/renditions.ts";
@@ -40,8 +41,8 @@ export const createHandlers = ({
     const usedBy = (await records.shownUsers(kind, [row], context)).get(id);
     return view(row, { ...progressOf(id), usedBy, renditions: await renditions.listOf(row) });
   };
-  const remove = async (kind: Kind, id: string, force: boolean, context: RequestContext) => {
-    await records.remove(kind, id, force, context);
+  const remove = async (kind: Kind, input: Input<"image.delete" | "media.delete">, context: RequestContext) => {
+    await records.remove(kind, input, context);
     return {};
   };
 
@@ -61,7 +62,7 @@ export const createHandlers = ({
       await records.discard(input, context);
       return {};
     },
-    "image.delete": ({ id, force = false }, context) => remove("image", id, force, context),
+    "image.delete": (input, context) => remove("image", input, context),
     "image.begin": async (input, context) => {
       await records.begin(input, context);
       return {};
@@ -93,7 +94,7 @@ export const createHandlers = ({
     "media.upload": ({ id }, context) => records.renew("media", id, context),
     "media.modify": async (input, context) => shown(viewMedia, await records.modify("media", input, context)),
     "media.download": ({ id }, context) => records.download("media", id, undefined, context),
-    "media.delete": ({ id, force = false }, context) => remove("media", id, force, context),
+    "media.delete": (input, context) => remove("media", input, context),
     "media.import": async (input, context) => viewMedia(await imports.begin("media", input, context)),
     "media.sync": (_input, context) => sync.media(context),
     "media.source": async ({ id, reader }, context) => {

@@ -52,6 +52,15 @@ test("of fifty who read the same at once, one changes it", async () => {
   expect(codes.filter((code) => code === "revision-mismatch")).toHaveLength(49);
 });
 
+test("what was changed since it was read is not deleted", async () => {
+  const { id } = await world.create("image", { name: "to-go" });
+  const { revision } = await world.bus.call("image.get", { id: id as ImageId });
+  await world.bus.call("image.modify", { id: id as ImageId, description: "changed meanwhile" });
+  expect(await refusal(world.bus.call("image.delete", { id: id as ImageId, revision }))).toBe("revision-mismatch");
+  await world.bus.call("image.delete", { id: id as ImageId, revision: revision + 1 });
+  expect(await refusal(world.bus.call("image.get", { id: id as ImageId }))).toBe("image-not-found");
+});
+
 test("another's name is taken, and one's own is not", async () => {
   await world.create("image", { name: "other" });
   expect(await refusal(modify({ name: "other" }))).toBe("name-taken");

@@ -1,6 +1,6 @@
 /** Changing what is said of a file. */
 import type { RequestContext } from "@nano/bus";
-import { type Clock, NanoError, type Visibility } from "@nano/contract";
+import { type Clock, NanoError, requireRevision, type Visibility } from "@nano/contract";
 import { isUniqueViolation, once } from "@nano/store";
 import type { Kysely } from "kysely";
 import { requireOwned, requireSeen } from "./access.ts";
@@ -61,12 +61,7 @@ export const modifyRecord = async (
   };
   await once(db, request, async (trx) => {
     const row = own(await findFile(trx, kind, id));
-    if (input.revision !== undefined && input.revision !== row.revision)
-      throw new NanoError(
-        "revision-mismatch",
-        `'${row.name}' was changed meanwhile: it is at revision ${row.revision}, not ${input.revision}`,
-        { details: { revision: row.revision } },
-      );
+    requireRevision(row, input.revision);
     const after = {
       name: input.name ?? row.name,
       description: input.description ?? row.description,

@@ -21,6 +21,7 @@ import {
   NanoError,
   type Rendition,
   type RenditionFormat,
+  requireRevision,
   type Sha256,
   Type,
   timestamp,
@@ -259,13 +260,22 @@ export const createRecords = (options: RecordsOptions) => {
       return ticketFor(renewed);
     },
 
-    /** @param force also while it is in use */
-    async remove(kind: Kind, id: string, force: boolean, context: RequestContext): Promise<void> {
+    /**
+     * @param force also while it is in use
+     * @throws NanoError `revision-mismatch` when it is not at `revision` any more
+     */
+    async remove(
+      kind: Kind,
+      { id, force = false, revision }: { id: string; force?: boolean; revision?: number },
+      context: RequestContext,
+    ): Promise<void> {
       const row = await own(kind, id, context.actor);
+      // Before its upload is ended; the transaction that deletes it has the last word.
+      requireRevision(row, revision);
       if (!force) await requireUnused(options.askUsers, row, context);
       await running.cancel(id, new NanoError("cancelled", `The ${kind} was deleted during its upload`));
       await options.blobMutex.run(async () => {
-        const deleted = await deleteFile(db, kind, id, causeOf(context));
+        const deleted = await deleteFile(db, kind, id, revision, causeOf(context));
         if (!deleted) throw notFound(kind, id);
         onCommit();
         if (deleted.row.part !== null) await waiting.remove(deleted.row.part);

@@ -17,6 +17,7 @@ import {
   type ErrorBody,
   type EventName,
   type FileSource,
+  requireRevision,
   type Sha256,
   timestamp,
   type Visibility,
@@ -337,9 +338,13 @@ export const deleteFile = (
   db: Kysely<ImagesDatabase>,
   kind: Kind,
   id: string,
+  revision: number | undefined,
   cause: Cause,
 ): Promise<{ row: FileRow; orphan: boolean } | undefined> =>
   db.transaction().execute(async (trx) => {
+    const read = await findFile(trx, kind, id);
+    if (!read) return undefined;
+    requireRevision(read, revision);
     const row = await trx
       .deleteFrom("file")
       .where("kind", "=", kind)

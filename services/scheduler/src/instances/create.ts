@@ -19,6 +19,7 @@ import { requirePool } from "../pools/handlers.ts";
 import type { TaskEngine } from "../tasks/engine.ts";
 import { bytes } from "../units.ts";
 import { type PreparedCloudInit, prepareCloudInit, withoutPassword } from "./cloud-init/settings.ts";
+import { keepTold, tellAgain } from "./cloud-init/told.ts";
 import type { CreateState } from "./create-saga.ts";
 import type { InstanceDeps } from "./deps.ts";
 import { readerOf } from "./image-use.ts";
@@ -33,7 +34,7 @@ type Image = Output<"image.source"> & { readonly id: NonNullable<Create["systemD
 export const createInstance =
   (deps: InstanceDeps, engine: TaskEngine) =>
   async (input: Create, context: RequestContext): Promise<Output<"instance.create">> => {
-    const { db, journal } = deps;
+    const { db, journal, clock } = deps;
     const request = {
       key: context.idempotencyKey,
       actor: context.actor.id,
@@ -42,7 +43,7 @@ export const createInstance =
     };
     // Before the checks: the first time's effect is what would fail them.
     const before = await journal.answered<Task>(request);
-    if (before) return before.answer;
+    if (before) return withPassword(before.answer, await tellAgain(db, request, clock.now()));
     const { hardware } = settingsFor(input, undefined);
     const disks = 1 + (input.dataDisks ?? []).length;
     refuseTooManyDisks({ disks, hardware, hasSeed: input.cloudInit !== undefined });
@@ -51,19 +52,22 @@ export const createInstance =
     const image = await readyImage(deps, input, context);
     return explainingNoRoom(deps, async () => {
       if (input.dryRun === true) return plan(deps, engine, input, context, image, cloudInit);
+      const { generatedPassword } = cloudInit ?? {};
       let began = false;
       const task = await journal.writeOnce(request, async (trx) => {
         const reserved = await reserve(deps, engine, trx, input, context, image, cloudInit);
+        if (generatedPassword !== undefined) await keepTold(trx, request, generatedPassword, clock.now());
         began = true;
         return reserved;
       });
       engine.drive(task.id);
-      // Not in what is kept of the answer: who asks again with the same key is not told again, and sets another one in the guest. And only the password of
-      // the request that won: the guest has that one.
-      const { generatedPassword } = cloudInit ?? {};
-      return generatedPassword !== undefined && began ? { ...task, generatedPassword } : task;
+      // The password is not in what is kept of the answer. Of two requests with one key, the guest has the password of the one that won.
+      return withPassword(task, began ? generatedPassword : await tellAgain(db, request, clock.now()));
     });
   };
+
+const withPassword = (task: Task, generatedPassword: string | undefined): Output<"instance.create"> =>
+  generatedPassword === undefined ? task : { ...task, generatedPassword };
 
 async function readyImage(deps: InstanceDeps, input: Create, context: RequestContext): Promise<Image | undefined> {
   const { image: id, sizeGiB } = input.systemDisk;

@@ -1,6 +1,14 @@
 /** `instance.modify`: what changes is checked, its room reserved and its row changed at once; the saga brings it to the cell. */
 import type { RequestContext } from "@nano/bus";
-import { type Input, NanoError, needsOf, type Resources, type Settings, type Task } from "@nano/contract";
+import {
+  type Input,
+  NanoError,
+  needsOf,
+  type Resources,
+  requireRevision,
+  type Settings,
+  type Task,
+} from "@nano/contract";
 import { factsOf as cellFacts } from "../cells/registry.ts";
 import { resourcesOf } from "../cells/view.ts";
 import type { Write } from "../events/journal.ts";
@@ -52,12 +60,7 @@ export const modifyInstance = (deps: InstanceDeps, engine: TaskEngine) => {
   /** @throws NanoError `revision-mismatch`, `name-taken`, `invalid-input` */
   const refuse = async (instance: StoredInstance, input: Modify, trx: Write): Promise<void> => {
     const { revision, name } = input;
-    if (revision !== undefined && revision !== instance.revision)
-      throw new NanoError(
-        "revision-mismatch",
-        `${instance.name} was changed meanwhile: it is at revision ${instance.revision}, not ${revision}`,
-        { details: { revision: instance.revision } },
-      );
+    requireRevision(instance, revision);
     const taken = name === undefined ? undefined : await findInstanceByName(trx, name);
     if (taken && taken.id !== instance.id)
       throw new NanoError("name-taken", `There is an instance '${taken.name}' already`, { details: { id: taken.id } });

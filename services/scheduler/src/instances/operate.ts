@@ -1,6 +1,15 @@
 /** Operations on an instance that exists: checked against its state and its lock, then handed to their sagas. */
 import type { Handlers, RequestContext } from "@nano/bus";
-import type { InstanceAction, InstanceId, OperationName, Plan, Task, TaskId } from "@nano/contract";
+import {
+  type Input,
+  type InstanceAction,
+  type InstanceId,
+  type OperationName,
+  type Plan,
+  requireRevision,
+  type Task,
+  type TaskId,
+} from "@nano/contract";
 import type { Write } from "../events/journal.ts";
 import type { TaskEngine } from "../tasks/engine.ts";
 import { findTask } from "../tasks/store.ts";
@@ -18,14 +27,17 @@ type Operate = Pick<
   "instance.start" | "instance.stop" | "instance.reboot" | "instance.pause" | "instance.resume" | "instance.delete"
 >;
 
+type Delete = Input<"instance.delete">;
+
 export function operateHandlers(deps: InstanceDeps, engine: TaskEngine): Operate {
   const { db, registry } = deps;
   const { requireAllowed, requireFree, beginTask, once, answered, begin } = beginner(deps, engine);
 
   const deleteState = (instance: StoredInstance): DeleteState => ({ spec: toSpec(instance), cell: instance.cell });
 
-  const planDelete = async (id: InstanceId): Promise<Plan> => {
+  const planDelete = async ({ id, revision }: Delete): Promise<Plan> => {
     const instance = await requireInstance(db, id);
+    requireRevision(instance, revision);
     if (instance.state !== "creating") {
       requireFree(instance, "instance.delete");
       requireAllowed(instance, "delete");
@@ -51,12 +63,13 @@ export function operateHandlers(deps: InstanceDeps, engine: TaskEngine): Operate
     return ours ? engine.view(waiting) : undefined;
   };
 
-  const remove = async (id: InstanceId, context: RequestContext): Promise<Task> => {
+  const remove = async ({ id, revision }: Delete, context: RequestContext): Promise<Task> => {
     let interrupted: TaskId | undefined;
-    const task = await once("instance.delete", { id }, context, async (trx) => {
+    const task = await once("instance.delete", { id, revision }, context, async (trx) => {
       const instance = await requireInstance(trx, id);
       const already = await deletingAlready(trx, instance);
       if (already) return already;
+      requireRevision(instance, revision);
       if (instance.state === "creating" && instance.task !== null) {
         // Cancels the create where there is still a way back, and deletes whatever is left when that has ended.
         const create = await findTask(trx, instance.task);
@@ -102,6 +115,6 @@ export function operateHandlers(deps: InstanceDeps, engine: TaskEngine): Operate
     },
     "instance.pause": (input, context) => power("instance.pause", "pause", input, context, {}),
     "instance.resume": (input, context) => power("instance.resume", "resume", input, context, {}),
-    "instance.delete": ({ id, dryRun }, context) => (dryRun === true ? planDelete(id) : remove(id, context)),
+    "instance.delete": (input, context) => (input.dryRun === true ? planDelete(input) : remove(input, context)),
   };
 }

@@ -7,6 +7,7 @@ import {
   type Pool,
   type PoolName,
   PoolNameSchema,
+  requireRevision,
   timestamp,
 } from "@nano/contract";
 import type { Kysely } from "kysely";
@@ -95,16 +96,12 @@ export function poolHandlers(deps: PoolDeps): Pick<Handlers<"scheduler">, PoolOp
       const request = { key: context.idempotencyKey, actor: context.actor.id, operation: "pool.create", input };
       return journal.writeOnce(request, (trx) => create(trx, input, context));
     },
-    "pool.delete": async ({ name }, context) => {
+    "pool.delete": async (input, context) => {
+      const { name, revision } = input;
       if (name === defaultPool) throw new NanoError("pool-protected", `The pool '${defaultPool}' stays`);
-      const request = {
-        key: context.idempotencyKey,
-        actor: context.actor.id,
-        operation: "pool.delete",
-        input: { name },
-      };
+      const request = { key: context.idempotencyKey, actor: context.actor.id, operation: "pool.delete", input };
       await journal.writeOnce(request, async (trx) => {
-        await requirePool(trx, name);
+        requireRevision(await requirePool(trx, name), revision);
         const cells = await countCellsOfPool(trx, name);
         const instances = (await usageByPool(trx)).get(name)?.total ?? 0;
         if (cells > 0 || instances > 0)
