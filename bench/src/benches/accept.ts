@@ -13,6 +13,7 @@ import { createJournal } from "@nano/scheduler/events/journal";
 import { createInstance } from "@nano/scheduler/instances/create";
 import { createSaga } from "@nano/scheduler/instances/create-saga";
 import type { InstanceDeps } from "@nano/scheduler/instances/deps";
+import { Strays } from "@nano/scheduler/instances/strays";
 import { usageByCell } from "@nano/scheduler/instances/usage";
 import { defaultPolicy } from "@nano/scheduler/placement/rule";
 import { TaskEngine } from "@nano/scheduler/tasks/engine";
@@ -51,6 +52,8 @@ export const accept: Bench = {
       log: silentLog,
       newId: () => Bun.randomUUIDv7(),
       policy: defaultPolicy,
+      strays: new Strays(),
+      proofMs: 5_000,
     };
     const sagas = [createSaga(deps)];
     const engine = new TaskEngine({ ...deps, random: Math.random, sagas, onEnd: async () => {}, onProgress() {} });

@@ -20,7 +20,8 @@ export { type BatchAction, BatchItem, batchActions, batchMax } from "./operation
 export { KeptFile } from "./operations/cell-files.ts";
 export { cloneModes } from "./operations/clone.ts";
 export { InstanceCreateInput } from "./operations/instance.ts";
-export { InstanceSpec, Observed } from "./operations/on-cell.ts";
+export { InstanceSpec, Observed, Seen } from "./operations/on-cell.ts";
+export { Stray, type StrayReason, strayReasons, strayTexts } from "./operations/stray.ts";
 export { Zone } from "./operations/zone.ts";
 export * from "./pending.ts";
 export * from "./picture.ts";

@@ -96,6 +96,9 @@ export const Cell = Closed({
   reserved: Resources,
   load: CellLoad,
   instances: Closed({ total: Count, running: Count }),
+  strays: Type.Optional(
+    Type.Integer({ minimum: 1, description: "How many instances it has that no record puts there: see stray.list" }),
+  ),
   versions: Closed({
     nano: Type.String(),
     libvirt: Type.Optional(Type.String()),
@@ -159,6 +162,12 @@ export const Instance = Closed({
   state: OneOf(instanceStates),
   /** Why it is in a state nobody asked for, in words. */
   stateReason: Type.Optional(Type.String()),
+  copies: Type.Optional(
+    Type.Array(Closed({ cell: CellIdSchema, cellName: Name, state: OneOf(instanceStates) }), {
+      description:
+        "Other cells that have it, too; absent without any. A person decides which one is right: see stray.list",
+    }),
+  ),
   cores: Cores,
   memoryMiB: MemoryMiB,
   disks: Type.Array(Disk),

@@ -1,6 +1,6 @@
 /**
  * What a cell says without being asked. Plain messages on its own subjects, latest value wins: nothing is lost when one is missed, because the full
- * inventory follows within 10 s. The scheduler orders them by `boot` and `sequence`; an older one is ignored.
+ * inventory follows within 10 s. The scheduler orders them, and what a cell answers to commands, by `boot` and `sequence`; an older one is ignored.
  */
 import { KeptFile } from "./operations/cell-files.ts";
 import { Observed } from "./operations/on-cell.ts";
@@ -12,7 +12,7 @@ const origin = {
   cell: CellIdSchema,
   /** A new one whenever the cell service starts. */
   boot: Type.String({ maxLength: 36 }),
-  /** Grows by one with every report of this boot. */
+  /** Grows with every report of this boot; drawn before what it tells was read. */
   sequence: Type.Integer({ minimum: 0 }),
 };
 

@@ -28,6 +28,7 @@ import { peopleOperations } from "./operations/people.ts";
 import { poolOperations } from "./operations/pool.ts";
 import { snapshotOperations } from "./operations/snapshot.ts";
 import { statisticsOperations } from "./operations/statistics.ts";
+import { strayOperations } from "./operations/stray.ts";
 import { systemOperations } from "./operations/system.ts";
 import { taskOperations } from "./operations/task.ts";
 import { zoneOperations } from "./operations/zone.ts";
@@ -37,6 +38,7 @@ export const operations = {
   ...poolOperations,
   ...cellOperations,
   ...cellFileOperations,
+  ...strayOperations,
   ...instanceOperations,
   ...snapshotOperations,
   ...accessOperations,

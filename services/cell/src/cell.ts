@@ -43,7 +43,7 @@ export const startCell = async (options: CellOptions): Promise<Cell> => {
   const { cell, publicKey } = identity;
   const address = addressOf(rendezvous);
   const consoles = new Consoles(hypervisor, log);
-  const handlers = cellHandlers({ hypervisor, consoles });
+  const handlers = cellHandlers({ hypervisor, consoles, stamp: () => reporter.stamp() });
   const reporter = new Reporter({
     cell,
     hypervisor,

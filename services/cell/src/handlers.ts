@@ -1,6 +1,6 @@
 /** The cell's operations (packages/contract, operations/on-cell.ts). */
 import type { Handlers } from "@nano/bus";
-import { type InstanceId, NanoError, type Observed } from "@nano/contract";
+import { type InstanceId, NanoError, type Observed, type Seen } from "@nano/contract";
 import type { Consoles } from "./console/consoles.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import { Epochs } from "./instances/epochs.ts";
@@ -12,9 +12,11 @@ import { bytes as bytesOf } from "./units.ts";
 export interface HandlerContext {
   readonly hypervisor: Hypervisor;
   readonly consoles: Consoles;
+  /** Numbers what is about to be read, in one line with the reports. */
+  readonly stamp: () => Seen;
 }
 
-export const cellHandlers = ({ hypervisor, consoles }: HandlerContext): Handlers<"cell"> => {
+export const cellHandlers = ({ hypervisor, consoles, stamp }: HandlerContext): Handlers<"cell"> => {
   const epochs = new Epochs();
   const turns = new Turns();
   const longWork = new LongWork();
@@ -34,10 +36,11 @@ export const cellHandlers = ({ hypervisor, consoles }: HandlerContext): Handlers
     });
 
   const observed = async (id: InstanceId): Promise<Observed> => {
+    const seen = stamp();
     const found = await hypervisor.find(id);
     if (!found)
       throw new NanoError("instance-not-found", `This cell has no instance ${id}`, { details: { instance: id } });
-    return found;
+    return { ...found, seen };
   };
 
   return {
@@ -123,7 +126,10 @@ export const cellHandlers = ({ hypervisor, consoles }: HandlerContext): Handlers
         await hypervisor.plugNics(input.id);
         return observed(input.id);
       }),
-    "cell.instance.list": async () => ({ items: await hypervisor.list() }),
+    "cell.instance.list": async () => {
+      const seen = stamp();
+      return { items: (await hypervisor.list()).map((each) => ({ ...each, seen })) };
+    },
     "cell.instance.screen": async ({ id }) => ({
       contentType: "image/png",
       base64: Buffer.from(await hypervisor.screen(id)).toString("base64"),

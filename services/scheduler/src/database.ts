@@ -6,6 +6,7 @@ import { type CloudInitTable, cloudInitMigration } from "./instances/cloud-init/
 import { type ToldTable, toldMigration } from "./instances/cloud-init/told.ts";
 import { type RestartTable, restartMigration } from "./instances/restart.ts";
 import {
+  forgottenMigration,
   type InstanceTable,
   indexesMigration,
   instanceMigration,
@@ -50,4 +51,5 @@ export const migrations = {
   "2026-11-24-11-instance-uses": usesMigration,
   "2026-11-25-01-instance-indexes": indexesMigration,
   "2026-11-30-20-told": toldMigration,
+  "2026-11-30-18-forgotten-instances": forgottenMigration,
 };

@@ -35,6 +35,8 @@ import { Restarter } from "./instances/restart.ts";
 import { snapshotSagas } from "./instances/snapshot-sagas.ts";
 import { snapshotHandlers } from "./instances/snapshots.ts";
 import { findInstance, passLock } from "./instances/store.ts";
+import { strayHandlers } from "./instances/stray-handlers.ts";
+import { Strays } from "./instances/strays.ts";
 import { systemHandlers } from "./instances/system.ts";
 import { systemSaga } from "./instances/system-saga.ts";
 import { usageByCell } from "./instances/usage.ts";
@@ -65,6 +67,8 @@ export interface SchedulerDeps {
   readonly backoff?: Backoff;
   /** How long until a damaged file of a cell that could not be fetched is tried again, in milliseconds. */
   readonly repairPauseMs?: number;
+  /** How long what is stale on a cell must be found so before it is removed, in milliseconds. */
+  readonly proofMs?: number;
   readonly failpoint?: Failpoint;
   /** Tests make sagas stumble with it. */
   readonly adaptSaga?: (saga: Saga) => Saga;
@@ -90,7 +94,9 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
   await loadRegistry({ db, registry, clock, usage: await usageByCell(db) });
 
   const ask = cellAsker({ bus, registry });
-  const instances: InstanceDeps = { db, journal, registry, bus, ask, clock, log, newId, policy };
+  const strays = new Strays();
+  const proofMs = deps.proofMs ?? 5_000;
+  const instances: InstanceDeps = { db, journal, registry, bus, ask, clock, log, newId, policy, strays, proofMs };
   const engine = new TaskEngine({
     db,
     journal,
@@ -150,7 +156,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
   const handlers: Handlers<"scheduler"> = {
     ...zoneHandlers({ db, registry, keeper, name: zone, startedAt }),
     ...poolHandlers({ db, journal, registry, clock }),
-    ...cellHandlers({ db, journal, registry, clock, onAdded: (cell) => void reconciler.ask(cell) }),
+    ...cellHandlers({ db, journal, registry, clock, strays, onAdded: (cell) => void reconciler.ask(cell) }),
     ...cellFileHandlers({ ask, bus, registry, log }),
     ...instanceHandlers(instances, engine),
     ...mediaHandlers(instances, engine),
@@ -161,6 +167,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     ...diskHandlers(instances, engine),
     ...exportHandlers(instances, engine),
     ...nicHandlers(instances, engine),
+    ...strayHandlers(instances, engine),
     ...decisionHandlers({ db }),
     ...taskHandlers({ db, journal, engine }),
     ...eventHandlers({ bus }),

@@ -62,6 +62,10 @@ export const InstanceSpec = Closed({
 });
 export type InstanceSpec = Static<typeof InstanceSpec>;
 
+/** Which of its reports a cell's answer is as new as. The number is drawn before the cell looks. */
+export const Seen = Closed({ boot: Type.String({ maxLength: 36 }), sequence: Type.Integer({ minimum: 0 }) });
+export type Seen = Static<typeof Seen>;
+
 /** One instance as its cell sees it. */
 export const Observed = Closed({
   id: InstanceIdSchema,
@@ -79,6 +83,8 @@ export const Observed = Closed({
   running: Type.Optional(Running),
   /** How many snapshots it has; absent without any. */
   snapshots: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** In answers to commands only: a report has its own. Cells of older versions do not say. */
+  seen: Type.Optional(Seen),
   spec: InstanceSpec,
 });
 export type Observed = Static<typeof Observed>;

@@ -2,8 +2,8 @@
  * What the cell says without being asked: a heartbeat every second, the inventory on joining and every 10 s, an instance when it changes, and every 10 s
  * what the instances use.
  *
- * One worker sends inventories and instances, one after the other, and reads each from the hypervisor just before: what has the higher sequence was read
- * later, so the scheduler may believe the highest. When the hypervisor does not answer, no inventory is sent at all: an empty one would say that
+ * Every report, and every answer to a command, draws its number before it reads: what changed before that is in it, and what changed after it is reported
+ * with a higher number. So the scheduler may believe the highest. When the hypervisor does not answer, no inventory is sent at all: an empty one would say that
  * everything is gone.
  */
 import type { Report } from "@nano/bus";
@@ -16,6 +16,7 @@ import {
   inventoryIntervalMs,
   type Log,
   type ReportName,
+  type Seen,
   statisticsIntervalMs,
 } from "@nano/contract";
 import type { Hypervisor } from "../hypervisor.ts";
@@ -79,8 +80,13 @@ export class Reporter {
     this.#options.send("leaving", this.#origin());
   }
 
+  /** Draws the number of something that is about to be read. */
+  stamp(): Seen {
+    return { boot: this.#boot, sequence: this.#sequence++ };
+  }
+
   #origin(): { cell: CellId; boot: string; sequence: number } {
-    return { cell: this.#options.cell, boot: this.#boot, sequence: this.#sequence++ };
+    return { cell: this.#options.cell, ...this.stamp() };
   }
 
   #heartbeat(): void {
@@ -138,22 +144,24 @@ export class Reporter {
   async #sendInventory(): Promise<void> {
     this.#inventoryWanted = false;
     this.#changed.clear();
+    const origin = this.#origin();
     const instances = await this.#options.hypervisor.list();
     this.#said.clear();
     for (const each of instances) this.#said.set(each.id, JSON.stringify(each));
-    this.#options.send("inventory", { ...this.#origin(), instances });
+    this.#options.send("inventory", { ...origin, instances });
   }
 
   async #sendChanged(): Promise<void> {
     const [id] = this.#changed;
     if (id === undefined) return;
     this.#changed.delete(id);
+    const origin = this.#origin();
     const observed = await this.#options.hypervisor.find(id);
     const before = this.#said.get(id);
     const now = observed && JSON.stringify(observed);
     if (now === before) return;
     if (now === undefined) this.#said.delete(id);
     else this.#said.set(id, now);
-    this.#options.send("instance", { ...this.#origin(), id, ...(observed ? { observed } : {}) });
+    this.#options.send("instance", { ...origin, id, ...(observed ? { observed } : {}) });
   }
 }

@@ -4,6 +4,7 @@ import { type Cell, type CellId, type EventName, NanoError, type OperationsOf } 
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
 import type { Journal } from "../events/journal.ts";
+import type { Strays } from "../instances/strays.ts";
 import { usageByCell, usageOfCell } from "../instances/usage.ts";
 import { pageOfAll } from "../page.ts";
 import { requirePool } from "../pools/handlers.ts";
@@ -16,6 +17,7 @@ export interface CellDeps {
   readonly journal: Journal;
   readonly registry: CellRegistry;
   readonly clock: { monotonic(): number };
+  readonly strays: Pick<Strays, "of">;
   /** The cell is in a pool now: what it has may be ours. */
   readonly onAdded: (cell: CellId) => void;
 }
@@ -36,7 +38,10 @@ export function cellHandlers(deps: CellDeps): Pick<Handlers<"scheduler">, CellOp
       on,
       cells.map(({ stored }) => stored.id),
     );
-    return cells.map((cell) => toCell(cell, usage.get(cell.stored.id), sharesName(cell.stored)));
+    return cells.map((cell) => {
+      const { stored } = cell;
+      return toCell(cell, usage.get(stored.id), sharesName(stored), deps.strays.of(stored.id).length);
+    });
   };
   const viewOne = async (cell: KnownCell, on: Kysely<Database> = db): Promise<Cell> => {
     const [shown] = await view([cell], on);

@@ -24,7 +24,10 @@ export interface KnownCell {
   seenAt: number;
   load: CellLoad;
   usage: Usage;
+  /** Of what has arrived. */
   readonly order: ReportOrder;
+  /** Of what was taken into the instances' rows: reports wait for their turn, answers do not. */
+  readonly taken: ReportOrder;
 }
 
 export class CellRegistry {
@@ -69,6 +72,7 @@ export class CellRegistry {
       load: { cpuPercent: 0, memoryUsedMiB: mib(0), storageUsedGiB: gib(0) },
       usage,
       order: new ReportOrder(),
+      taken: new ReportOrder(),
     };
     this.#cells.set(stored.id, cell);
     this.refresh(cell, monotonic);

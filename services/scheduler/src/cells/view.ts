@@ -11,7 +11,7 @@ export const resourcesOf = (usage: Pick<Usage, "cores" | "memoryMiB" | "storageG
 });
 
 /** @param usage as just read from the database; a cell without instances has none */
-export const toCell = (known: KnownCell, usage: Usage = noUsage, sameName = false): Cell => {
+export const toCell = (known: KnownCell, usage: Usage = noUsage, sameName = false, strays = 0): Cell => {
   const { stored } = known;
   return {
     id: stored.id,
@@ -25,6 +25,7 @@ export const toCell = (known: KnownCell, usage: Usage = noUsage, sameName = fals
     reserved: resourcesOf(usage),
     load: known.load,
     instances: { total: usage.total, running: usage.running },
+    ...(strays === 0 ? {} : { strays }),
     versions: stored.versions,
     abilities: stored.abilities,
     network: stored.network,

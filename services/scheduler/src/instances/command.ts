@@ -3,6 +3,7 @@ import type { CellId, InstanceId, Observed } from "@nano/contract";
 import type { StepRun } from "../tasks/saga.ts";
 import { type Changes, changeInstance } from "./change.ts";
 import type { InstanceDeps } from "./deps.ts";
+import { heardOf, isNewer, once } from "./newer.ts";
 import { observe } from "./observe.ts";
 import { findInstance, type StoredInstance } from "./store.ts";
 
@@ -14,8 +15,8 @@ export function commander(deps: Pick<InstanceDeps, "journal" | "registry" | "clo
   const { journal, registry, clock } = deps;
 
   /**
-   * Commands the cell and takes its answer into the row, unless a report has spoken of the instance since: that one is newer, though it may have
-   * come first. `also` is written in the same transaction.
+   * Commands the cell and takes its answer into the row, unless something newer was taken before: cells number what they answer in one line with their
+   * reports. `also` is written in the same transaction.
    */
   const command = async (
     run: Run,
@@ -23,14 +24,13 @@ export function commander(deps: Pick<InstanceDeps, "journal" | "registry" | "clo
     also: (row: StoredInstance) => Changes = () => ({}),
   ): Promise<void> => {
     const { id, cell } = run.state;
-    const order = registry.find(cell)?.order;
-    const heard = order?.newest(id);
+    const before = heardOf(registry.find(cell));
     const observed = await tell();
-    const overtaken = order?.newest(id) !== heard;
+    const isNews = once(() => isNewer(registry.find(cell), observed, before));
     await journal.write(async (trx) => {
       const row = await findInstance(trx, id);
       if (!row) return;
-      const seen = overtaken ? {} : observe(row, observed, clock.now());
+      const seen = isNews() ? observe(row, observed, clock.now()) : {};
       await changeInstance(deps, trx, row, { ...seen, ...also(row) }, run);
     });
   };

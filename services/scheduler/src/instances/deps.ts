@@ -7,6 +7,7 @@ import type { CellRegistry } from "../cells/registry.ts";
 import type { Database } from "../database.ts";
 import type { Journal } from "../events/journal.ts";
 import type { Policy } from "../placement/rule.ts";
+import type { Strays } from "./strays.ts";
 
 export interface InstanceDeps {
   readonly db: Kysely<Database>;
@@ -19,4 +20,7 @@ export interface InstanceDeps {
   /** A new UUID, version 7 (RFC 9562): later ones sort behind earlier ones. */
   readonly newId: () => string;
   readonly policy: Policy;
+  readonly strays: Strays;
+  /** How long what is stale must be found so before it is removed, in milliseconds. */
+  readonly proofMs: number;
 }

@@ -21,8 +21,13 @@ export function instanceHandlers(
   deps: InstanceDeps,
   engine: TaskEngine,
 ): Pick<Handlers<"scheduler">, InstanceOperations> {
-  const { db, registry, ask } = deps;
-  const view = (instance: StoredInstance) => toInstance(instance, registry.nameOf(instance.cell));
+  const { db, registry, ask, strays } = deps;
+  const copiesOf = ({ id, cell: own }: StoredInstance) =>
+    strays
+      .copiesOf(id)
+      .filter(({ cell }) => cell !== own)
+      .map(({ cell, observed }) => ({ cell, cellName: registry.nameOf(cell), state: observed.state }));
+  const view = (instance: StoredInstance) => toInstance(instance, registry.nameOf(instance.cell), copiesOf(instance));
 
   /** @throws NanoError `instance-not-found`, `cell-offline` */
   const onItsCell = async (id: InstanceId): Promise<StoredInstance> => {

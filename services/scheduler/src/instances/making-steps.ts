@@ -4,6 +4,7 @@ import type { StepDefinition } from "../tasks/saga.ts";
 import { changeInstance } from "./change.ts";
 import { deleteSeed, writeSeed } from "./cloud-init/seed.ts";
 import type { InstanceDeps } from "./deps.ts";
+import { isNewer, once } from "./newer.ts";
 import { observe } from "./observe.ts";
 import { releaseInstance } from "./release.ts";
 import { findInstance } from "./store.ts";
@@ -20,7 +21,7 @@ export type MakingState = Static<typeof MakingState>;
 type Step = StepDefinition<MakingState>;
 
 export const makingSteps = (deps: InstanceDeps) => {
-  const { ask, journal, clock } = deps;
+  const { ask, journal, clock, registry } = deps;
   const reserve: Step = {
     name: "reserve",
     title: ({ cellName }) => `Reserve room on ${cellName}`,
@@ -58,14 +59,23 @@ export const makingSteps = (deps: InstanceDeps) => {
     name: "finish",
     title: () => "Put it into service",
     do: async (run) => {
-      const { spec, observed } = run.state;
-      await journal.write(async (trx) => {
-        const row = await findInstance(trx, spec.id);
-        // In service already, when this runs a second time: the cell's reports are newer than what we keep.
-        if (row?.state !== "creating") return;
-        const seen = observed ? observe({ ...row, state: "stopped" }, observed, clock.now()) : {};
-        await changeInstance(deps, trx, row, { state: "stopped", ...seen }, run);
-      });
+      const { spec, cell } = run.state;
+      const { id, epoch } = spec;
+      let { observed } = run.state;
+      const settle = (): Promise<boolean> => {
+        const isNews = once(() => observed === undefined || isNewer(registry.find(cell), observed, undefined));
+        return journal.write(async (trx) => {
+          const row = await findInstance(trx, id);
+          // In service already, when this runs a second time: the cell's reports are newer than what we keep.
+          if (row?.state !== "creating") return true;
+          if (!isNews()) return false;
+          const seen = observed ? observe({ ...row, state: "stopped" }, observed, clock.now()) : {};
+          await changeInstance(deps, trx, row, { state: "stopped", ...seen }, run);
+          return true;
+        });
+      };
+      // A report that came since said how it is, and its state was not taken: until now that was the task's.
+      while (!(await settle())) observed = await ask(cell, "cell.instance.apply", { id, epoch }, run.requestId);
     },
     undo: async (run) => {
       await journal.write(async (trx) => {

@@ -6,7 +6,7 @@ import { gib } from "../units.ts";
 
 let world: World;
 beforeEach(async () => {
-  world = await World.start();
+  world = await World.start({ overrides: { proofMs: 200 } });
 });
 afterEach(() => world[Symbol.asyncDispose]());
 
@@ -54,15 +54,27 @@ describe("what a cell says", () => {
     expect((await get(instance)).state).toBe("running");
   });
 
-  test("about another cell's instance changes nothing", async () => {
+  test("about another cell's instance changes nothing: the copy is shown", async () => {
     const instance = await world.created({ start: true });
     const other = await world.addCell(1);
     const [now] = world.cell.observed();
     if (!now) throw new Error("The domain is missing");
-    other.reportAs(other.origin(), instance.id, { ...now, state: "crashed" });
-    await until("the stale copy is told to go", () => other.count("cell.instance.undefine") > 0);
-    expect(other.count("cell.disk.delete"), "its disks may be a last resort").toBe(0);
-    expect((await get(instance)).state).toBe("running");
+    other.reportAs(other.origin(), instance.id, { ...now, state: "paused" });
+    await until("it is shown", async () => (await world.call("stray.list", { cell: other.id })).items.length === 1);
+    const { items } = await world.call("stray.list", {});
+    expect(items).toMatchObject([
+      { cell: other.id, id: instance.id, reason: "copy", state: "paused", recordedOn: world.cell.id },
+    ]);
+    expect(await get(instance)).toMatchObject({
+      state: "running",
+      cell: world.cell.id,
+      copies: [{ cell: other.id, cellName: "node-1", state: "paused" }],
+    });
+    expect((await world.call("cell.get", { id: other.id })).strays).toBe(1);
+    expect((await world.call("cell.get", { id: world.cell.id })).strays).toBeUndefined();
+    other.inventory();
+    await until("it is gone", async () => (await world.call("stray.list", {})).items.length === 0);
+    expect(other.count("cell.instance.undefine")).toBe(0);
     expect(await codeOf(Promise.resolve(expectInvariants(world)))).toBe("no error");
   });
 });
@@ -174,16 +186,24 @@ describe("a database restored from a backup", () => {
     await expectInvariants(world);
   });
 
-  test("does not bring back what was deleted", async () => {
+  test("does not bring back what was deleted, once it was seen twice", async () => {
     const instance = await world.created({ start: false });
     const domain = world.cell.domains.get(instance.id);
     if (!domain) throw new Error("The domain is missing");
     await world.ended(await world.remove(instance.id));
+    const asked = world.cell.count("cell.instance.undefine");
     world.cell.domains.set(instance.id, domain);
     world.cell.disks.set(`${instance.id}/system`, { sizeGiB: 2 });
     world.cell.inventory();
-    await until("it is removed", () => world.cell.domains.size === 0 && world.cell.disks.size === 0);
+    await until("it is shown", async () => (await world.call("stray.list", {})).items[0]?.reason === "deleted");
+    expect(world.cell.count("cell.instance.undefine")).toBe(asked);
+    await until("it is removed", () => {
+      world.cell.inventory();
+      return world.cell.domains.size === 0 && world.cell.disks.size === 0;
+    });
     expect(await codeOf(get(instance))).toBe("instance-not-found");
+    world.cell.inventory();
+    await until("nothing is shown any more", async () => (await world.call("stray.list", {})).items.length === 0);
   });
 });
 

@@ -1,38 +1,35 @@
 /**
- * What is against what should be. Cells report what libvirt has; the instances' rows say what there should be. For each instance of a report:
+ * Reconciles what cells report with what the records say. For each domain of a report:
  *
  * | our row                      | its domain on the cell       | then                                                              |
  * |------------------------------|------------------------------|-------------------------------------------------------------------|
  * | on this cell                 | there                        | the row takes its state (`observe.ts`)                            |
  * | on this cell                 | not in two inventories, or reported gone | `missing`                                             |
- * | on another cell              | there, not of a newer epoch  | a stale copy: it is stopped and undefined, its disks are left alone |
- * | none, and a tombstone        | there                        | it was deleted: domain and disks are removed                      |
- * | none, and no tombstone       | there                        | our database is older than the cell: the row is made from its metadata |
+ * | on another cell              | there                        | a copy: it is shown, and a person decides                         |
+ * | … which has a newer epoch, and says so | there              | a stale copy: found so twice, it is undefined; its disks stay     |
+ * | none, and it was deleted     | there                        | found so twice, domain and disks are removed                      |
+ * | none, and it was forgotten   | there                        | it is shown, and a person decides                                 |
+ * | none, and no tombstone       | there                        | our database is older than the cell: the row is made from its metadata; where that cannot be, it is shown |
  *
- * A row that a task is making or removing keeps its state. One inventory without an instance proves nothing: it may have been taken
- * just before the instance was defined.
+ * A row that a task is making or removing keeps its state. One inventory without an instance proves nothing: it may have been taken just before
+ * the instance was defined. Everything that a cell says of its instances, asked or unasked, is worked on one after the other, and what is older than
+ * what was taken already is left.
  */
 import type { Report } from "@nano/bus";
-import { type CellId, type InstanceId, nicsOf, type Observed, settingsOf, timestamp } from "@nano/contract";
-import { isUniqueViolation } from "@nano/store";
+import { type CellId, type InstanceId, NanoError, type Observed } from "@nano/contract";
+import { inventoryMatter } from "../cells/order.ts";
+import type { KnownCell } from "../cells/registry.ts";
 import type { Write } from "../events/journal.ts";
+import { adopt } from "./adopt.ts";
 import { changeInstance } from "./change.ts";
-import { deleteSeed } from "./cloud-init/seed.ts";
 import type { InstanceDeps } from "./deps.ts";
+import { judge, type Verdict } from "./judge.ts";
 import { Mailbox } from "./mailbox.ts";
+import { heardOf, isNewest, once } from "./newer.ts";
 import { observe, overdue } from "./observe.ts";
-import {
-  findInstance,
-  findInstanceByName,
-  insertInstance,
-  instancesIn,
-  instancesOfCell,
-  macIsTaken,
-  type StoredInstance,
-  tombstonesOf,
-} from "./store.ts";
-import { usageOfCell } from "./usage.ts";
-import { factsOf } from "./view.ts";
+import { removeStray } from "./remove-stray.ts";
+import { refreshUsage } from "./reserve.ts";
+import { findInstance, findTombstone, instancesIn, instancesOfCell, type StoredInstance } from "./store.ts";
 
 /** A stop has a minute, so a few seconds more are not missed. */
 const stopCheckEveryMs = 3_000;
@@ -43,8 +40,8 @@ export class Reconciler {
   readonly #mailboxes = new Map<CellId, Mailbox>();
   /** Not found in the last inventory of their cell. */
   readonly #suspects = new Set<InstanceId>();
-  /** Copies being removed: the next inventory still shows them. */
-  readonly #removing = new Map<InstanceId, Promise<void>>();
+  /** Stale copies being removed, by cell and instance: the next inventory still shows them. */
+  readonly #removing = new Map<string, Promise<void>>();
   #timer: Timer | undefined;
 
   constructor(deps: InstanceDeps) {
@@ -85,11 +82,10 @@ export class Reconciler {
   /** Asks a cell for all it has: it is back, or new in a pool. Best effort, its inventory follows within 10 s. */
   async ask(cell: CellId): Promise<void> {
     try {
-      // What is made while the answer is on its way is not in it; that says nothing.
-      const before = await instancesOfCell(this.#deps.db, cell);
-      const made = new Set(before.filter(({ state }) => state !== "creating").map(({ id }) => id));
+      const before = heardOf(this.#deps.registry.find(cell));
       const { items } = await this.#deps.ask(cell, "cell.instance.list", {});
-      await this.#takeInventory(cell, items, (id) => made.has(id));
+      const seen = items[0]?.seen ?? before;
+      if (seen) this.inventory({ cell, ...seen, instances: items });
     } catch (error) {
       this.#deps.log.warn("Could not ask a cell for its instances; waiting for its inventory", { cell, error });
     }
@@ -102,55 +98,62 @@ export class Reconciler {
     // A cell we never heard a heartbeat of: the next inventory comes in 10 s.
     if (!known) return undefined;
     const mailbox = new Mailbox(known.order, {
-      inventory: (report) => this.#takeInventory(cell, report.instances),
-      instance: (report) => this.#takeReport(cell, report),
+      inventory: (report) => this.#takeInventory(known, report),
+      instance: (report) => this.#takeReport(known, report),
       failed: (error) => this.#deps.log.error("Could not take note of a cell's instances", { cell, error }),
     });
     this.#mailboxes.set(cell, mailbox);
     return mailbox;
   }
 
-  /** @param counts whether it means something that an instance is not among the items */
-  async #takeInventory(
-    cell: CellId,
-    items: readonly Observed[],
-    counts: (id: InstanceId) => boolean = () => true,
-  ): Promise<void> {
+  async #takeInventory(known: KnownCell, { cell, boot, sequence, instances }: Report<"inventory">): Promise<void> {
     // A word that was on its way when its cell went: what the cell has is asked for when it is back.
-    if (!this.#deps.registry.isOnline(cell)) return;
-    const seen = new Map(items.map((item) => [item.id, item]));
+    if (!known.online) return;
+    const isNews = once(() => known.taken.accept(boot, sequence, inventoryMatter) !== false);
+    const seen = new Map(instances.map((item) => [item.id, item]));
     const strangers = await this.#deps.journal.write(async (trx) => {
+      if (!isNews()) return undefined;
       const rows = await instancesOfCell(trx, cell);
       for (const row of rows) {
+        if (!isNewest(known, row.id)) continue;
         const observed = seen.get(row.id);
         if (observed) {
           this.#suspects.delete(row.id);
           await this.#note(trx, row, observed);
-        } else if (!counts(row.id)) continue;
+        } else if (row.state === "creating") continue;
         else if (this.#suspects.has(row.id)) await this.#miss(trx, row);
         else this.#suspects.add(row.id);
       }
       const ours = new Set(rows.map((row) => row.id));
-      return items.filter((item) => !ours.has(item.id));
+      return instances.filter((item) => !ours.has(item.id) && isNewest(known, item.id));
     });
-    for (const stranger of strangers) await this.#meetStranger(cell, stranger);
+    if (!strangers) return;
+    const strange = new Set(strangers.map(({ id }) => id));
+    this.#deps.strays.keepOnly(cell, (id) => strange.has(id) || !isNewest(known, id));
+    for (const stranger of strangers) await this.#meetStranger(known, stranger);
   }
 
-  async #takeReport(cell: CellId, { id, observed }: Report<"instance">): Promise<void> {
-    if (!this.#deps.registry.isOnline(cell)) return;
+  async #takeReport(known: KnownCell, { cell, boot, sequence, id, observed }: Report<"instance">): Promise<void> {
+    if (!known.online) return;
+    const isNews = once(() => known.taken.accept(boot, sequence, id) !== false);
     const ours = await this.#deps.journal.write(async (trx) => {
+      if (!isNews()) return undefined;
       const row = await findInstance(trx, id);
       if (row?.cell !== cell) return false;
       if (observed) await this.#note(trx, row, observed);
       else await this.#miss(trx, row);
       return true;
     });
-    if (!ours && observed) await this.#meetStranger(cell, observed);
+    if (ours === undefined) return;
+    if (ours || !observed) this.#deps.strays.gone(cell, id);
+    else await this.#meetStranger(known, observed);
   }
 
   async #note(trx: Write, row: StoredInstance, observed: Observed): Promise<void> {
     if (observed.id !== row.id) return;
-    await changeInstance(this.#deps, trx, row, observe(row, observed, this.#deps.clock.now()));
+    // The cell may know of a newer epoch than a database from a backup: it refuses what is older.
+    const epoch = Math.max(row.epoch, observed.epoch);
+    await changeInstance(this.#deps, trx, row, { ...observe(row, observed, this.#deps.clock.now()), epoch });
   }
 
   async #miss(trx: Write, row: StoredInstance): Promise<void> {
@@ -158,99 +161,66 @@ export class Reconciler {
     await changeInstance(this.#deps, trx, row, { state: "missing", stateReason: missingReason, stopAskedAt: null });
   }
 
-  /** A domain with our metadata that should not be on this cell, as far as we know. */
-  async #meetStranger(cell: CellId, observed: Observed): Promise<void> {
-    if (this.#removing.has(observed.id)) return;
-    const { db, log } = this.#deps;
-    const elsewhere = await findInstance(db, observed.id);
-    if (elsewhere) {
-      if (observed.epoch <= elsewhere.epoch) this.#remove(cell, observed, elsewhere.epoch + 1, "stale");
-      else log.error("A cell has a newer copy of an instance than we know of", { cell, instance: observed.id });
-      return;
+  /** A domain with our metadata that no record puts on this cell. It is judged by what the database says in the transaction that acts on it. */
+  async #meetStranger(known: KnownCell, observed: Observed): Promise<void> {
+    const { journal, registry, log, strays, clock, proofMs } = this.#deps;
+    const { id: cell, pool } = known.stored;
+    const { id } = observed;
+    if (this.#removing.has(`${cell} ${id}`)) return;
+    try {
+      const verdict = await journal.write(async (trx): Promise<Verdict> => {
+        const [row, tombstone] = [await findInstance(trx, id), await findTombstone(trx, id)];
+        const judged = judge({ cell, observed, row, tombstone, isOnline: (other) => registry.isOnline(other) });
+        if (row && judged.kind === "ours") await this.#note(trx, row, observed);
+        if (judged.kind === "adopt" && pool !== null)
+          await adopt(this.#deps, trx, { cell, pool }, observed, observed.epoch);
+        return judged;
+      });
+      switch (verdict.kind) {
+        case "adopt":
+          // One that is in no pool may belong to a zone that was here before: it is taken over with its cell.
+          if (pool === null) return;
+          await refreshUsage(this.#deps, cell);
+          log.warn("Took over an instance that only its cell knew", { cell, instance: id, name: observed.spec.name });
+          return strays.gone(cell, id);
+        case "ours":
+          return strays.gone(cell, id);
+        case "stray": {
+          const isNew = strays.find(cell, id) === undefined;
+          strays.note({ cell, observed, why: verdict.why }, clock.monotonic());
+          if (isNew) log.warn("A cell has an instance that no record puts there", { cell, instance: id, ...verdict });
+          return;
+        }
+        case "stale": {
+          const age = strays.note({ cell, observed, why: verdict.why }, clock.monotonic());
+          if (age >= proofMs) this.#remove(cell, observed, verdict);
+        }
+      }
+    } catch (error) {
+      const { message: detail } = NanoError.from(error, "taking over an instance that only its cell knows");
+      if (strays.find(cell, id)?.detail !== detail)
+        log.error("Cannot take over an instance that only its cell knows", { cell, instance: id, error });
+      strays.note({ cell, observed, why: "conflict", detail }, clock.monotonic());
     }
-    const epoch = (await tombstonesOf(db, [observed.id])).get(observed.id);
-    if (epoch !== undefined) this.#remove(cell, observed, Math.max(epoch, observed.epoch), "deleted");
-    else await this.#adopt(cell, observed);
   }
 
   /** Best effort: whatever is left is in the next inventory. */
-  #remove(cell: CellId, { id, spec }: Observed, epoch: number, why: "stale" | "deleted"): void {
-    const { ask, log } = this.#deps;
-    log.warn("A cell has an instance that should not be there; removing it", {
+  #remove(cell: CellId, observed: Observed, { why, epoch }: Extract<Verdict, { kind: "stale" }>): void {
+    const { log, strays } = this.#deps;
+    const { id } = observed;
+    log.warn("A cell has an instance that is proven to be stale; removing it", {
       cell,
       instance: id,
-      name: spec.name,
+      name: observed.spec.name,
       why,
     });
-    const removing = async () => {
-      await ask(cell, "cell.instance.undefine", { id, epoch });
-      // The disks of a copy that merely moved may be somebody's last resort.
-      if (why === "deleted")
-        for (const { name } of spec.disks) await ask(cell, "cell.disk.delete", { id, epoch, disk: name });
-      if (why === "deleted") await deleteSeed({ ask }, cell, { ...spec, epoch });
-    };
-    this.#removing.set(
-      id,
-      removing()
-        .catch((error) => log.warn("Could not remove it yet", { cell, instance: id, error }))
-        .finally(() => this.#removing.delete(id)),
-    );
-  }
-
-  /** The cell knows an instance that our database has lost: believe the cell. */
-  async #adopt(cell: CellId, observed: Observed): Promise<void> {
-    const { journal, registry, clock, log } = this.#deps;
-    const pool = registry.find(cell)?.stored.pool;
-    if (pool === null || pool === undefined) return;
-    const { spec } = observed;
-    try {
-      const usage = await journal.write(async (trx) => {
-        const taken = await findInstanceByName(trx, spec.name);
-        for (const { mac } of nicsOf(spec))
-          if (await macIsTaken(trx, mac)) throw new RangeError(`Its address ${mac} is another instance's`);
-        const now = timestamp(clock.now());
-        const bare: StoredInstance = {
-          id: observed.id,
-          name: taken ? `${spec.name.slice(0, 54)}-${observed.id.slice(-8)}` : spec.name,
-          description: spec.description,
-          pool,
-          cell,
-          state: "stopped",
-          stateReason: null,
-          cores: spec.cores,
-          memoryMiB: spec.memoryMiB,
-          disks: spec.disks,
-          nics: nicsOf(spec),
-          addresses: [],
-          nicAddresses: [],
-          media: null,
-          autostart: spec.autostart,
-          settings: settingsOf(spec),
-          pending: [],
-          running: {},
-          snapshots: 0,
-          agent: false,
-          owner: spec.owner,
-          decision: null,
-          task: null,
-          epoch: observed.epoch,
-          createdAt: timestamp(Date.parse(spec.createdAt)),
-          modifiedAt: now,
-          startedAt: null,
-          stopAskedAt: null,
-          revision: 1,
-        };
-        const adopted = { ...bare, ...observe(bare, observed, clock.now()) };
-        await insertInstance(trx, adopted);
-        await journal.tell(trx, "instance.created", adopted.id, factsOf(adopted));
-        return await usageOfCell(trx, cell);
-      });
-      registry.setUsage(cell, usage, clock.monotonic());
-      log.warn("Took over an instance that only its cell knew", { cell, instance: observed.id, name: spec.name });
-    } catch (error) {
-      if (!isUniqueViolation(error) && !(error instanceof RangeError)) throw error;
-      log.error("Cannot take over an instance that only its cell knows", { cell, instance: observed.id, error });
-    }
+    const key = `${cell} ${id}`;
+    // The disks of a copy that merely moved may be somebody's last resort.
+    const removing = removeStray(this.#deps, cell, observed, epoch, why === "deleted" ? "with-disks" : "without-disks")
+      .then(() => strays.gone(cell, id))
+      .catch((error) => log.warn("Could not remove it yet", { cell, instance: id, error }))
+      .finally(() => this.#removing.delete(key));
+    this.#removing.set(key, removing);
   }
 
   async #checkStops(): Promise<void> {

@@ -86,7 +86,15 @@ export interface TombstoneTable {
   name: string;
   /** Newer than any command the instance ever got. */
   epoch: number;
+  /** `forgotten`: its cell was away, and may still have it. */
+  kind: TombstoneKind;
   deleted_at: Timestamp;
+}
+export type TombstoneKind = "deleted" | "forgotten";
+export interface Tombstone {
+  readonly id: InstanceId;
+  readonly epoch: number;
+  readonly kind: TombstoneKind;
 }
 
 export const instanceMigration: Migration = {
@@ -225,6 +233,15 @@ export const indexesMigration: Migration = {
     };
     await replace("name", ["name_key", "id", "addresses", "tags"]);
     await replace("cell", ["cell", "pool", "state", "cores", "memory_mib", "storage_gib"]);
+  },
+};
+
+export const forgottenMigration: Migration = {
+  async up(db) {
+    await db.schema
+      .alterTable("tombstones")
+      .addColumn("kind", "text", (c) => c.notNull().defaultTo("deleted"))
+      .execute();
   },
 };
 
@@ -400,14 +417,32 @@ export const saveInstance = async (db: Kysely<Database>, instance: StoredInstanc
 };
 
 /** Takes the row away, and with it everything it reserved; what is left is the knowledge that it was deleted. */
-export const deleteInstance = async (db: Kysely<Database>, instance: StoredInstance, now: Timestamp): Promise<void> => {
+export const deleteInstance = async (
+  db: Kysely<Database>,
+  instance: StoredInstance,
+  now: Timestamp,
+  kind: TombstoneKind = "deleted",
+): Promise<void> => {
   await db.deleteFrom("instances").where("id", "=", instance.id).execute();
   await deleteCloudInit(db, instance.id);
+  await insertTombstone(db, { ...instance, epoch: instance.epoch + 1, kind }, now);
+};
+
+export const insertTombstone = async (
+  db: Kysely<Database>,
+  { id, name, epoch, kind }: Tombstone & { readonly name: string },
+  now: Timestamp,
+): Promise<void> => {
   await db
     .insertInto("tombstones")
-    .values({ id: instance.id, name: instance.name, epoch: instance.epoch + 1, deleted_at: now })
-    .onConflict((conflict) => conflict.column("id").doNothing())
+    .values({ id, name, epoch, kind, deleted_at: now })
+    .onConflict((conflict) => conflict.column("id").doUpdateSet({ epoch, kind, deleted_at: now }))
     .execute();
+};
+
+/** It is wanted after all. */
+export const deleteTombstone = async (db: Kysely<Database>, id: InstanceId): Promise<void> => {
+  await db.deleteFrom("tombstones").where("id", "=", id).execute();
 };
 
 /** Frees the instances that an ended task worked on; the one that the next task is about is passed on to it. */
@@ -426,18 +461,8 @@ export const passLock = async (
   await db.updateTable("instances").set({ task: null }).where("task", "=", from).execute();
 };
 
-export const tombstonesOf = async (
-  db: Kysely<Database>,
-  ids: readonly InstanceId[],
-): Promise<Map<InstanceId, number>> => {
-  if (ids.length === 0) return new Map();
-  const rows = await db
-    .selectFrom("tombstones")
-    .select(["id", "epoch"])
-    .where("id", "in", [...ids])
-    .execute();
-  return new Map(rows.map((row) => [row.id, row.epoch]));
-};
+export const findTombstone = async (db: Kysely<Database>, id: InstanceId): Promise<Tombstone | undefined> =>
+  db.selectFrom("tombstones").select(["id", "epoch", "kind"]).where("id", "=", id).executeTakeFirst();
 
 /** Ids of the decisions that explain an instance there is. */
 export const decisionsInUse = async (db: Kysely<Database>): Promise<DecisionId[]> => {

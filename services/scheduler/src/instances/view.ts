@@ -2,7 +2,11 @@
 import type { Instance, InstanceSpec } from "@nano/contract";
 import { macOfFirst, type StoredInstance } from "./store.ts";
 
-export const toInstance = (stored: StoredInstance, cellName: string): Instance => ({
+export const toInstance = (
+  stored: StoredInstance,
+  cellName: string,
+  copies: NonNullable<Instance["copies"]> = [],
+): Instance => ({
   id: stored.id,
   name: stored.name,
   description: stored.description,
@@ -11,6 +15,7 @@ export const toInstance = (stored: StoredInstance, cellName: string): Instance =
   cellName,
   state: stored.state,
   ...(stored.stateReason === null ? {} : { stateReason: stored.stateReason }),
+  ...(copies.length === 0 ? {} : { copies }),
   cores: stored.cores,
   memoryMiB: stored.memoryMiB,
   disks: [...stored.disks],

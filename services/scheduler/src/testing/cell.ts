@@ -26,6 +26,7 @@ import {
   pendingBetween,
   type Resources,
   runningOf,
+  type Seen,
   type Snapshot,
   timestamp,
 } from "@nano/contract";
@@ -167,6 +168,10 @@ export class TestCell {
     return { cell: this.id, boot: this.#boot, sequence: this.#sequence++ };
   }
 
+  #stamp(): Seen {
+    return { boot: this.#boot, sequence: this.#sequence++ };
+  }
+
   heartbeat(): void {
     this.#bus.report("heartbeat", {
       ...this.origin(),
@@ -201,6 +206,11 @@ export class TestCell {
   /** Sends a report with an origin of the test's choice. */
   reportAs(origin: { cell: CellId; boot: string; sequence: number }, id: InstanceId, observed?: Observed): void {
     this.#bus.report("instance", { ...origin, id, ...(observed ? { observed } : {}) });
+  }
+
+  /** Sends an inventory with an origin of the test's choice. */
+  inventoryAs(origin: { cell: CellId; boot: string; sequence: number }, instances: Observed[]): void {
+    this.#bus.report("inventory", { ...origin, instances });
   }
 
   /** Something happens to a domain, and libvirt's event says so. */
@@ -251,7 +261,7 @@ export class TestCell {
   #require(id: InstanceId): { domain: Domain; observed: () => Observed } {
     const domain = this.domains.get(id);
     if (!domain) throw new NanoError("instance-not-found", `There is no domain ${id}`);
-    return { domain, observed: () => this.#find(id) ?? fail(id) };
+    return { domain, observed: () => ({ ...(this.#find(id) ?? fail(id)), seen: this.#stamp() }) };
   }
 
   /** The file that a disk is, by what the domain says. */
@@ -513,7 +523,8 @@ export class TestCell {
       },
       "cell.instance.list": async () => {
         await this.#take("cell.instance.list", {});
-        const items = this.observed();
+        const seen = this.#stamp();
+        const items = this.observed().map((each) => ({ ...each, seen }));
         await this.answering();
         return { items };
       },

@@ -87,7 +87,7 @@ export class World implements AsyncDisposable {
   /** Starts the scheduler in this process. */
   async startScheduler(overrides: Overrides = {}): Promise<void> {
     const log: Log = overrides.log ?? silentLog;
-    const db = await openDatabase<Database>({ url: `sqlite:${join(this.directory, "scheduler.db")}`, migrations, log });
+    const db = await openDatabase<Database>({ url: `sqlite:${this.databaseFile}`, migrations, log });
     const bus = this.testBus.bus("scheduler", log);
     const scheduler = await startScheduler({
       clock: systemClock,
@@ -225,6 +225,11 @@ export class World implements AsyncDisposable {
   async restartScheduler(overrides: Overrides = {}): Promise<void> {
     await this.stopScheduler();
     await this.startScheduler(overrides);
+  }
+
+  /** Its database, while it is stopped. */
+  get databaseFile(): string {
+    return join(this.directory, "scheduler.db");
   }
 
   async stopScheduler(): Promise<void> {

@@ -9,6 +9,7 @@ import {
   NanoError,
   type Output,
   type Statistics,
+  type Stray,
   type Task,
   timestamp,
 } from "@nano/contract";
@@ -76,6 +77,18 @@ export const zoneHandlers = (cloud: Cloud) =>
       cloud.cellFiles = cloud.cellFiles.filter(({ users }) => users > 0);
       return { files: unused.length, bytes: unused.reduce((total, { bytes }) => total + bytes, 0) as Bytes };
     },
+    "stray.list": ({ cell }) => ({ items: cloud.strays.filter((stray) => cell === undefined || stray.cell === cell) }),
+    "stray.adopt": ({ cell, id }, context) => {
+      cloud.note("stray.adopt", context);
+      const { name } = takeStray(cloud, cell, id);
+      const instance = cloud.addInstance(name, { id, cell, state: "running" });
+      return instance;
+    },
+    "stray.remove": ({ cell, id }, context) => {
+      cloud.note("stray.remove", context);
+      takeStray(cloud, cell, id);
+      return {};
+    },
     "decision.get": ({ id }) => cloud.one(cloud.decisions, id, "decision-not-found"),
     "task.list": (input) =>
       page(
@@ -103,6 +116,13 @@ const change = (cloud: Cloud, id: string, change: Partial<Cell>): Cell => {
   cloud.cells.set(id, cell);
   void cloud.emit("cell.added", id, { name: cell.name });
   return cell;
+};
+
+const takeStray = (cloud: Cloud, cell: string, id: string): Stray => {
+  const found = cloud.strays.find((stray) => stray.cell === cell && stray.id === id);
+  if (!found) throw new NanoError("instance-not-found", `There is no stray ${id}`);
+  cloud.strays = cloud.strays.filter((stray) => stray !== found);
+  return found;
 };
 
 const zoneOf = (cloud: Cloud): Output<"zone.get"> => {

@@ -25,6 +25,7 @@ import {
   type PoolName,
   type Snapshot,
   type SnapshotId,
+  type Stray,
   type Task,
   type TaskId,
   type Token,
@@ -90,6 +91,8 @@ export class Cloud {
   readonly missingDisks = new Set<string>();
   /** What every cell keeps of images and media. */
   cellFiles: Output<"cell.files">["items"] = [];
+  /** What cells have and no record puts there. */
+  strays: Stray[] = [];
   people = new Map<string, string>();
   serial = "Debian GNU/Linux 12\n";
   imagesUrl = "http://127.0.0.1:5860";
