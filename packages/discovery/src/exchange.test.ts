@@ -176,6 +176,15 @@ const until = async (holds: () => boolean): Promise<void> => {
 };
 
 describe("the exchange", () => {
+  test("a cell that is told to stop while it reads its pin stops", async () => {
+    const read = Promise.withResolvers<undefined>();
+    const pin = { ...pinInMemory(), read: () => read.promise };
+    const { joined, stop } = startJoin(await rendezvous(), { pin });
+    stop();
+    read.resolve(undefined);
+    await expect(joined).rejects.toThrow("stopped");
+  });
+
   test("a cell is answered with bus, JWT and account, and pins the account", async () => {
     const at = await rendezvous();
     const account = createAccount();

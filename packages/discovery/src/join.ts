@@ -62,6 +62,8 @@ export const join = async (options: JoinOptions): Promise<Joined> => {
   const publicKey = identity.getPublicKey();
   const cell = cellIdOf(publicKey);
   const pinned = await pin.read();
+  // It may have been aborted meanwhile: nothing below would hear of that.
+  signal?.throwIfAborted();
   const nonces: string[] = [];
   const mayLog = seldom(clock);
   const answered = Promise.withResolvers<{ account: string; answer: Answer }>();

@@ -151,6 +151,20 @@ describe("calls", () => {
     expect(client.pending).toBe(0);
   });
 
+  test("are not made on a connection that was given up while it was made", async () => {
+    const abort = new AbortController();
+    let closed = 0;
+    const dialer = {
+      ...unixDialer("nowhere"),
+      dial: async () => {
+        abort.abort();
+        return { write: async () => {}, pause() {}, resume() {}, close: () => void closed++ };
+      },
+    };
+    const error = await failure(RpcClient.connect(dialer, { signal: abort.signal }));
+    expect([error.code, closed]).toEqual(["ABORTED", 1]);
+  });
+
   test("that do not fit their declaration are not sent", async () => {
     const { client, received } = await peer(() => {});
     const error = await failure(client.call("domainLookupByUuid", { uuid: "none" }));

@@ -82,6 +82,11 @@ export class RpcClient {
       { timeout },
     );
     client.#transport = transport;
+    if (options.signal?.aborted) {
+      const error = new LibvirtError("ABORTED", "aborted while it connected", { cause: options.signal.reason });
+      client.#fail(error);
+      throw error;
+    }
     if (client.#end) throw client.#end;
     client.#keepalive.start();
     return client;

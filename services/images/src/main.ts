@@ -220,6 +220,7 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
       onCommit,
       isTrusted,
       renditions,
+      cancelIntake: (id, reason) => intake.cancel(id, reason),
       askUsers: async (kind, ids, context) => {
         if (kind === "image") {
           const { items } = await bus.call("image.users", { images: ids.filter(isImageId) }, context);

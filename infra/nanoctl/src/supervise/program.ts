@@ -38,9 +38,15 @@ export async function beginProgram(program: Program): Promise<Life> {
   if (!process) throw new Error(await ended);
   if (program.ready) {
     const abort = new AbortController();
-    const early = await Promise.race([program.ready(abort.signal).then(() => undefined), ended]);
-    abort.abort();
-    if (early !== undefined) throw new Error(early);
+    try {
+      const early = await Promise.race([program.ready(abort.signal).then(() => undefined), ended]);
+      if (early !== undefined) throw new Error(early);
+    } catch (thrown) {
+      await endAll([process], 0);
+      throw thrown;
+    } finally {
+      abort.abort();
+    }
   }
   return {
     process,

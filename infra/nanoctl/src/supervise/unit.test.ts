@@ -110,3 +110,18 @@ test("a stop that comes while it starts is obeyed", async () => {
   expect(unit.state).toBe("stopped");
   expect(identify(Number(pid))).toBeUndefined();
 });
+
+test("a program whose readiness cannot be found out is ended, not left running", async () => {
+  let given: AbortSignal | undefined;
+  const program = {
+    ...shell("unclear", "echo $$; exec sleep 600"),
+    ready: async (ended: AbortSignal) => {
+      given = ended;
+      await until(async () => (await Bun.file(join(directory, "unclear.log")).text()).trim() !== "");
+      throw new Error("nobody knows");
+    },
+  };
+  await expect(beginProgram(program)).rejects.toThrow("nobody knows");
+  expect(given?.aborted).toBe(true);
+  expect(identify(Number(await Bun.file(join(directory, "unclear.log")).text()))).toBeUndefined();
+});

@@ -103,6 +103,7 @@ export class Membership {
     const { signal } = this.#stop;
     const stop = (): void => resolve();
     signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
     return promise.finally(() => {
       clearTimeout(timer);
       signal.removeEventListener("abort", stop);
@@ -123,6 +124,7 @@ export class Membership {
     watch(bus.connected);
     const stop = (): void => resolve();
     this.#stop.signal.addEventListener("abort", stop, { once: true });
+    if (this.#stop.signal.aborted) stop();
     return promise.finally(() => {
       clearTimeout(timer);
       forget();
@@ -138,6 +140,7 @@ export class Membership {
     const bus = this.#bus;
     const forget = bus?.onConnection((connected) => connected && announcing.abort(new Error("the bus is back")));
     if (bus?.connected) announcing.abort(new Error("the bus is back"));
+    if (this.#stop.signal.aborted) announcing.abort(this.#stop.signal.reason);
     try {
       log.info("Announcing this cell", { domain: rendezvous.domain, cell: identity.cell });
       const { busUrls, jwt } = await join({

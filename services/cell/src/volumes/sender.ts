@@ -39,7 +39,8 @@ export class Sender {
     const transfer = this.#transfers.get(image);
     transfer?.abort.abort(new NanoError("cancelled", "The export was ended"));
     await transfer?.ended;
-    this.#transfers.delete(image);
+    // Another may have been begun meanwhile.
+    if (this.#transfers.get(image) === transfer) this.#transfers.delete(image);
   }
 
   async stop(): Promise<void> {

@@ -354,3 +354,18 @@ test("a file that cannot be looked at now keeps nobody from looking at the other
   await upkeep.look();
   expect(upkeep.damaged).toEqual([{ sha256: image.sha256, format: "qcow2" }]);
 });
+
+test("a cell that stops while its storage comes back does nothing more there", async () => {
+  const { store, upkeep } = await start(new MemoryStore(), { lookMs: 1 });
+  await upkeep.stop();
+  const opening = upkeep.open();
+  await opening;
+  let looks = 0;
+  store.users = async () => {
+    looks++;
+    return store.used;
+  };
+  await upkeep.look();
+  await Bun.sleep(30);
+  expect(looks).toBe(0);
+});

@@ -65,6 +65,8 @@ export class Upkeep {
     ledger.forgetAll();
     await fetcher.tidy();
     await this.#findHarm().catch((error) => log.warn("Could not find out which fetched files are needed", { error }));
+    // Stopped meanwhile: nobody would end the timer.
+    if (this.#stop.signal.aborted) return;
     this.#timer ??= setInterval(() => void this.look(), this.#options.policy.lookMs);
   }
 
@@ -91,6 +93,7 @@ export class Upkeep {
 
   /** Notes what is used, removes what was not for long, and verifies what is due. One at a time; failures are for the next time. */
   look(): Promise<void> {
+    if (this.#stop.signal.aborted) return Promise.resolve();
     this.#looking ??= this.#look()
       .catch((error) => {
         if (!this.#stop.signal.aborted) this.#options.log.warn("Could not look after the fetched files", { error });

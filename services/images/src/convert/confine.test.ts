@@ -129,6 +129,19 @@ test("it ends when it is told to, with that reason", async () => {
   await expect(bash("true", { signal: AbortSignal.abort(new Error("before")) })).rejects.toThrow("before");
 });
 
+test("it ends when it is told to before it began, at whatever moment, and leaves no process", async () => {
+  const mark = 2_000_000 + (process.pid % 1_000_000);
+  for (let step = 0; step < 60; step++) {
+    const controller = new AbortController();
+    const running = runConfined(["/usr/bin/sleep", `${mark}`], { limits, signal: controller.signal });
+    // The sandbox takes some milliseconds to be built.
+    await Bun.sleep((step % 20) / 4);
+    controller.abort(new Error("enough"));
+    await expect(running).rejects.toThrow("enough");
+  }
+  expect((await runningPrograms()).filter((argv) => argv.includes(`sleep ${mark}`))).toEqual([]);
+});
+
 test("it ends with whoever started it, however that ends", async () => {
   const mark = 1_000_000 + (process.pid % 1_000_000);
   const parent = Bun.spawn(

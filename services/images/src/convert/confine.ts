@@ -8,6 +8,8 @@
  * It ends with the service (even one that is killed): bubblewrap asks the kernel for that, and takes everything inside along. Nothing is
  * ever run without all of this: where it does not work, it throws `conversion-unavailable`.
  */
+import { readFileSync } from "node:fs";
+import { kill } from "node:process";
 import { NanoError } from "@nano/contract";
 
 export interface ConfinedLimits {
@@ -95,7 +97,9 @@ export const runConfined = async (argv: readonly string[], options: ConfinedOpti
     { env: { PATH: path }, cwd: "/", stdin: "ignore", stdout: "pipe", stderr: "pipe" },
   );
   let timedOut = false;
-  const end = () => process.kill("SIGKILL");
+  const end = () => {
+    if (process.exitCode === null && process.signalCode === null) killWithChildren(process.pid);
+  };
   const timer = setTimeout(() => {
     timedOut = true;
     end();
@@ -110,6 +114,37 @@ export const runConfined = async (argv: readonly string[], options: ConfinedOpti
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", end);
+  }
+};
+
+/**
+ * bubblewrap's child shares its fate only from when it is set up. One whose parent is killed before that waits for it for ever, with our pipes open: so the
+ * parent is halted, its children are killed, and then the parent is.
+ */
+const killWithChildren = (pid: number): void => {
+  signalTo(pid, "SIGSTOP");
+  // It stops when it is scheduled next: a fork that it had begun is done then.
+  for (let looks = 0; looks < 10_000 && !/^[TtZX]/.test(stateOf(pid)); looks++);
+  for (const child of read(`/proc/${pid}/task/${pid}/children`).split(" "))
+    if (child) signalTo(Number(child), "SIGKILL");
+  signalTo(pid, "SIGKILL");
+};
+
+const read = (path: string): string => {
+  try {
+    return readFileSync(path, "latin1").trim();
+  } catch {
+    // It has ended.
+    return "";
+  }
+};
+/** A letter; X for what has ended. The program's name comes before it, in parentheses. */
+const stateOf = (pid: number): string => read(`/proc/${pid}/stat`).split(") ").at(-1) || "X";
+const signalTo = (pid: number, signal: NodeJS.Signals): void => {
+  try {
+    kill(pid, signal);
+  } catch {
+    // It has ended.
   }
 };
 

@@ -5,6 +5,7 @@
  * is still the same.
  */
 import { lookup } from "node:dns/promises";
+import { setTimeout as setTimeoutAsync } from "node:timers/promises";
 import { NanoError } from "@nano/contract";
 import { streamOf } from "../streams.ts";
 import { mayFetchFrom, type Network } from "./addresses.ts";
@@ -79,7 +80,7 @@ export const download = async (wanted: Wanted, rules: DownloadRules, signal: Abo
         signal.throwIfAborted();
         if (error instanceof NanoError) throw error;
         if (++failures >= rules.attempts) throw failed(`${hostOf(wanted.url)} does not deliver the file`, error);
-        await Bun.sleep(rules.pauseMs * 2 ** (failures - 1));
+        await pause(rules.pauseMs * 2 ** (failures - 1), signal);
       }
     }
   };
@@ -111,7 +112,7 @@ export const download = async (wanted: Wanted, rules: DownloadRules, signal: Abo
         );
       if (offset > before) failures = 0;
       else if (++failures >= rules.attempts) throw failed(`${hostOf(wanted.url)} stopped delivering the file`, cause);
-      await Bun.sleep(rules.pauseMs);
+      await pause(rules.pauseMs, signal);
       part = await patiently({ offset, validator: first.validator, total });
     }
   }
@@ -245,3 +246,9 @@ const readHead = (response: Response, from: Position): Omit<Part, "pieces"> & { 
 };
 
 const hostOf = (url: string): string => URL.parse(url)?.host ?? "The server";
+
+/** @throws the signal's reason when it comes first */
+const pause = async (ms: number, signal: AbortSignal): Promise<void> => {
+  await setTimeoutAsync(ms, undefined, { signal }).catch(() => {});
+  signal.throwIfAborted();
+};

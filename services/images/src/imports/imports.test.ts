@@ -104,6 +104,18 @@ describe("an import", () => {
     expect(JSON.stringify(ready) + world.lines.join("\n")).not.toContain("secret");
   });
 
+  test("of a record that is deleted ends, also before its server has said a word", async () => {
+    const asked = Promise.withResolvers<AbortSignal>();
+    answers.set("/silent", (request) => {
+      asked.resolve(request.signal);
+      return new Promise(() => {});
+    });
+    const image = await begin(at("/silent"));
+    const signal = await asked.promise;
+    await world.bus.call("image.delete", { id: image.id });
+    await until("the connection is closed", () => signal.aborted);
+  });
+
   test("of a medium", async () => {
     const iso = await isoFile();
     answers.set("/boot.iso", () => new Response(iso));

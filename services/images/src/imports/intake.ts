@@ -28,12 +28,15 @@ export interface Job {
 export interface Intake {
   /** Queues it; never throws: what goes wrong is in the record. */
   take(job: Job): void;
+  /** Its record is being deleted: ends it where it has not come to be an upload yet. */
+  cancel(id: string, reason: NanoError): void;
   stop(): Promise<void>;
 }
 
 export const createIntake = ({ db, uploads, clock, log, onCommit, atMost }: IntakeOptions): Intake => {
   const waiting: Job[] = [];
   const running = new Set<Promise<void>>();
+  const cancelling = new Map<string, AbortController>();
   const stopping = new AbortController();
 
   const fail = async (row: FileRow, error: NanoError): Promise<void> => {
@@ -42,9 +45,11 @@ export const createIntake = ({ db, uploads, clock, log, onCommit, atMost }: Inta
   };
 
   const work = async ({ row, open, ended }: Job): Promise<void> => {
+    const cancel = new AbortController();
+    cancelling.set(row.id, cancel);
     try {
       if (!(await findFile(db, row.kind, row.id))) throw new NanoError("cancelled", "The record was deleted");
-      const { bytes, body } = await open(stopping.signal);
+      const { bytes, body } = await open(AbortSignal.any([stopping.signal, cancel.signal]));
       if (bytes !== undefined) await expectBytes(db, row, bytes);
       const claims = { purpose: "upload", ...pick(row), expiresAt: Number.MAX_SAFE_INTEGER } as const;
       const ready = await uploads.accept(claims, body, { exactly: bytes, onReceived: () => {} });
@@ -55,6 +60,8 @@ export const createIntake = ({ db, uploads, clock, log, onCommit, atMost }: Inta
       if (error.code === "internal") log.error("Failed over a file", { id: row.id, error: thrown });
       await fail(row, error);
       await ended({ error });
+    } finally {
+      if (cancelling.get(row.id) === cancel) cancelling.delete(row.id);
     }
   };
 
@@ -77,6 +84,7 @@ export const createIntake = ({ db, uploads, clock, log, onCommit, atMost }: Inta
       waiting.push(job);
       next();
     },
+    cancel: (id, reason) => cancelling.get(id)?.abort(reason),
     async stop() {
       stopping.abort(new NanoError("unavailable", "The images service stops"));
       waiting.length = 0;

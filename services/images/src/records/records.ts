@@ -76,6 +76,8 @@ export interface RecordsOptions {
   readonly isTrusted: (blob: StoredBlob) => Promise<boolean>;
   readonly askUsers: AskUsers;
   readonly renditions: Renditions;
+  /** Ends the import of one that is deleted. */
+  readonly cancelIntake: (id: string, reason: NanoError) => void;
 }
 
 export interface CreateInput {
@@ -273,7 +275,9 @@ export const createRecords = (options: RecordsOptions) => {
       // Before its upload is ended; the transaction that deletes it has the last word.
       requireRevision(row, revision);
       if (!force) await requireUnused(options.askUsers, row, context);
-      await running.cancel(id, new NanoError("cancelled", `The ${kind} was deleted during its upload`));
+      const reason = new NanoError("cancelled", `The ${kind} was deleted during its upload`);
+      options.cancelIntake(id, reason);
+      await running.cancel(id, reason);
       await options.blobMutex.run(async () => {
         const deleted = await deleteFile(db, kind, id, revision, causeOf(context));
         if (!deleted) throw notFound(kind, id);

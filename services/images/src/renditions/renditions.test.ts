@@ -246,6 +246,40 @@ describe("while it is made", () => {
     },
   );
 
+  test("discarded as soon as it was asked for, at whatever moment, it is gone and nothing is left", async () => {
+    await using own = await openWorld();
+    const image = await store(own, await disk(8));
+    const asked = { id: image, format: "vdi" } as const;
+    for (let step = 0; step < 16; step++) {
+      await own.bus.call("image.convert", asked);
+      await Bun.sleep(step);
+      await own.bus.call("image.discard", asked);
+      expect(await renditionOf(own, image, "vdi")).toBeUndefined();
+    }
+    await until("no program runs", async () => !(await isConverting(own.data)));
+    expect(await own.files()).toHaveLength(1);
+    await own.bus.call("image.delete", { id: image });
+    expect(await own.files()).toEqual([]);
+  });
+
+  test("asked for again in the moment it is discarded, it is made again", async () => {
+    await using own = await openWorld();
+    const image = await store(own, await disk(8));
+    const asked = { id: image, format: "vdi" } as const;
+    for (let step = 0; step < 8; step++) {
+      if (step % 2 === 0) await own.bus.call("image.convert", asked);
+      else await made(own, image, "vdi");
+      const discarded = own.bus.call("image.discard", asked);
+      await Bun.sleep(step / 2);
+      await own.bus.call("image.convert", asked);
+      await discarded;
+      await own.bus.call("image.convert", asked);
+      expect((await made(own, image, "vdi"))?.state).toBe("ready");
+      await own.bus.call("image.discard", asked);
+    }
+    expect(await own.files()).toHaveLength(1);
+  });
+
   test("a service that is stopped makes it again in its next life", async () => {
     await using own = await openWorld();
     const image = await store(own, await slowDisk());

@@ -135,6 +135,8 @@ export const createRenditions = (options: RenditionsOptions): Renditions => {
   const turns = createTurns(limits.maxRenditions);
   /** Two who ask at the same moment get the same one. */
   const asking = createMutex();
+  /** Who asks for one that is being removed waits for that, and has it made again. */
+  const removing = new Map<string, Promise<void>>();
   let stopping = false;
   const cause = () => ({ now: clock.now() });
   const passed = async (stage: RenditionStage) => options.onStage?.(stage);
@@ -172,20 +174,35 @@ export const createRenditions = (options: RenditionsOptions): Renditions => {
     if (!(await isReferred(db, sha256))) await blobs.remove(sha256);
   };
 
-  /** Ends its making, and leaves nothing of it. */
-  const remove = async (key: RenditionKey): Promise<void> => {
-    const job = jobs.get(keyOf(key));
+  /**
+   * Ends its making, and leaves nothing of it. One that is asked for meanwhile is another, and stays.
+   * @param onlyUnused it stays, too, when it was used since the row was read
+   */
+  const remove = (row: RenditionRow, onlyUnused = false): Promise<void> => {
+    const id = keyOf(row);
+    const removal = (removing.get(id) ?? Promise.resolve())
+      .then(() => removeNow(row, onlyUnused))
+      .finally(() => {
+        if (removing.get(id) === removal) removing.delete(id);
+      });
+    removing.set(id, removal);
+    return removal;
+  };
+  const removeNow = async (row: RenditionRow, onlyUnused: boolean): Promise<void> => {
+    const id = keyOf(row);
+    const job = row.state === "making" ? jobs.get(id) : undefined;
     job?.controller.abort(new NanoError("cancelled", "Its making was ended"));
     await job?.ended;
     await blobMutex.run(async () => {
-      const row = await deleteRendition(db, key, cause());
-      if (!row) return;
+      if (jobs.has(id)) return;
+      const removed = await deleteRendition(db, row, cause(), onlyUnused ? { usedAt: row.used_at } : {});
+      if (!removed) return;
       onCommit();
-      if (row.sha256 !== null) await removeIfOrphan(asSha256(row.sha256));
+      if (removed.sha256 !== null) await removeIfOrphan(asSha256(removed.sha256));
     });
   };
 
-  const { neededFor, makeRoom, requireShare } = createRoom({ ...options, remove });
+  const { neededFor, makeRoom, requireShare } = createRoom({ ...options, giveUp: (row) => remove(row, true) });
 
   const publish = (key: RenditionKey, { part, ...file }: Made, signal: AbortSignal): Promise<void> =>
     blobMutex.run(async () => {
@@ -273,11 +290,15 @@ export const createRenditions = (options: RenditionsOptions): Renditions => {
     const reservation = await space.reserve(needed);
     try {
       const asked = { image: image.id, format, source: source.sha256, askedBy: actor.name, diskBytes: needed };
-      const row = await putRendition(db, asked, { ...cause(), actor: actor.name, requestId });
-      if (!row) throw notFound("image", image.id);
-      start(image, format, source, async () => reservation);
-      onCommit();
-      return row;
+      // As a removal does: it sees both the row and who makes it, or neither.
+      return await blobMutex.run(async () => {
+        if (stopping) throw stops();
+        const row = await putRendition(db, asked, { ...cause(), actor: actor.name, requestId });
+        if (!row) throw notFound("image", image.id);
+        start(image, format, source, async () => reservation);
+        onCommit();
+        return row;
+      });
     } catch (error) {
       reservation.release();
       throw error;
@@ -288,6 +309,7 @@ export const createRenditions = (options: RenditionsOptions): Renditions => {
     const source = await blobs.find(asSha256(source_sha256));
     // Without its source the image is about to be found damaged.
     if (!source || !fits(RenditionFormatSchema, format)) return;
+    if (stopping || jobs.has(keyOf({ image: image.id, format }))) return;
     start(image, format, source, async () => space.reserve(await neededFor(format, source)));
   };
 
@@ -300,9 +322,11 @@ export const createRenditions = (options: RenditionsOptions): Renditions => {
 
   return {
     async begin(image, format, context) {
+      await removing.get(keyOf({ image: image.id, format }));
       const there = await wanted(image, format);
       if (there && there.state !== "failed") return view(there);
       return await asking.run(async () => {
+        await removing.get(keyOf({ image: image.id, format }));
         const now = await current(image, format);
         if (now && now.state !== "failed") return view(now);
         return view(
@@ -352,7 +376,7 @@ export const createRenditions = (options: RenditionsOptions): Renditions => {
         const image = await findFile(db, "image", row.image);
         const unused = row.state !== "making" && Number(row.used_at) + limits.keepMs <= clock.now();
         const isOf = image?.state === "ready" && image.sha256 === row.source_sha256;
-        if (!isOf || unused || (row.state === "ready" && !(await isThere(row)))) await remove(row);
+        if (!isOf || unused || (row.state === "ready" && !(await isThere(row)))) await remove(row, isOf && unused);
         else if (row.state === "making" && !jobs.has(keyOf(row)) && !stopping) await beginAgain(image, row);
       }
     },

@@ -7,7 +7,7 @@ import { dataBytesOf } from "../formats/qcow2-tables.ts";
 import type { ImagesDatabase } from "../records/store.ts";
 import { ticketMs } from "../tickets.ts";
 import { makings } from "./formats.ts";
-import { listRenditions, type RenditionKey, type RenditionRow } from "./store.ts";
+import { listRenditions, type RenditionRow } from "./store.ts";
 
 export interface RoomOptions {
   readonly db: Kysely<ImagesDatabase>;
@@ -15,7 +15,7 @@ export interface RoomOptions {
   readonly limits: FormatLimits;
   readonly clock: Clock;
   readonly log: Log;
-  readonly remove: (key: RenditionKey) => Promise<void>;
+  readonly giveUp: (row: RenditionRow) => Promise<void>;
 }
 
 export interface Room {
@@ -30,7 +30,7 @@ export interface Room {
 const bytesOf = (rows: readonly RenditionRow[]): number =>
   rows.reduce((total, { disk_bytes }) => total + Number(disk_bytes), 0);
 
-export const createRoom = ({ db, blobs, limits, clock, log, remove }: RoomOptions): Room => {
+export const createRoom = ({ db, blobs, limits, clock, log, giveUp }: RoomOptions): Room => {
   const neededFor: Room["neededFor"] = async (format, source) => {
     const data = await dataBytesOf(sourceOf(blobs, source), limits);
     const result = makings[format].compressed ? Math.min(data, source.bytes) : data;
@@ -47,7 +47,7 @@ export const createRoom = ({ db, blobs, limits, clock, log, remove }: RoomOption
     if (bytesOf(free) < bytes) return;
     for (const row of free) {
       if (freed >= bytes) return;
-      await remove(row);
+      await giveUp(row);
       freed += Number(row.disk_bytes);
       log.info("Gave up a file in another format for its room", { image: row.image, format: row.format });
     }

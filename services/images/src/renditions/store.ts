@@ -98,16 +98,19 @@ export const touchRendition = async (
     .execute();
 };
 
+/** @param usedAt only one that was not used since then */
 export const deleteRendition = (
   db: Kysely<ImagesDatabase>,
   { image, format }: RenditionKey,
   cause: Cause,
+  { usedAt }: { readonly usedAt?: RenditionRow["used_at"] } = {},
 ): Promise<RenditionRow | undefined> =>
   db.transaction().execute(async (trx) => {
     const row = await trx
       .deleteFrom("rendition")
       .where("image", "=", image)
       .where("format", "=", format)
+      .$if(usedAt !== undefined, (query) => query.where("used_at", "<=", usedAt ?? 0))
       .returningAll()
       .executeTakeFirst();
     if (row) await changed(trx, image, cause);

@@ -85,6 +85,8 @@ export const createReceiver = async (options: ReceiveOptions): Promise<Receiver>
       const reader = body.getReader();
       const stop = () => void reader.cancel(signal.reason).catch(() => {});
       signal.addEventListener("abort", stop, { once: true });
+      // Before this body there was work to do, and whoever ended it did so then, maybe.
+      if (signal.aborted) stop();
       try {
         for (;;) {
           const next = await reader.read().catch((cause) => new Gone(cause));

@@ -43,4 +43,6 @@ const sleep = (milliseconds: number, signal: AbortSignal): Promise<void> =>
       resolve();
     }, milliseconds);
     signal.addEventListener("abort", over, { once: true });
+    // While the cell was asked, maybe.
+    if (signal.aborted) over();
   });

@@ -100,6 +100,8 @@ export const createLiveEvents = ({ bus }: { bus: Bus }): LiveEvents => {
           stop = () => readers.delete(tell);
           readers.add(tell);
           reader.signal.addEventListener("abort", close, { once: true });
+          // It may have left while the page was made.
+          if (reader.signal.aborted) return close();
           controller.enqueue(encoder.encode("retry: 1000\n: Nano\n\n"));
           const missed = reader.after === 0 && ring.newest === 0 ? [] : ring.after(reader.after);
           if (missed === undefined) tell("reload");

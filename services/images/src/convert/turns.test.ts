@@ -1,0 +1,31 @@
+/** Whoever gives up a turn takes nobody else's. */
+import { expect, test } from "bun:test";
+import { createTurns } from "./turns.ts";
+
+const never = new AbortController().signal;
+
+test("one that is aborted just as it gets its turn passes it on, and the next one is not forgotten", async () => {
+  const turns = createTurns(1);
+  const first = await turns.take(never);
+  const controller = new AbortController();
+  const second = turns.take(controller.signal);
+  const third = turns.take(never);
+  await first[Symbol.asyncDispose]();
+  controller.abort(new Error("given up"));
+  await (await second)[Symbol.asyncDispose]();
+  await (await third)[Symbol.asyncDispose]();
+  await (await turns.take(never))[Symbol.asyncDispose]();
+});
+
+test("one that is aborted while it waits, or before, does not get its turn", async () => {
+  const turns = createTurns(1);
+  const first = await turns.take(never);
+  const controller = new AbortController();
+  const second = turns.take(controller.signal);
+  const third = turns.take(never);
+  controller.abort(new Error("given up"));
+  await expect(second).rejects.toThrow("given up");
+  await expect(turns.take(controller.signal)).rejects.toThrow("given up");
+  await first[Symbol.asyncDispose]();
+  await (await third)[Symbol.asyncDispose]();
+});
