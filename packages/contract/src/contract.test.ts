@@ -84,6 +84,34 @@ test("every error says what to do", () => {
   }
 });
 
+test("errors speak to people: no field of an answer, no operation's name, no header", () => {
+  for (const [code, { title, remedy }] of Object.entries(errorDefinitions))
+    for (const text of [title, remedy]) {
+      expect(`${code}: ${text}`).not.toMatch(/\bdetails\b|ETag|Retry-After|Allow header|Idempotency-Key/);
+      for (const name of operationNames) expect(`${code}: ${text}`).not.toContain(name);
+    }
+});
+
+test("what a field wants is a sentence with numbers and unit", () => {
+  const said = (input: object): string[] => {
+    const good = { ...Object(operationOf("instance.create").example.input) };
+    try {
+      decode(operationOf("instance.create").input, { ...good, ...input }, "Creating");
+      return [];
+    } catch (error) {
+      if (!(error instanceof NanoError)) throw error;
+      const { fields } = error.details as { fields: { message: string }[] };
+      return fields.map(({ message }) => message);
+    }
+  };
+  expect(said({ memoryMiB: 15 })).toEqual(["Enter 16 to 4194304 MiB"]);
+  expect(said({ memoryMiB: 16.5 })).toEqual(["Enter a whole number, 16 to 4194304 MiB"]);
+  expect(said({ cores: 0 })).toEqual(["Enter 1 to 256"]);
+  expect(said({ name: "-" })).toEqual(["Use letters, digits and '-', at most 63, not starting or ending with '-'"]);
+  expect(said({ name: undefined })[0]).toStartWith("This is missing. Use letters");
+  expect(said({ autostart: "no" })).toEqual(["Choose true or false"]);
+});
+
 test("commands quote what a shell would read", () => {
   const command = natsCommand("pool.create", { name: "x", description: "it's $(id) `id`" });
   expect(command).toContain(`'{"name":"x","description":"it'\\''s $(id) \`id\`"}'`);

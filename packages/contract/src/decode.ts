@@ -23,31 +23,36 @@ export interface FieldProblem {
 
 const maxProblems = 20;
 
-/** What a schema wants, in words for the person who sent something else. */
-const expectation = (schema: TSchema): string => {
+/** "in MiB" of a description. */
+const unitOf = (words: string | undefined): string => {
+  const unit = /\b(?:in )?(MiB|GiB|KiB|bytes|seconds|minutes|hours)\b/i.exec(words ?? "")?.[1];
+  return unit === undefined ? "" : ` ${unit}`;
+};
+const lowered = (words: string): string =>
+  /^[A-Z][a-z'’ ]/.test(words) ? `${words[0]?.toLowerCase()}${words.slice(1)}` : words;
+
+/** What a schema wants, as a sentence for the person who sent something else. */
+const expectation = (schema: TSchema, found: unknown): string => {
   const { type, minimum, maximum, minLength, maxLength, maxItems, description } = schema as Readonly<
     Record<string, unknown>
   >;
   const words = typeof description === "string" ? description : undefined;
-  if (Array.isArray(schema.enum)) return `must be one of ${schema.enum.join(", ")}`;
+  if (Array.isArray(schema.enum)) return `Choose one of ${schema.enum.join(", ")}`;
   if (type === "integer" || type === "number") {
-    const what = type === "integer" ? "a whole number" : "a number";
+    const whole = type === "integer" && typeof found === "number" && !Number.isInteger(found) ? "a whole number, " : "";
+    if (minimum === undefined) return type === "integer" ? "Enter a whole number" : "Enter a number";
     const range =
-      minimum !== undefined && maximum !== undefined
-        ? ` from ${minimum} to ${maximum}`
-        : minimum === undefined
-          ? ""
-          : ` of at least ${minimum}`;
-    return `must be ${what}${range}${words ? ` (${words})` : ""}`;
+      maximum === undefined || maximum === Number.MAX_SAFE_INTEGER ? `${minimum} or more` : `${minimum} to ${maximum}`;
+    return `Enter ${whole}${range}${unitOf(words)}`;
   }
   if (type === "string") {
-    if (words) return `must be: ${words}`;
-    return maxLength === undefined ? "must be text" : `must be text of ${minLength ?? 0} to ${maxLength} characters`;
+    if (words) return `Use ${lowered(words)}`;
+    return maxLength === undefined ? "Enter a text" : `Enter ${minLength ?? 0} to ${maxLength} characters`;
   }
-  if (type === "boolean") return `must be true or false${words ? ` (${words})` : ""}`;
-  if (type === "array") return maxItems === undefined ? "must be a list" : `must be a list of at most ${maxItems}`;
-  if (type === "object") return "must be an object";
-  return words ?? "does not fit";
+  if (type === "boolean") return "Choose true or false";
+  if (type === "array") return maxItems === undefined ? "Give a list" : `Give a list of at most ${maxItems}`;
+  if (type === "object") return "Give an object";
+  return words ?? "This does not fit";
 };
 
 /** What does not fit, without repeating the values: they may be secrets. */
@@ -57,10 +62,10 @@ const problemsOf = (schema: TSchema, value: unknown): FieldProblem[] => {
     if (problems.has(path)) continue;
     const message =
       type === ValueErrorType.ObjectAdditionalProperties
-        ? "there is no such field"
+        ? "There is no such field"
         : found === undefined
-          ? `is missing; it ${expectation(wanted)}`
-          : expectation(wanted);
+          ? `This is missing. ${expectation(wanted, found)}`
+          : expectation(wanted, found);
     problems.set(path, { path, message });
     if (problems.size >= maxProblems) break;
   }
@@ -74,7 +79,7 @@ export const decode = <S extends TSchema>(schema: S, value: unknown, doing: stri
   const first = fields[0];
   throw new NanoError(
     "invalid-input",
-    `${doing}: ${first ? `${first.path === "" ? "the input" : first.path.slice(1)} ${first.message}` : "the input does not fit"}`,
+    `${doing}: ${first ? `${first.path === "" ? "the input" : first.path.slice(1)}: ${first.message}` : "the input does not fit"}`,
     { details: { fields } },
   );
 };

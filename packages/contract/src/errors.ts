@@ -24,7 +24,7 @@ export const errorDefinitions = define({
   "invalid-input": {
     status: 422,
     title: "The input does not fit",
-    remedy: "Correct the fields named in details.fields.",
+    remedy: "Correct what does not fit, and send it again.",
   },
   "payload-too-large": { status: 413, title: "The request is too large", remedy: "Send less in one request." },
   "unsupported-media-type": {
@@ -35,25 +35,25 @@ export const errorDefinitions = define({
   "unknown-operation": {
     status: 404,
     title: "There is no such operation",
-    remedy: "See the Swagger UI or `nats micro ls` for what exists.",
+    remedy: "Look at the API's page for the operations there are.",
   },
   "method-not-allowed": {
     status: 405,
     title: "This address does not understand that method",
-    remedy: "Use one of the methods in the Allow header.",
+    remedy: "Use a method that this address takes.",
   },
   "idempotency-key-reused": {
     status: 422,
     title: "This idempotency key was used for another request",
-    remedy: "Use a new Idempotency-Key for a new request.",
+    remedy: "Use a new idempotency key for a new request.",
   },
   "revision-mismatch": {
     status: 412,
     title: "It was changed by someone else meanwhile",
-    remedy: "Read it again and repeat the change with its new ETag.",
+    remedy: "Load it again, look at what changed, and repeat your change.",
   },
   // People
-  unauthenticated: { status: 401, title: "Who are you?", remedy: "Log in, or send a bearer token." },
+  unauthenticated: { status: 401, title: "You are not logged in", remedy: "Log in, or send a bearer token." },
   "login-failed": {
     status: 401,
     title: "Unknown name or wrong password",
@@ -62,7 +62,7 @@ export const errorDefinitions = define({
   forbidden: {
     status: 403,
     title: "You may not do this",
-    remedy: "Ask an administrator for the permission named in details.",
+    remedy: "Ask an administrator for the permission.",
   },
   "foreign-origin": {
     status: 403,
@@ -80,37 +80,61 @@ export const errorDefinitions = define({
     title: "This ticket is unknown, used or expired",
     remedy: "Ask for a new one and use it at once.",
   },
-  "user-not-found": { status: 404, title: "No such person", remedy: "List the people there are." },
-  "token-not-found": { status: 404, title: "No such token", remedy: "List your tokens." },
+  "user-not-found": {
+    status: 404,
+    title: "No such person",
+    remedy: "Look at the list of people; the account may have been deleted.",
+  },
+  "token-not-found": {
+    status: 404,
+    title: "No such token",
+    remedy: "Look at the list of your tokens; it may have been revoked or have expired.",
+  },
   // Things
-  "pool-not-found": { status: 404, title: "No such pool", remedy: "List the pools with pool.list." },
+  "pool-not-found": {
+    status: 404,
+    title: "No such pool",
+    remedy: "Look at the list of pools; it may have been deleted.",
+  },
   "cell-not-found": {
     status: 404,
     title: "No such cell",
-    remedy: "List the cells with cell.list; a new cell appears when it has been discovered.",
+    remedy: "Look at the list of cells; a new one appears when it has been discovered.",
   },
-  "instance-not-found": { status: 404, title: "No such instance", remedy: "List the instances with instance.list." },
-  "image-not-found": { status: 404, title: "No such disk image", remedy: "List the images with image.list." },
-  "media-not-found": { status: 404, title: "No such media image", remedy: "List the media with media.list." },
+  "instance-not-found": {
+    status: 404,
+    title: "No such instance",
+    remedy: "Look at the list of instances; it may have been deleted.",
+  },
+  "image-not-found": {
+    status: 404,
+    title: "No such disk image",
+    remedy: "Look at the list of images; it may have been deleted, or is not shared with you.",
+  },
+  "media-not-found": {
+    status: 404,
+    title: "No such media image",
+    remedy: "Look at the list of media; it may have been deleted, or is not shared with you.",
+  },
   "task-not-found": {
     status: 404,
     title: "No such task",
-    remedy: "List the tasks with task.list; ended ones are kept for a bounded time.",
+    remedy: "Look at the list of tasks; ended ones are kept for a limited time.",
   },
   "decision-not-found": {
     status: 404,
     title: "No such decision",
-    remedy: "Take the id from the instance or the task.",
+    remedy: "Open the decision from its instance or its task.",
   },
   "snapshot-not-found": {
     status: 404,
     title: "No such snapshot",
-    remedy: "List the instance's snapshots with snapshot.list.",
+    remedy: "Look at the instance's snapshots; it may have been deleted.",
   },
   "snapshot-in-use": {
     status: 409,
     title: "The snapshot is the current one, or others depend on it",
-    remedy: "Go back to another one or delete those first; or repeat with `force`, and they move to its parent.",
+    remedy: "Restore another snapshot or delete the later ones first; or force it, and they move to its parent.",
   },
   "has-snapshots": {
     status: 409,
@@ -123,26 +147,30 @@ export const errorDefinitions = define({
     remedy: "Delete one that is no longer needed.",
   },
   "name-taken": { status: 409, title: "The name is in use", remedy: "Choose another name." },
-  "wrong-state": { status: 409, title: "Not possible in this state", remedy: "See details.state and details.allowed." },
+  "wrong-state": {
+    status: 409,
+    title: "Not possible in this state",
+    remedy: "Bring it into a state that allows this, then repeat.",
+  },
   "in-use": {
     status: 409,
     title: "It is in use",
-    remedy: "See details for who uses it; end that first.",
+    remedy: "End its use first.",
   },
   "disk-not-found": {
     status: 404,
     title: "The instance has no such disk",
-    remedy: "List its disks with disk.list.",
+    remedy: "Look at the instance's disks; it may have been removed.",
   },
   "disk-missing": {
     status: 409,
     title: "The disk's file is gone",
-    remedy: "Put the file named in details back into the cell's storage, or delete the disk or the instance.",
+    remedy: "Put the file back into the cell's storage, or delete the disk or the instance.",
   },
   "disk-not-larger": {
     status: 422,
     title: "A disk's size only grows",
-    remedy: "Ask for more than details.sizeGiB; to give unused room back, use disk.shrink.",
+    remedy: "Ask for more than it has; to give unused room back, reclaim its space.",
   },
   "too-many-disks": {
     status: 409,
@@ -152,7 +180,7 @@ export const errorDefinitions = define({
   "nic-not-found": {
     status: 404,
     title: "The instance has no such network interface",
-    remedy: "See `nics` of instance.get.",
+    remedy: "Look at the instance's network interfaces; it may have been removed.",
   },
   "mac-taken": {
     status: 409,
@@ -167,7 +195,7 @@ export const errorDefinitions = define({
   busy: {
     status: 409,
     title: "Another task is working on it",
-    remedy: "Wait for the task in details.taskId, or cancel it.",
+    remedy: "Wait until that task has ended, or cancel it.",
   },
   "pool-not-empty": {
     status: 409,
@@ -196,7 +224,7 @@ export const errorDefinitions = define({
   "stale-epoch": {
     status: 409,
     title: "The command is older than the cell's knowledge",
-    remedy: "Nothing: the scheduler sends the newer one.",
+    remedy: "Nothing needs to be done: the scheduler sends the newer one.",
   },
   "not-cancellable": {
     status: 409,
@@ -207,12 +235,12 @@ export const errorDefinitions = define({
   "image-not-ready": {
     status: 409,
     title: "The image is not ready",
-    remedy: "Finish its upload first; see its state.",
+    remedy: "Finish its upload first.",
   },
   "disk-smaller-than-image": {
     status: 422,
     title: "The system disk is smaller than the image",
-    remedy: "Ask for at least the size in details.minimumGiB.",
+    remedy: "Ask for a disk at least as large as the image.",
   },
   // Uploads
   "upload-incomplete": {
@@ -259,12 +287,12 @@ export const errorDefinitions = define({
   "rendition-not-found": {
     status: 404,
     title: "The image is not there in that format",
-    remedy: "Have it made with image.convert.",
+    remedy: "Convert the image to that format first.",
   },
   "rendition-not-ready": {
     status: 409,
     title: "The image is not there in that format yet",
-    remedy: "Wait until image.get shows it `ready` among the image's `renditions`.",
+    remedy: "Wait until it has been converted.",
   },
   "image-too-large": {
     status: 413,
@@ -308,30 +336,35 @@ export const errorDefinitions = define({
     status: 502,
     title: "A service gave an answer that does not fit the contract",
     remedy:
-      "Update the service named in details.sender, so that it has the version of the others. If it has, look into its host: something else may speak in its name.",
+      "Update that service, so that it has the version of the others. If it has, look into its host: something else may speak in its name.",
   },
   "deadline-exceeded": {
     status: 503,
     title: "It took longer than the caller could wait",
-    remedy: "Ask again; with the same Idempotency-Key nothing happens twice.",
+    remedy: "Look whether it happened, or ask again: with the same idempotency key nothing happens twice.",
     retryable: true,
   },
   overloaded: { status: 429, title: "Too many requests at once", remedy: "Slow down and repeat.", retryable: true },
   "rate-limited": {
     status: 429,
     title: "Too many attempts",
-    remedy: "Wait as long as Retry-After says.",
+    remedy: "Wait a minute, then try again.",
     retryable: true,
   },
   "hypervisor-failed": {
     status: 503,
-    title: "libvirt refused or failed",
-    remedy: "See details for libvirt's own words and the cell's log.",
+    title: "The host could not do this",
+    remedy: "Try again; if it stays, the cell's log on its host says more.",
   },
   "unsupported-by-cell": {
     status: 409,
     title: "The cell's host cannot do this",
-    remedy: "Choose another cell, or install what details names.",
+    remedy: "Choose another cell, or install what its host lacks.",
+  },
+  "guest-not-following": {
+    status: 504,
+    title: "The guest did not follow in time",
+    remedy: "Wait a little and look again, repeat it with a longer time limit, or force it: unsaved data is lost then.",
   },
   "agent-missing": {
     status: 409,
@@ -347,7 +380,7 @@ export const errorDefinitions = define({
   "agent-refused": {
     status: 409,
     title: "The guest refused",
-    remedy: "See details for its own words; perhaps there is no such account in the guest.",
+    remedy: "Check that the account exists in the guest.",
   },
   "no-screen": { status: 409, title: "The instance shows no screen", remedy: "Start it first." },
   "console-in-use": {

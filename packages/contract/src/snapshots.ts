@@ -8,7 +8,7 @@ export const Snapshot = Closed({
   createdAt: TimestampSchema,
   createdBy: Type.String({ maxLength: 128, description: "Who took it" }),
   parent: Type.Optional(SnapshotIdSchema),
-  current: Type.Boolean({ description: "What the instance has now began here" }),
+  current: Type.Boolean({ description: "The current disks are based on this snapshot" }),
   running: Type.Boolean({
     description: "It ran when this was taken; without `memory` its disks are as after pulling the plug",
   }),
@@ -22,6 +22,6 @@ export const snapshotHold = (
   all: readonly Pick<Snapshot, "parent">[],
 ): string | undefined => {
   const children = all.filter(({ parent }) => parent === snapshot.id).length;
-  if (snapshot.current) return "It is the current one: what the instance has now began here.";
+  if (snapshot.current) return "The current disks are based on this snapshot.";
   return children > 0 ? "Later snapshots depend on it." : undefined;
 };

@@ -180,7 +180,7 @@ describe.skipIf(!existsSync(executablePath))("a person at Chromium", () => {
     await page.click('a:has-text("Force stop")');
     await page.waitForSelector('dialog[open]:has-text("Like pulling the plug")');
     await look("question");
-    await page.click('dialog a:has-text("Keep it as it is")');
+    await page.click('dialog a:has-text("Cancel")');
     await page.waitForSelector("dialog[open]", { state: "hidden" });
     await page.click('summary:has-text("More")');
     await page.click('a:has-text("Force stop")');

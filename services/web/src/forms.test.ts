@@ -316,7 +316,7 @@ describe("instances", () => {
     const fields = { name: "row", count: "3", pool: "default", cores: "1", memoryMiB: "512", systemGiB: "1" };
     const outcome = await person.post("/instances/new", { ...fields, image: "", key: crypto.randomUUID() });
     expect(outcome.status).toBe(200);
-    expect(outcome.text).toContain("1 of 3 could not be done");
+    expect(outcome.text).toContain("2 started, 1 failed");
     expect(outcome.text).toContain("An instance &#x27;row-2&#x27; exists already");
     expect([...world.cloud.instances.values()].filter(({ name }) => /^row-[13]$/.test(name)).length).toBe(2);
     const more = { ...fields, image: "", key: crypto.randomUUID() };

@@ -36,9 +36,9 @@ test("taken with a name, shown as a tree, gone back to, and deleted where nothin
   const tree = await person.get(tab);
   expect(tree.text.indexOf("first")).toBeLessThan(tree.text.indexOf("second"));
   expect(tree.text).toContain("Later snapshots depend on it.");
-  expect(tree.text).toContain("It is the current one");
+  expect(tree.text).toContain("based on this snapshot");
   const question = await person.get(`/instances/${id}/snapshots/${first?.id}/restore`);
-  expect(question.text).toContain("Go back to first?");
+  expect(question.text).toContain("Restore snapshot “first”?");
   expect(question.text).toContain("unless another snapshot keeps it");
   expect(question.text).not.toContain('name="force"');
   const back = await person.post(`/instances/${id}/snapshots/${first?.id}/restore`, { key: "k3" });
@@ -47,7 +47,7 @@ test("taken with a name, shown as a tree, gone back to, and deleted where nothin
   expect(gone.status).toBe(303);
   expect(world.cloud.snapshots.get(id)).toHaveLength(1);
   const asked = await person.get(`/instances/${id}/snapshots/${first?.id}/delete`);
-  expect(asked.text).toContain("It is the current one");
+  expect(asked.text).toContain("based on this snapshot");
   expect(asked.text).toContain('name="force" value="yes"');
   await person.post(`/instances/${id}/snapshots/${first?.id}/delete`, { key: "k5", force: "yes" });
   expect(world.cloud.snapshots.get(id)).toEqual([]);

@@ -86,7 +86,7 @@ export const snapshotOperations = {
     events: ["instance.changed", "task.changed"],
     example: {
       input: { id: ids.instance, snapshot: ids.snapshot },
-      output: verbTask("snapshot.restore", "Go back to the snapshot"),
+      output: verbTask("snapshot.restore", "Restore the snapshot"),
     },
   }),
   "snapshot.delete": operation({

@@ -53,7 +53,7 @@ export class Clones {
       const { instances, storage, disks, changes, layers } = this.#parts;
       const { domain, spec } = await instances.specified(id);
       await requireOff(domain, id);
-      await requireNoSnapshots(domain, "Making a linked clone");
+      await requireNoSnapshots(domain, "make linked clones of it");
       // How large files are is what libvirt saw when it looked last.
       await storage.refresh();
       const all = await Promise.all(

@@ -43,7 +43,7 @@ export class DiskChanges {
   grow(id: InstanceId, disk: Disk["name"], sizeGiB: number): Promise<void> {
     return translated(`growing disk ${disk} of instance ${id}`, async () => {
       const { domain, found, volume, file } = await this.disk(id, disk);
-      await requireNoSnapshots(domain, "Growing a disk");
+      await requireNoSnapshots(domain, "grow a disk");
       const info = await existing(volume.getInfo());
       if (!info) throw diskMissing(id, disk, file);
       const wanted = Math.max(sizeGiB * gibibyte, info.capacity);
@@ -60,7 +60,7 @@ export class DiskChanges {
   attach(id: InstanceId, disk: Disk["name"]): Promise<void> {
     return translated(`attaching disk ${disk} to instance ${id}`, async () => {
       const { spec, host, domain } = await this.#instances.specified(id);
-      await requireNoSnapshots(domain, "Adding a disk");
+      await requireNoSnapshots(domain, "add a disk");
       if (!(await domain.isActive())) return;
       const wanted = spec.disks.find(({ name }) => name === disk);
       if (!wanted) throw diskNotFound(id, disk);
@@ -79,7 +79,7 @@ export class DiskChanges {
   detach(id: InstanceId, disk: Disk["name"]): Promise<void> {
     return translated(`detaching disk ${disk} from instance ${id}`, async () => {
       const { domain } = await this.#instances.specified(id);
-      await requireNoSnapshots(domain, "Removing a disk");
+      await requireNoSnapshots(domain, "remove a disk");
       const live = await this.#live(domain, id, disk);
       const isThere = async () => (await this.#live(domain, id, disk)) !== undefined;
       if (!live || (await unplug(domain, live, isThere))) return this.#note(id, domain);

@@ -27,7 +27,7 @@ export class NicChanges {
     return this.#inTurn(id, async () => {
       const { domain, spec, host } = await this.#instances.specified(id);
       if (!(await domain.isActive())) return;
-      await requireNoMemorySnapshots(domain, "Changing network interfaces");
+      await requireNoMemorySnapshots(domain, "change network interfaces");
       const wanted = nicsOf(spec);
       for (const interfaceElement of await interfacesOf(domain))
         if (!wanted.some(({ mac }) => mac === macIn(interfaceElement))) await this.#take(id, domain, interfaceElement);

@@ -37,7 +37,7 @@ export class Rewrites {
       if ((found.generation ?? 0) === generation) return copyProgress(true, total, total);
       if (await domain.isActive())
         throw new NanoError("wrong-state", `Disk ${disk} of instance ${id} is in use`, { remedy: "Stop it first." });
-      await requireNoSnapshots(domain, "Writing a disk anew");
+      await requireNoSnapshots(domain, "rewrite a disk");
       const [ground] = await this.#layers.under(present);
       if (ground)
         throw new NanoError(

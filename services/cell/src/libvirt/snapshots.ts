@@ -40,13 +40,13 @@ export const countSnapshots = async (domain: Domain): Promise<number> =>
 
 /**
  * For whatever would change the number or size of disks: snapshots hold them as they are.
- * @param doing like "Growing a disk"
+ * @param aim like "grow a disk"
  * @throws NanoError `has-snapshots`
  */
-export const requireNoSnapshots = async (domain: Domain, doing: string): Promise<void> => {
+export const requireNoSnapshots = async (domain: Domain, aim: string): Promise<void> => {
   const count = (await domain.listSnapshots()).length;
   if (count > 0)
-    throw new NanoError("has-snapshots", `${doing} is not possible while the instance has snapshots (${count})`, {
+    throw new NanoError("has-snapshots", `Delete the instance's snapshots (${count}) to ${aim}`, {
       details: { snapshots: count },
     });
 };
@@ -55,10 +55,10 @@ export const requireNoSnapshots = async (domain: Domain, doing: string): Promise
  * For whatever would change the machine that a snapshot's memory belongs to.
  * @throws NanoError `has-snapshots`
  */
-export const requireNoMemorySnapshots = async (domain: Domain, doing: string): Promise<void> => {
+export const requireNoMemorySnapshots = async (domain: Domain, aim: string): Promise<void> => {
   const [holding] = (await listOf(domain)).filter(({ memory }) => memory);
   if (holding)
-    throw new NanoError("has-snapshots", `${doing} is not possible while the snapshot ${holding.name} holds memory`, {
+    throw new NanoError("has-snapshots", `Delete the snapshot ${holding.name}, which holds memory, to ${aim}`, {
       remedy: "Delete its snapshots with memory first.",
       details: { snapshot: holding.id },
     });

@@ -33,6 +33,9 @@ export interface Work<Input extends { id: InstanceId }> {
   readonly prepare?: (instance: StoredInstance, trx: Write) => Promise<StoredInstance>;
 }
 
+/** `force-stop` → "force stop" */
+const words = (action: InstanceAction): string => action.replaceAll("-", " ");
+
 const actionOf = <Input extends { id: InstanceId }>(
   { action }: Work<Input>,
   instance: StoredInstance,
@@ -53,8 +56,9 @@ export function beginner(deps: InstanceDeps, engine: TaskEngine) {
       );
     const answer = allows(instance.state, action);
     if (answer !== true)
-      throw new NanoError("wrong-state", `Cannot ${action} ${instance.name}, which is ${instance.state}: ${answer}`, {
-        details: { state: instance.state, allowed: allowedActions(instance.state) },
+      throw new NanoError("wrong-state", `Cannot ${words(action)} ${instance.name}, which is ${instance.state}`, {
+        remedy: answer,
+        details: { state: instance.state, action, allowed: allowedActions(instance.state) },
       });
   };
 

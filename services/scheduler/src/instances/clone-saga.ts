@@ -57,7 +57,8 @@ export const cloneSaga = (deps: InstanceDeps): Saga => {
       },
       {
         name: "link-disks",
-        title: ({ source }) => `Freeze ${plural(source.disks.length, source.name)}, and lie over what is on it`,
+        title: ({ source }) =>
+          `Create ${source.disks.length === 1 ? "an overlay" : "overlays"} of ${plural(source.disks.length, source.name)}`,
         when: ({ linked }) => linked,
         do: async ({ state, requestId, keep }) => {
           const { id, epoch } = state.source;

@@ -28,7 +28,7 @@ export function cloneHandlers(deps: InstanceDeps, engine: TaskEngine): Pick<Hand
     const source = await requireInstance(trx, id);
     requireFree(source, operation);
     requireAllowed(source, "clone");
-    if (mode === "linked") requireNoSnapshots(source, "Making a linked clone");
+    if (mode === "linked") requireNoSnapshots(source, "make linked clones of it");
     return source;
   };
 

@@ -49,7 +49,7 @@ export function diskHandlers(deps: InstanceDeps, engine: TaskEngine): Pick<Handl
       input,
       context,
       stateOf: (instance): DiskState => {
-        requireNoSnapshots(instance, "Changing its disks");
+        requireNoSnapshots(instance, "change its disks");
         const { disk, disks } = changeOf(instance);
         const { id, epoch, cell } = instance;
         return { id, epoch, cell, disk, before: toSpec(instance), after: toSpec({ ...instance, disks }) };

@@ -25,7 +25,7 @@ export function nicHandlers(deps: InstanceDeps, engine: TaskEngine): Pick<Handle
     if (holding === undefined) return;
     throw new NanoError(
       "has-snapshots",
-      `The network interfaces of ${name} cannot change while the snapshot ${holding.name} holds its memory`,
+      `Delete the snapshot ${holding.name} of ${name}, which holds memory, to change network interfaces`,
       { remedy: "Delete its snapshots with memory first.", details: { snapshot: holding.id } },
     );
   };

@@ -99,7 +99,7 @@ export const snapshotSagas = (deps: InstanceDeps): Saga[] => {
       },
       {
         name: "restore",
-        title: ({ name }) => `Go back to the snapshot ${name}`,
+        title: ({ name }) => `Restore the snapshot ${name}`,
         irrevocable: true,
         do: (run) => {
           const { id, epoch, cell, snapshot, spec } = run.state;

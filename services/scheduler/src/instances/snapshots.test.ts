@@ -114,8 +114,8 @@ test("while there are snapshots, disks keep their number and size; with the inst
   await take(id, "x");
   const row = await findInstance(world.db, id);
   if (!row) throw new Error("It is there");
-  expect(() => requireNoSnapshots(row, "Growing a disk")).toThrow("has a snapshot");
-  expect(() => requireNoSnapshots({ ...row, snapshots: 0 }, "Growing a disk")).not.toThrow();
+  expect(() => requireNoSnapshots(row, "grow a disk")).toThrow("s snapshot to grow a disk");
+  expect(() => requireNoSnapshots({ ...row, snapshots: 0 }, "grow a disk")).not.toThrow();
   await world.ended(await world.remove(id));
   expect(world.cell.domains.has(id)).toBe(false);
 });

@@ -36,7 +36,7 @@ export function systemHandlers(deps: InstanceDeps, engine: TaskEngine): Pick<Han
         input,
         context,
         stateOf: (instance): ResetState => {
-          requireNoSnapshots(instance, "Resetting the system");
+          requireNoSnapshots(instance, "reset its system");
           const { sizeGiB, name } = systemOf(instance.disks, instance.name);
           const made = image ? { image: { id: image.id, name: image.name, sha256: image.sha256 } } : {};
           const disk: Disk = { name, sizeGiB, ...made, ...ofGeneration(freshGeneration(instance.disks)) };

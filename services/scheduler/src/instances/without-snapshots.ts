@@ -3,14 +3,11 @@ import { NanoError } from "@nano/contract";
 import type { StoredInstance } from "./store.ts";
 
 /**
- * @param doing like "Growing a disk"
+ * @param aim like "change its disks"
  * @throws NanoError `has-snapshots`
  */
-export const requireNoSnapshots = ({ name, snapshots }: StoredInstance, doing: string): void => {
+export const requireNoSnapshots = ({ name, snapshots }: StoredInstance, aim: string): void => {
   if (snapshots === 0) return;
-  throw new NanoError(
-    "has-snapshots",
-    `${doing} of ${name} is not possible while it has ${snapshots === 1 ? "a snapshot" : `${snapshots} snapshots`}`,
-    { details: { snapshots } },
-  );
+  const held = snapshots === 1 ? "snapshot" : `${snapshots} snapshots`;
+  throw new NanoError("has-snapshots", `Delete ${name}'s ${held} to ${aim}`, { details: { snapshots } });
 };

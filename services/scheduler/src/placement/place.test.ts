@@ -7,6 +7,7 @@ import { pool } from "../testing/world.ts";
 import { gib, mib } from "../units.ts";
 import { place } from "./place.ts";
 import { defaultPolicy, type Policy } from "./rule.ts";
+import { filters } from "./rules/index.ts";
 import { type CellFacts, type PlacementRequest, Snapshot } from "./snapshot.ts";
 
 const resources = (cores: number, memoryMiB: number, storageGiB: number): Resources => ({
@@ -78,7 +79,12 @@ describe("who is removed, and why", () => {
       "its host has no UEFI firmware (OVMF)",
     ],
     ["cores", {}, resources(32, 512, 1), "needs 32 cores, the host has 16"],
-    ["cores", { reserved: resources(63, 0, 0) }, small, "needs 2 cores, 1 free of 64"],
+    [
+      "cores",
+      { reserved: resources(63, 0, 0) },
+      small,
+      "needs 2 cores, 1 free of 64; instances that are off count, too",
+    ],
     ["memory", { reserved: resources(0, 14_000, 0) }, small, "needs 2048 MiB, 1564 MiB free of 15564"],
     [
       "memory-in-use",
@@ -101,7 +107,9 @@ describe("who is removed, and why", () => {
       expect(decision.removed).toEqual([
         { rule, count: 1, examples: [{ cell: testCellId(1), name: "node-1", reason }] },
       ]);
-      expect(decision.summary).toBe(`The only cell of pool default cannot take it: ${rule} removed 1.`);
+      expect(decision.summary).toBe(
+        `The only cell of pool default can't take it: ${filters.find(({ name }) => name === rule)?.lack}.`,
+      );
     });
 
   test("counts all and names ten", () => {

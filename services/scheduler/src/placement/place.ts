@@ -92,6 +92,8 @@ const idOf = (cells: Snapshot, i: number): CellId => {
 const reference = (cells: Snapshot, i: number) => ({ cell: idOf(cells, i), name: cells.names[i] ?? "" });
 const rounded = (value: number): number => Math.round(value * 10_000) / 10_000;
 
+const lackOf = (rule: string): string => filters.find(({ name }) => name === rule)?.lack ?? rule;
+
 function summarize(
   pool: PoolName,
   policy: Policy,
@@ -102,13 +104,13 @@ function summarize(
   if (considered === 0) return `Pool ${pool} has no cells.`;
   const lost = removed.reduce((sum, rule) => sum + rule.count, 0);
   if (!winner) {
-    const why = removed.map(({ rule, count }) => `${rule} removed ${count}`).join(", ");
+    const why = removed.map(({ rule, count }) => (considered === 1 ? lackOf(rule) : `${lackOf(rule)} (${count})`));
     const who = considered === 1 ? "The only cell" : `None of the ${considered} cells`;
-    return `${who} of pool ${pool} ${considered === 1 ? "cannot" : "can"} take it: ${why}.`;
+    return `${who} of pool ${pool} ${considered === 1 ? "can't" : "can"} take it: ${why.join(", ")}.`;
   }
   const fit = considered - lost;
   const among = fit === 1 ? "is the only cell that fits" : `of the ${fit} cells that fit`;
   const how = policy.name === "pack" ? "leaves the least room unused" : "has the lowest weighted load";
-  const rest = lost === 0 ? "" : `; ${lost} of ${considered} cannot take it`;
+  const rest = lost === 0 ? "" : `; ${lost} of ${considered} can't take it`;
   return fit === 1 ? `${winner} ${among}${rest}.` : `${winner} ${how} ${among}${rest}.`;
 }

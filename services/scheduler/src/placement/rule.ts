@@ -64,6 +64,8 @@ export type Value = (cells: Snapshot, i: number, request: PlacementRequest, poli
  */
 export interface Filter {
   readonly name: string;
+  /** What a cell that it removes lacks, in a few words. */
+  readonly lack: string;
   readonly admits: Admits;
   /** Goes over all candidates: keeps those it admits in front, puts the others into `removed`. @returns how many it kept */
   sift(scan: Scan): number;

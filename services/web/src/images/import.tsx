@@ -75,7 +75,7 @@ const importPage = (visit: Visit, kind: Kind, form: Form, error?: NanoError): Pr
         <TextField
           {...field("sha256")}
           label={t("SHA-256, if you know it")}
-          hint={t("The file is refused when its bytes do not have it.")}
+          hint={t("Refused if the file's checksum differs.")}
           value={form.text("sha256")}
           maxlength={64}
           mono

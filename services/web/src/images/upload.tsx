@@ -156,7 +156,7 @@ export const uploadFormPage = (
           <TextField
             {...field("sha256")}
             label={t("SHA-256, if you know it")}
-            hint={t("The upload is refused when its bytes do not have it.")}
+            hint={t("Refused if the checksum differs.")}
             value={fields.sha256}
             maxlength={64}
             mono

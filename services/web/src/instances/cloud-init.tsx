@@ -191,7 +191,7 @@ export const NetworkFields = ({
       <TextField
         {...field("dns")}
         label={t("Name servers")}
-        hint={t("Up to four, with blanks between them.")}
+        hint={t("Up to four, separated by spaces.")}
         value={form.dns}
         maxlength={200}
       />

@@ -316,7 +316,7 @@ export const createPage = (
               />
               <NumberField
                 {...field("systemGiB", "systemDisk/sizeGiB")}
-                label={t("Its size")}
+                label={t("Size")}
                 unit="GiB"
                 value={form.systemGiB}
                 {...limits.diskGiB}

@@ -1,4 +1,4 @@
-/** "Why here?": a placement decision as people read it. */
+/** "Placement": a placement decision as people read it. */
 import { escapeHtml } from "@kitajs/html";
 import type { Decision } from "@nano/contract";
 import type { Visit } from "../http/visit.ts";

@@ -164,7 +164,7 @@ export const modifyPage = (
         lead={
           running
             ? t(
-                "It runs: limits, more cores and memory it has at once where its guest follows, the rest at its next start.",
+                "Running: limits and added cores or memory apply now if the guest supports it, the rest at the next start.",
               )
             : t("It has all of it at its next start.")
         }

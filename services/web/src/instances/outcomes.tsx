@@ -55,7 +55,7 @@ export const outcomesPage = (visit: Visit, title: string, outcome: Output<"insta
     visit,
     { title, section: "instances", crumbs: [{ text: t("Instances"), path: to.instances }, { text: title }] },
     <>
-      <PageHead title={title} lead={t("{count} of {all} could not be done", { count: refused, all: items.length })}>
+      <PageHead title={title} lead={t("{started} started, {refused} failed", { started, refused })}>
         <LinkButton href={to.instances} look={{ label: t("Instances"), icon: "left" }} />
       </PageHead>
       <Panel>

@@ -63,7 +63,7 @@ const resetPage = (visit: Visit, instance: Instance, images: Attempt<Output<"ima
           ]}
         />
         <FormActions>
-          <LinkButton href={to.instance(id)} look={{ label: t("Keep it as it is") }} />
+          <LinkButton href={to.instance(id)} look={{ label: t("Cancel") }} />
           <SubmitUnless why={why} look={{ ...look, kind: "danger" }} />
         </FormActions>
       </form>

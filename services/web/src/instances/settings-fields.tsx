@@ -160,7 +160,7 @@ export const TagsField = ({ visit, form, problems }: SettingsProps) => (
   <TextField
     {...fieldsOf(visit, problems)("tags")}
     label={visit.t("Tags")}
-    hint={visit.t("Words to find it by, with blanks between them: letters, digits, '.', '_' and '-'.")}
+    hint={visit.t("Words to find it by, separated by spaces: letters, digits, '.', '_' and '-'.")}
     value={form.tags}
     maxlength={600}
   />

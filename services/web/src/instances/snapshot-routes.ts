@@ -66,7 +66,7 @@ const question = (visit: Visit, instance: Instance, title: string, losses: reado
       losses,
       action: to.snapshot(instance.id, String(snapshot), action),
       back,
-      button: visit.t(action === "restore" ? "Go back" : "Delete the snapshot"),
+      button: visit.t(action === "restore" ? "Restore" : "Delete the snapshot"),
       fields: command.input.force === true ? [["force", "yes"]] : [],
       commands: [command],
     },
@@ -79,13 +79,13 @@ const askRestore = async (visit: Visit): Promise<Response> => {
   const stops = stopsFirst(instance);
   const losses = [
     stops
-      ? t("What it is doing now, and what its disks hold now unless another snapshot keeps it.")
-      : t("What its disks hold now, unless another snapshot keeps it."),
+      ? t("You lose what it is doing now, and all changes to its disks since the last snapshot.")
+      : t("You lose all changes to its disks since the last snapshot."),
     ...(stops ? [t("It is stopped first, like pulling the plug.")] : []),
     snapshot.memory ? t("It runs on from there afterwards.") : t("It will be off afterwards."),
   ];
   const input = { id: instance.id, snapshot: snapshot.id, ...(stops ? { force: true } : {}) };
-  return question(visit, instance, t("Go back to {name}?", { name: snapshot.name }), losses, {
+  return question(visit, instance, t("Restore snapshot “{name}”?", { name: snapshot.name }), losses, {
     operation: "snapshot.restore",
     input,
   });
@@ -96,7 +96,7 @@ const askDelete = async (visit: Visit): Promise<Response> => {
   const { instance, snapshot, all } = await find(visit);
   const hold = snapshotHold(snapshot, all);
   const losses = [
-    t("The state it keeps; nobody can go back to it any more."),
+    t("You can't restore this snapshot afterwards."),
     ...(hold === undefined
       ? []
       : [visit.say(hold), t("Snapshots that depend on it move to its parent and lose nothing.")]),
@@ -121,7 +121,7 @@ const act =
     const { name } = done.value.resource;
     return seeOther(visit, back, {
       kind: "done",
-      text: operation === "snapshot.restore" ? "{name} goes back to the snapshot" : "The snapshot is being deleted",
+      text: operation === "snapshot.restore" ? "{name} is being restored" : "The snapshot is being deleted",
       values: { name },
       task: done.value.id,
     });

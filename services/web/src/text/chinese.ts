@@ -4,6 +4,7 @@ import { cellFilePatterns, cellFileTexts, cellFileWords } from "./chinese/cell-f
 import { cellTexts } from "./chinese/cells.ts";
 import { cloneTexts } from "./chinese/clone.ts";
 import { contractTexts } from "./chinese/contract.ts";
+import { decisionPatterns, decisionTexts } from "./chinese/decisions.ts";
 import { diskTexts, diskWords } from "./chinese/disks.ts";
 import { exportPatterns, exportTexts } from "./chinese/exports.ts";
 import { fileTexts } from "./chinese/files.ts";
@@ -13,12 +14,14 @@ import { modifyTexts, modifyWords } from "./chinese/modify.ts";
 import { nicTexts, nicWords } from "./chinese/nics.ts";
 import { peopleTexts } from "./chinese/people.ts";
 import { portalTexts } from "./chinese/portal.ts";
+import { problemPatterns, problemTexts } from "./chinese/problems.ts";
 import { reasonPatterns, reasonTexts } from "./chinese/reasons.ts";
 import { renditionTexts, renditionWords } from "./chinese/renditions.ts";
 import { addressTexts, serialContractTexts, serialTexts } from "./chinese/serial.ts";
 import { settingsTexts, settingsWords } from "./chinese/settings.ts";
 import { snapshotTexts, snapshotWords } from "./chinese/snapshots.ts";
 import { statisticsTexts } from "./chinese/statistics.ts";
+import { stepPatterns, stepTexts, taskTitles } from "./chinese/steps.ts";
 import { taskTexts } from "./chinese/tasks.ts";
 
 const ownTexts = {
@@ -43,6 +46,7 @@ const ownTexts = {
   ...settingsTexts,
   ...snapshotTexts,
   ...statisticsTexts,
+  ...taskTitles,
 };
 /** A text that the portal itself says; `t` takes nothing else, so that none is without its Chinese. */
 export type ChineseKey = keyof typeof ownTexts;
@@ -52,7 +56,10 @@ export const chinese: Readonly<Record<string, string>> = {
   ...diskWords,
   ...modifyWords,
   ...nicWords,
+  ...decisionTexts,
+  ...problemTexts,
   ...reasonTexts,
+  ...stepTexts,
   ...renditionWords,
   ...settingsWords,
   ...snapshotWords,
@@ -64,6 +71,10 @@ export const isPortalText = (text: string): text is ChineseKey => Object.hasOwn(
 /** Sentences of other services that name something: `{name}` stands for whatever it is. */
 export const chinesePatterns: Readonly<Record<string, string>> = {
   ...reasonPatterns,
+  "Eject {name}": diskTexts["Eject {name}"],
+  ...decisionPatterns,
+  ...problemPatterns,
+  ...stepPatterns,
   ...exportPatterns,
   ...cellFilePatterns,
 };

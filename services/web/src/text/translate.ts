@@ -32,10 +32,23 @@ const patterns = Object.entries(chinesePatterns).map(([english, text]) => {
     .map((part, i) => (i % 2 === 0 ? part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&") : `(?<${part}>.+?)`));
   return { pattern: new RegExp(`^${parts.join("")}$`, "s"), text };
 });
+/** What a pattern caught may be a list of things that have their Chinese, like reasons with how often each applies. */
+const listed = (value: string): string => {
+  const items = value.split(/, | and /).map((item) => {
+    const [, text = item, count = ""] = /^(.*?)( \(\d+\))?$/s.exec(item) ?? [];
+    const said = Object.hasOwn(chinese, text) ? chinese[text] : fromPattern(text);
+    return said === undefined ? undefined : `${said}${count}`;
+  });
+  return items.every((item) => item !== undefined) ? items.join("、") : value;
+};
 const fromPattern = (text: string): string | undefined => {
   for (const { pattern, text: translated } of patterns) {
     const found = pattern.exec(text);
-    if (found) return fill(translated, found.groups ?? {});
+    if (found)
+      return fill(
+        translated,
+        Object.fromEntries(Object.entries(found.groups ?? {}).map(([name, value]) => [name, listed(value)])),
+      );
   }
   return undefined;
 };

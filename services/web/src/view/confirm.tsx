@@ -48,7 +48,7 @@ export const confirmPage = (
         ))}
         <div class="form-actions">
           <a class="button button-plain" href={back} data-dismiss safe>
-            {visit.t("Keep it as it is")}
+            {visit.t("Cancel")}
           </a>
           <SubmitButton look={{ label: button, kind: "danger" }} />
         </div>

@@ -10,6 +10,7 @@ const lacking = (cells: Snapshot, i: number, { needs }: PlacementRequest): Abili
 /** What is asked for must be possible on the host: its firmware, its kernel and its libvirt differ. */
 export const abilities: Filter = {
   name: "abilities",
+  lack: "its host cannot do this",
   admits,
   sift({ cells, request, rows, removed, count }) {
     const needs = abilityBits(request.needs);

@@ -7,6 +7,7 @@ const admits: Admits = (cells, i, request, policy) =>
 /** The virtual cores promised on a cell stay within its threads times the policy's overcommit. */
 export const cores: Filter = {
   name: "cores",
+  lack: "too few free cores",
   admits,
   sift({ cells, request, policy, rows, removed, count }) {
     let kept = 0;
@@ -22,7 +23,7 @@ export const cores: Filter = {
     // One instance with more cores than the host has threads only gets in its own way.
     if (request.cores > at(cells.cores, i))
       return because`needs ${request.cores} cores, the host has ${at(cells.cores, i)}`;
-    return because`needs ${request.cores} cores, ${total - at(cells.reservedCores, i)} free of ${total}`;
+    return because`needs ${request.cores} cores, ${total - at(cells.reservedCores, i)} free of ${total}; instances that are off count, too`;
   },
   shortfall: (cells, i, request, policy) => ({
     resource: "cores",

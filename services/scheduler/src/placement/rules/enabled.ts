@@ -5,6 +5,7 @@ const admits: Admits = (cells, i) => cells.enabled[i] === 1;
 /** A disabled cell keeps what it has and takes nothing new. */
 export const enabled: Filter = {
   name: "enabled",
+  lack: "disabled",
   admits,
   sift({ cells, request, policy, rows, removed, count }) {
     let kept = 0;

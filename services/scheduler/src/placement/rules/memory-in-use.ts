@@ -5,6 +5,7 @@ const admits: Admits = (cells, i, request) => request.memoryMiB <= at(cells.memo
 /** Whatever else runs on the host needs memory too: an instance must fit into what is free right now. */
 export const memoryInUse: Filter = {
   name: "memory-in-use",
+  lack: "too little unused memory",
   admits,
   sift({ cells, request, policy, rows, removed, count }) {
     let kept = 0;

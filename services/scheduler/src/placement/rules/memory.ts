@@ -6,6 +6,7 @@ const admits: Admits = (cells, i, request, policy) =>
 /** Memory is promised once: what the host has, less what it keeps for itself. */
 export const memory: Filter = {
   name: "memory",
+  lack: "too little free memory",
   admits,
   sift({ cells, request, policy, rows, removed, count }) {
     let kept = 0;

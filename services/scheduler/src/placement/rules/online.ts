@@ -5,6 +5,7 @@ const admits: Admits = (cells, i) => cells.online[i] === 1;
 /** A cell that does not answer takes nothing. */
 export const online: Filter = {
   name: "online",
+  lack: "it does not answer",
   admits,
   sift({ cells, request, policy, rows, removed, count }) {
     let kept = 0;

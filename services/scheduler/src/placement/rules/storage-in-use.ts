@@ -7,6 +7,7 @@ const admits: Admits = (cells, i) => at(cells.storageGiB, i) - at(cells.storageU
 
 export const storageInUse: Filter = {
   name: "storage-in-use",
+  lack: "its storage is full",
   admits,
   sift({ cells, request, policy, rows, removed, count }) {
     let kept = 0;

@@ -6,6 +6,7 @@ const admits: Admits = (cells, i, request) =>
 /** Disks grow to the size they were promised, so the promises fit into the storage pool. */
 export const storage: Filter = {
   name: "storage",
+  lack: "too little free storage",
   admits,
   sift({ cells, request, policy, rows, removed, count }) {
     let kept = 0;

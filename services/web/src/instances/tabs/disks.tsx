@@ -43,7 +43,7 @@ const Button = ({
   const { t } = visit;
   const shrinks = action === "shrink";
   const look: ButtonLook = shrinks
-    ? { label: t("Give unused room back"), icon: "disk", small: true }
+    ? { label: t("Reclaim space"), icon: "disk", small: true }
     : { label: t("Remove"), icon: "trash", small: true };
   const never = shrinks
     ? whyNotAnew(visit, disk)
@@ -148,7 +148,7 @@ const Add = ({ visit, instance }: { visit: Visit; instance: Instance }) => {
         <NumberField
           visit={visit}
           name="sizeGiB"
-          label={t("Its size")}
+          label={t("Size")}
           hint={t("Blank, and given to the guest at once where its disk bus allows that.")}
           value="10"
           minimum={limits.diskGiB.minimum}

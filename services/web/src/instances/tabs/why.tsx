@@ -14,7 +14,7 @@ const Why = ({ visit, decision }: { visit: Visit; decision: Attempt<Decision> | 
       />
     );
   return decision.ok ? (
-    <Panel title={visit.t("Why here?")}>
+    <Panel title={visit.t("Placement")}>
       <DecisionView visit={visit} decision={decision.value} />
     </Panel>
   ) : (
@@ -24,7 +24,7 @@ const Why = ({ visit, decision }: { visit: Visit; decision: Attempt<Decision> | 
 
 export const whyTab: Tab = {
   name: "why",
-  text: "Why here?",
+  text: "Placement",
   render: async (visit, { decision: id }) => (
     <Why visit={visit} decision={id ? await visit.attempt("decision.get", { id }) : undefined} />
   ),

@@ -39,7 +39,7 @@ export const accessTexts = {
     "镜像必须带有 cloud-init，各发行版的云镜像和 `nanoctl image build` 构建的镜像都带有。",
   "The password of {user} is shown once. Copy it now.": "{user} 的密码只显示一次，请立即复制。",
   "To the instance": "前往云主机",
-  "Up to four, with blanks between them.": "最多四个，以空格分隔。",
+  "Up to four, separated by spaces.": "最多四个，以空格分隔。",
   "User data of your own": "自定义用户数据",
   VNC: "VNC",
   "Where data disks are mounted": "数据盘挂载位置",

@@ -7,7 +7,7 @@ export const diskTexts = {
     "空白磁盘；在磁盘总线允许的情况下立即提供给客户系统。",
   Drive: "光驱",
   "Everything on the disk {disk} of {name} ({size}).": "{name} 的磁盘 {disk}（{size}）上的全部数据。",
-  "Give unused room back": "回收空闲空间",
+  "Reclaim space": "回收空间",
   Grow: "扩容",
   "Grow to": "扩容至",
   "It is a clone of {image}: written anew, the whole image would be copied into it.":
@@ -46,18 +46,11 @@ export const diskTexts = {
 /** And the contract's. */
 export const diskWords = {
   "A disk's size only grows": "磁盘只能扩容",
-  "Ask for more than details.sizeGiB; to give unused room back, use disk.shrink.":
-    "请使用大于 details.sizeGiB 的容量；如需回收空闲空间，请使用 disk.shrink。",
   "The disk's file is gone": "磁盘文件已丢失",
-  "Put the file named in details back into the cell's storage, or delete the disk or the instance.":
-    "请将详情中的文件放回节点的存储，或者删除该磁盘或云主机。",
   "The instance has as many disks as it can have": "云主机的磁盘数量已达上限",
   "Remove one first, or grow one.": "请先移除一块磁盘，或者为已有磁盘扩容。",
   "The instance has no such disk": "云主机没有这块磁盘",
-  "List its disks with disk.list.": "请用 disk.list 查看其磁盘。",
-  "Change instances and their disks": "修改云主机及其磁盘",
   "It is in use": "正在使用",
-  "See details for who uses it; end that first.": "请查看详情中的使用者，并先停止使用。",
   "The guest has locked the drive's tray": "客户系统锁住了光驱",
   "Unmount it inside the guest, or force it.": "请在客户系统中卸载光盘，或强制弹出。",
 } as const;

@@ -67,7 +67,7 @@ export const fileTexts = {
   "The medium {name} awaits its file": "光盘镜像 {name} 等待上传文件",
   "The medium {name} was deleted": "光盘镜像 {name} 已删除",
   "The upload broke off.": "上传中断。",
-  "The upload is refused when its bytes do not have it.": "内容不符时将拒绝上传。",
+  "Refused if the checksum differs.": "校验和不符时将拒绝上传。",
   "This is another file than the one whose upload was begun: it has another size.":
     "这不是之前开始上传的文件：大小不同。",
   Upload: "上传",

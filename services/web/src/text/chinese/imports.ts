@@ -10,7 +10,7 @@ export const importTexts = {
   "Import from a URL": "从网址导入",
   Import: "导入",
   Source: "来源",
-  "The file is refused when its bytes do not have it.": "如果文件内容与之不符，将拒绝该文件。",
+  "Refused if the file's checksum differs.": "文件的校验和不符时将拒绝导入。",
   "The image service fetches the file itself, verifies it, and goes on where a connection broke.":
     "镜像服务会自行获取并校验文件，连接中断后从断点继续。",
   "There is nothing": "没有文件",

@@ -18,8 +18,8 @@ export const modifyTexts = {
   "Change…": "更改…",
   "Is now": "现在",
   "It has all of it at its next start.": "全部更改在下次启动时生效。",
-  "It runs: limits, more cores and memory it has at once where its guest follows, the rest at its next start.":
-    "云主机正在运行：限额、增加的核心和内存在客户系统支持时立即生效，其余在下次启动时生效。",
+  "Running: limits and added cores or memory apply now if the guest supports it, the rest at the next start.":
+    "运行中：限制以及增加的核心或内存在客户系统支持时立即生效，其余在下次启动时生效。",
   "Its disks are changed on their own page.": "磁盘在单独的页面中更改。",
   "Nothing was changed": "没有更改",
   "Nothing was saved. What you changed is kept below, on what it is now: save again if it still fits.":

@@ -24,7 +24,6 @@ export const nicTexts = {
 /** And the contract's. */
 export const nicWords = {
   "The instance has no such network interface": "云主机没有这块网卡",
-  "See `nics` of instance.get.": "请查看 instance.get 的 `nics`。",
   "This MAC address belongs to another network interface": "该 MAC 地址已属于另一块网卡",
   "Choose another one, or leave it out: then one is chosen that nobody has.":
     "请换一个地址，或者留空以自动选择未被使用的地址。",

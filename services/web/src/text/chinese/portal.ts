@@ -58,7 +58,6 @@ export const portalTexts = {
   Images: "磁盘镜像",
   "Images & media": "镜像",
   Instances: "云主机",
-  "Keep it as it is": "保持原样",
   Language: "语言",
   "Last events": "最近事件",
   left: "剩余",

@@ -19,10 +19,7 @@ export const renditionTexts = {
 export const renditionWords = {
   converting: "转换中",
   "The image is not there in that format": "镜像没有该格式的文件",
-  "Have it made with image.convert.": "请用 image.convert 生成。",
   "The image is not there in that format yet": "该格式的文件尚未就绪",
-  "Wait until image.get shows it `ready` among the image's `renditions`.":
-    "请等待 image.get 在 `renditions` 中显示其为 `ready`。",
   "Free some space; or download it as it is stored, and convert it yourself with `qemu-img convert`.":
     "请释放一些空间；或下载存储的原文件，用 `qemu-img convert` 自行转换。",
   "Take another format: this one is as long as the disk.": "请选择其他格式：该格式的文件与磁盘一样大。",

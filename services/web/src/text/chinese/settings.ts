@@ -30,8 +30,8 @@ export const settingsTexts = {
   "USB 3 ports": "USB 3 接口",
   Windows: "Windows",
   "With none there is no screen, only the serial console.": "没有显卡时没有屏幕，只有串口控制台。",
-  "Words to find it by, with blanks between them: letters, digits, '.', '_' and '-'.":
-    "便于查找的词，以空格分隔：字母、数字、“.”、“_”和“-”。",
+  "Words to find it by, separated by spaces: letters, digits, '.', '_' and '-'.":
+    "用于查找的标签，以空格分隔：字母、数字、“.”、“_”和“-”。",
   "Write requests on each disk": "每块磁盘的写请求",
   "Written to each disk": "每块磁盘的写入速率",
   "as the template says": "按模板",
