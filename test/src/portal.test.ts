@@ -185,7 +185,7 @@ test("what it uses is drawn, without reloading", async () => {
 }, 300_000);
 
 test("it is asked why it is there", async () => {
-  await page.getByRole("link", { name: "Why here?" }).click();
+  await page.getByRole("link", { name: "Placement" }).click();
   await page.getByText("node-1 is the only cell that fits").waitFor();
   await picture("8-why-here");
   await page.getByRole("link", { name: "Overview" }).click();

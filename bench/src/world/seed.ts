@@ -91,6 +91,8 @@ export async function seedInstances(
         modifiedAt: at,
         startedAt: null,
         stopAskedAt: null,
+        stopUntil: null,
+        restartedAt: null,
         revision: 1,
       });
     }

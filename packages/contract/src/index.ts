@@ -19,7 +19,7 @@ export * from "./operation.ts";
 export { type BatchAction, BatchItem, batchActions, batchMax } from "./operations/batch.ts";
 export { KeptFile } from "./operations/cell-files.ts";
 export { cloneModes } from "./operations/clone.ts";
-export { InstanceCreateInput } from "./operations/instance.ts";
+export { guestPatience, InstanceCreateInput } from "./operations/instance.ts";
 export { InstanceSpec, Observed, Seen } from "./operations/on-cell.ts";
 export { Stray, type StrayReason, strayReasons, strayTexts } from "./operations/stray.ts";
 export { Zone } from "./operations/zone.ts";

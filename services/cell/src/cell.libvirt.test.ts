@@ -164,6 +164,11 @@ describe("the main job on one cell", () => {
       // A second run has a log of its own, and the disk remembers the first.
       await zone.bus.callCell(cell, "cell.instance.start", ref(spec));
       expect((await untilSerial(spec, "NANO-TINY ready")).match(/boots=2/g)).toHaveLength(1);
+      // A guest that restarts says so, whoever asked it to.
+      await zone.bus.callCell(cell, "cell.instance.reboot", { ...ref(spec), force: false });
+      await until(async () =>
+        (await list()).some(({ id, state, restartedAt }) => id === spec.id && state === "running" && restartedAt),
+      );
       await remove(spec);
       expect(await list()).toEqual([]);
       const left = (await readdir(`${host.lab.storage}/pool`)).filter((name) => name.includes(spec.id));

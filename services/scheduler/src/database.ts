@@ -11,6 +11,7 @@ import {
   indexesMigration,
   instanceMigration,
   nicsMigration,
+  patienceMigration,
   runningMigration,
   settingsMigration,
   snapshotsMigration,
@@ -52,4 +53,5 @@ export const migrations = {
   "2026-11-25-01-instance-indexes": indexesMigration,
   "2026-11-30-20-told": toldMigration,
   "2026-11-30-18-forgotten-instances": forgottenMigration,
+  "2026-11-30-34-instance-patience": patienceMigration,
 };

@@ -80,6 +80,14 @@ const changes = {
   hardware: Type.Optional(Type.Partial(Hardware, { description: "What of it changes", additionalProperties: false })),
 };
 
+export const guestPatience = { default: 120, max: 3_600 } as const;
+const timeoutSeconds = Type.Optional(
+  Type.Integer({
+    minimum: 1,
+    maximum: guestPatience.max,
+    description: `How long the guest may take before the task fails with \`guest-not-following\`. Default: ${guestPatience.default}. Without effect with \`force\`.`,
+  }),
+);
 const verbErrors = ["instance-not-found", "wrong-state", "busy", "cell-offline", "hypervisor-failed"] as const;
 
 export const instanceOperations = {
@@ -181,11 +189,12 @@ export const instanceOperations = {
     owner: "scheduler",
     summary: "Stop an instance",
     description:
-      "Presses the power button (ACPI): the guest shuts down by itself and the instance is `stopping` until it has. With `force` it is like " +
-      "pulling the plug: unsaved data is lost.",
+      "Presses the power button (ACPI): the guest shuts down by itself and the instance is `stopping` until it has. The task is done when the " +
+      "instance is off; meanwhile it can be forced. With `force` it is like pulling the plug: unsaved data is lost.",
     input: Closed({
       id: InstanceIdSchema,
       force: Type.Optional(Type.Boolean({ description: "Like pulling the plug" })),
+      timeoutSeconds,
     }),
     output: Task,
     errors: verbErrors,
@@ -200,10 +209,11 @@ export const instanceOperations = {
     owner: "scheduler",
     summary: "Reboot an instance",
     description:
-      "Asks the guest to restart itself (ACPI). With `force` it is like the reset button: unsaved data is lost.",
+      "Asks the guest to restart itself (ACPI). The task is done when it has. With `force` it is like the reset button: unsaved data is lost.",
     input: Closed({
       id: InstanceIdSchema,
       force: Type.Optional(Type.Boolean({ description: "Like the reset button" })),
+      timeoutSeconds,
     }),
     output: Task,
     errors: verbErrors,

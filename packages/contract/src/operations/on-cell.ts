@@ -76,6 +76,8 @@ export const Observed = Closed({
   addresses: Type.Array(Type.String()),
   nicAddresses: Type.Optional(NicAddresses),
   startedAt: Type.Optional(Type.String()),
+  /** When the guest last restarted itself in this run, or was reset. */
+  restartedAt: Type.Optional(Type.String({ maxLength: 32 })),
   /** A guest agent is connected. */
   agent: Type.Optional(Type.Boolean()),
   /** What the definition says and the running guest does not have yet. */

@@ -200,7 +200,11 @@ export class LibvirtHypervisor implements Hypervisor {
     await watchDomains(this.#connection, {
       changed: (id) => this.#tell(id),
       started: (id) => this.#quietly("noting a start", this.#instances.started(id)),
-      restarted: (id) => this.#quietly("noting a restart", this.#instances.restarted(id)),
+      restarted: (id) =>
+        this.#quietly(
+          "noting a restart",
+          this.#instances.restarted(id).then(() => this.#tell(id)),
+        ),
       ended: (id) => {
         this.#trouble.delete(id);
         this.#addresses.forget(id);

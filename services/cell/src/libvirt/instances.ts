@@ -188,7 +188,7 @@ export class Instances {
   /** After the guest restarted itself, an earlier press of the power button has been answered: with a restart. */
   async restarted(id: InstanceId): Promise<void> {
     const domain = await this.#domain(id);
-    if (domain) await this.#changeRun(domain, ({ stoppingSince: _, ...run }) => run);
+    if (domain) await this.#changeRun(domain, ({ stoppingSince: _, ...run }) => ({ ...run, restartedAt: this.#now() }));
   }
 
   /** A run that libvirt began by itself (autostart) has no record yet. */
@@ -301,6 +301,7 @@ export class Instances {
       ...(stateReason === undefined ? {} : { stateReason }),
       ...(run.media ? { media: { id: run.media.id, name: run.media.name } } : {}),
       ...(run.startedAt === undefined ? {} : { startedAt: run.startedAt }),
+      ...(run.restartedAt === undefined ? {} : { restartedAt: run.restartedAt }),
       ...(!off && this.#options.hasAgent(id) ? { agent: true } : {}),
       addresses: [...known.all],
       ...(nicAddresses.length > 0 ? { nicAddresses } : {}),

@@ -18,6 +18,8 @@ export const runKey: MetadataKey = { uri: "urn:nano:run:1", prefix: "nanorun" };
 
 const Run = Closed({
   startedAt: Type.Optional(Type.String({ maxLength: 32 })),
+  /** When the guest last restarted itself, or was reset. */
+  restartedAt: Type.Optional(Type.String({ maxLength: 32 })),
   /** When the power button was pressed. */
   stoppingSince: Type.Optional(Type.String({ maxLength: 32 })),
   /** When it was paused by us; one that is paused without it was paused by someone else. */

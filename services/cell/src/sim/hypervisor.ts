@@ -64,6 +64,7 @@ interface Simulated {
   state: "stopped" | "running" | "stopping" | "paused";
   media: BootMedia | undefined;
   startedAt: string | undefined;
+  restartedAt?: string | undefined;
   /** How much of its cores it uses, 0 to 1. */
   readonly appetite: number;
   /** Grows at every start, so that an old run's power button does not end a new one. */
@@ -192,7 +193,9 @@ export class SimulatedHypervisor implements Hypervisor {
   }
 
   async reboot(id: InstanceId, _force: boolean): Promise<void> {
-    this.#running(id).state = "running";
+    const instance = this.#running(id);
+    instance.state = "running";
+    instance.restartedAt = timestamp(this.#host.timeline.now());
     this.#tell(id);
   }
 
@@ -441,6 +444,7 @@ export class SimulatedHypervisor implements Hypervisor {
     instance.state = "stopped";
     instance.media = undefined;
     instance.startedAt = undefined;
+    instance.restartedAt = undefined;
     this.#tell(instance.spec.id);
   }
 
@@ -453,7 +457,7 @@ const pendingOf = ({ state, live, spec }: Simulated): PendingSetting[] =>
   state === "stopped" ? [] : pendingBetween(live, spec);
 
 const observe = (instance: Simulated): Observed => {
-  const { spec, state, media, startedAt, snapshots } = instance;
+  const { spec, state, media, startedAt, restartedAt, snapshots } = instance;
   const pending = pendingOf(instance);
   return {
     id: spec.id,
@@ -461,6 +465,7 @@ const observe = (instance: Simulated): Observed => {
     state,
     ...(media ? { media: { id: media.id, name: media.name } } : {}),
     ...(startedAt === undefined ? {} : { startedAt }),
+    ...(restartedAt === undefined ? {} : { restartedAt }),
     ...(pending.length > 0 ? { pending, running: runningOf(instance.live, pending) } : {}),
     addresses: [],
     ...(snapshots.count > 0 ? { snapshots: snapshots.count } : {}),

@@ -56,6 +56,8 @@ export async function adopt(
     modifiedAt: timestamp(clock.now()),
     startedAt: null,
     stopAskedAt: null,
+    stopUntil: null,
+    restartedAt: null,
     revision: 1,
   };
   const adopted = { ...bare, ...observe(bare, observed, clock.now()) };

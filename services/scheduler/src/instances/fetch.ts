@@ -1,5 +1,6 @@
 /** Having a file in a cell's storage: the cell fetches it from the image service; we ask how far it is. */
 import type { CellId, Output } from "@nano/contract";
+import { sleep } from "../sleep.ts";
 import type { StepRun } from "../tasks/saga.ts";
 import type { InstanceDeps } from "./deps.ts";
 
@@ -30,19 +31,3 @@ export async function pollCopy(
     await sleep(pause, run.signal);
   }
 }
-
-/** Rejects with the signal's reason when it is aborted. */
-const sleep = (milliseconds: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve, reject) => {
-    const over = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", over);
-      resolve();
-    }, milliseconds);
-    signal.addEventListener("abort", over, { once: true });
-    // While the cell was asked, maybe.
-    if (signal.aborted) over();
-  });

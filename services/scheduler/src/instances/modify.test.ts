@@ -117,7 +117,8 @@ describe("modify", () => {
     expect(await codeOf(world.call("instance.modify", { id, hardware: { diskBus: "ide" } }))).toBe("invalid-input");
     world.cell.followsPowerButton = false;
     await world.ended(await world.call("instance.start", { id }));
-    await world.ended(await world.call("instance.stop", { id }));
+    await world.call("instance.stop", { id });
+    await until("it is stopping", async () => (await get(id)).state === "stopping");
     expect(await codeOf(world.call("instance.modify", { id, cores: 2 }))).toBe("wrong-state");
     await world.ended(await world.call("instance.stop", { id, force: true }));
     const reached = Promise.withResolvers<void>();

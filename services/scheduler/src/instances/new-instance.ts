@@ -93,6 +93,8 @@ export const beginning = async (
     modifiedAt: now,
     startedAt: null,
     stopAskedAt: null,
+    stopUntil: null,
+    restartedAt: null,
     revision: 1,
   } as const;
 };

@@ -46,6 +46,8 @@ const instance = (state: InstanceState, stopAskedAgoMs?: number): StoredInstance
   modifiedAt: timestamp(now),
   startedAt: null,
   stopAskedAt: stopAskedAgoMs === undefined ? null : timestamp(now - stopAskedAgoMs),
+  stopUntil: null,
+  restartedAt: null,
   revision: 1,
 });
 const observed = (state: InstanceState): Observed => ({
@@ -67,6 +69,7 @@ test("a task that makes or removes an instance owns its state", () => {
       snapshots: 0,
       media: null,
       startedAt: null,
+      restartedAt: null,
     });
 });
 
@@ -95,7 +98,7 @@ describe("after a press of the power button", () => {
       });
   });
   test("it is running again when the guest has not followed in time, and stays so", () => {
-    const expected = { state: "running", stateReason: expect.stringContaining("within 60 s") };
+    const expected = { state: "running", stateReason: expect.stringContaining("within 120 s") };
     for (const said of ["running", "stopping"] as const) {
       expect(observe(instance("stopping", stopPatienceMs), observed(said), now)).toMatchObject(expected);
       expect(observe(instance("running", 2 * stopPatienceMs), observed(said), now)).toMatchObject(expected);

@@ -5,14 +5,21 @@
  * power button the instance is `stopping` until the guest follows, however often the cell says that it still runs. When the guest has not followed in
  * time, it is shown as running again, with the reason, so that a person may force it.
  */
-import { fits, type Observed, TimestampSchema, timestamp } from "@nano/contract";
+import { fits, guestPatience, type Observed, TimestampSchema, timestamp } from "@nano/contract";
 import type { Changes } from "./change.ts";
 import type { StoredInstance } from "./store.ts";
 
-/** How long a guest may take to follow its power button. */
-export const stopPatienceMs = 60_000;
+/** How long a guest may take to follow its power button when nobody said. */
+export const stopPatienceMs = guestPatience.default * 1_000;
 
-const ignored = `The guest did not react to the power button within ${stopPatienceMs / 1_000} s. It can be stopped by force.`;
+type Asked = Pick<StoredInstance, "stopAskedAt" | "stopUntil" | "modifiedAt">;
+const askedAtOf = ({ stopAskedAt, modifiedAt }: Asked): number => Date.parse(stopAskedAt ?? modifiedAt);
+const deadlineOf = (instance: Asked): number =>
+  instance.stopUntil === null ? askedAtOf(instance) + stopPatienceMs : Date.parse(instance.stopUntil);
+const ignored = (instance: Asked): string => {
+  const seconds = Math.round((deadlineOf(instance) - askedAtOf(instance)) / 1_000);
+  return `The guest did not react to the power button within ${seconds} s. It can be stopped by force.`;
+};
 
 /** @param now wall clock, milliseconds */
 export function observe(instance: StoredInstance, observed: Observed, now: number): Changes {
@@ -26,20 +33,23 @@ export function observe(instance: StoredInstance, observed: Observed, now: numbe
     agent: observed.agent ?? false,
     // For display: a cell's word that is no time is none.
     startedAt: fits(TimestampSchema, observed.startedAt) ? observed.startedAt : null,
+    restartedAt: fits(TimestampSchema, observed.restartedAt) ? observed.restartedAt : null,
   };
   if (instance.state === "creating" || instance.state === "deleting") return seen;
   const reason = observed.stateReason ?? null;
   switch (observed.state) {
     case "running":
     case "stopping": {
-      // `stopping` in a cell's mouth without our knowing since when: it begins now.
-      const askedAt =
-        instance.stopAskedAt ??
-        (observed.state === "stopping" && instance.state !== "stopping" ? timestamp(now) : null);
-      if (askedAt === null) return { ...seen, state: "running", stateReason: reason, stopAskedAt: null };
-      if (now - Date.parse(askedAt) < stopPatienceMs)
-        return { ...seen, state: "stopping", stateReason: reason, stopAskedAt: askedAt };
-      return { ...seen, state: "running", stateReason: ignored, stopAskedAt: askedAt };
+      // A guest that has restarted since has answered its power button, with a restart.
+      const restarted = seen.restartedAt !== null && seen.restartedAt !== instance.restartedAt;
+      if (instance.stopAskedAt === null || (restarted && observed.state === "running")) {
+        // `stopping` in a cell's mouth without our knowing since when: it begins now.
+        if (observed.state === "stopping" && instance.state !== "stopping")
+          return { ...seen, state: "stopping", stateReason: reason, stopAskedAt: timestamp(now), stopUntil: null };
+        return { ...seen, state: "running", stateReason: reason, stopAskedAt: null };
+      }
+      if (now < deadlineOf(instance)) return { ...seen, state: "stopping", stateReason: reason };
+      return { ...seen, state: "running", stateReason: ignored(instance) };
     }
     case "crashed":
       // What is done about it was added when it crashed.
@@ -57,6 +67,6 @@ export function observe(instance: StoredInstance, observed: Observed, now: numbe
 
 /** The guest's time is over, if it is. */
 export const overdue = (instance: StoredInstance, now: number): Changes | undefined =>
-  instance.state === "stopping" && now - Date.parse(instance.stopAskedAt ?? instance.modifiedAt) >= stopPatienceMs
-    ? { state: "running", stateReason: ignored, stopAskedAt: instance.stopAskedAt ?? instance.modifiedAt }
+  instance.state === "stopping" && now >= deadlineOf(instance)
+    ? { state: "running", stateReason: ignored(instance), stopAskedAt: instance.stopAskedAt ?? instance.modifiedAt }
     : undefined;

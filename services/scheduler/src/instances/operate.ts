@@ -1,6 +1,7 @@
 /** Operations on an instance that exists: checked against its state and its lock, then handed to their sagas. */
 import type { Handlers, RequestContext } from "@nano/bus";
 import {
+  guestPatience,
   type Input,
   type InstanceAction,
   type InstanceId,
@@ -97,6 +98,11 @@ export function operateHandlers(deps: InstanceDeps, engine: TaskEngine): Operate
   ): Promise<Task> =>
     begin({ operation, action, input, context, stateOf: ({ id, epoch, cell }) => ({ id, epoch, cell, ...more }) });
 
+  const asked = ({ force = false, timeoutSeconds = guestPatience.default }: Input<"instance.stop">) => ({
+    force,
+    timeoutSeconds,
+  });
+
   return {
     "instance.start": async (input, context) => {
       // Before anything that may have gone since the first time.
@@ -106,12 +112,10 @@ export function operateHandlers(deps: InstanceDeps, engine: TaskEngine): Operate
       return power("instance.start", "start", input, context, media ? { media } : {});
     },
     "instance.stop": (input, context) => {
-      const force = input.force === true;
-      return power("instance.stop", force ? "force-stop" : "stop", input, context, { force });
+      return power("instance.stop", input.force ? "force-stop" : "stop", input, context, asked(input));
     },
     "instance.reboot": (input, context) => {
-      const force = input.force === true;
-      return power("instance.reboot", force ? "force-reboot" : "reboot", input, context, { force });
+      return power("instance.reboot", input.force ? "force-reboot" : "reboot", input, context, asked(input));
     },
     "instance.pause": (input, context) => power("instance.pause", "pause", input, context, {}),
     "instance.resume": (input, context) => power("instance.resume", "resume", input, context, {}),

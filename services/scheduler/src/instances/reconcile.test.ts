@@ -211,13 +211,58 @@ describe("the power button", () => {
   test("shows `stopping` until the guest follows", async () => {
     world.cell.followsPowerButton = false;
     const instance = await world.created({ start: true });
-    expect((await world.ended(await world.call("instance.stop", { id: instance.id }))).state).toBe("done");
+    const stop = await world.call("instance.stop", { id: instance.id });
+    await becomes(instance, "stopping");
     world.cell.inventory();
     await heard();
     expect((await get(instance)).state).toBe("stopping");
+    expect((await world.call("task.get", { id: stop.id })).state).toBe("running");
     const forced = await world.ended(await world.call("instance.stop", { id: instance.id, force: true }));
     expect(forced.state).toBe("done");
     expect((await get(instance)).state).toBe("stopped");
+    expect((await world.ended(stop)).state).toBe("done");
+  });
+
+  test("is ignored: the task fails when the guest's time is over, and the instance runs and can be forced", async () => {
+    world.cell.followsPowerButton = false;
+    const instance = await world.created({ start: true });
+    const stop = await world.ended(await world.call("instance.stop", { id: instance.id, timeoutSeconds: 1 }));
+    expect(stop).toMatchObject({ state: "failed", error: { code: "guest-not-following" } });
+    expect(stop.error?.message).toBe(`${instance.name} did not shut down within 1 s`);
+    world.cell.inventory();
+    await heard();
+    expect(await get(instance)).toMatchObject({ state: "running", stateReason: expect.stringContaining("within 1 s") });
+    const reboot = await world.ended(await world.call("instance.reboot", { id: instance.id, timeoutSeconds: 1 }));
+    expect(reboot).toMatchObject({ state: "failed", error: { code: "guest-not-following" } });
+    expect((await world.ended(await world.call("instance.reboot", { id: instance.id, force: true }))).state).toBe(
+      "done",
+    );
+    await world.ended(await world.call("instance.stop", { id: instance.id, force: true }));
+    expect((await get(instance)).state).toBe("stopped");
+  });
+
+  test("is answered with a restart: the task says so, and the instance runs", async () => {
+    world.cell.followsPowerButton = false;
+    const instance = await world.created({ start: true });
+    const stop = await world.call("instance.stop", { id: instance.id });
+    await becomes(instance, "stopping");
+    await world.ended(await world.call("instance.reboot", { id: instance.id, force: true }));
+    const ended = await world.ended(stop);
+    expect(ended.error?.message).toBe(`${instance.name} was restarted before it had shut down`);
+    await becomes(instance, "running");
+  });
+
+  test("needs no slot while the guest takes its time, and a cancelled wait leaves the guest alone", async () => {
+    world.cell.followsPowerButton = false;
+    const instance = await world.created({ start: true });
+    const stop = await world.call("instance.stop", { id: instance.id });
+    await becomes(instance, "stopping");
+    await until("it waits", async () => (await world.call("task.get", { id: stop.id })).steps[1]?.state === "running");
+    await world.call("task.cancel", { id: stop.id });
+    expect((await world.ended(stop)).state).toBe("cancelled");
+    expect((await get(instance)).state).toBe("stopping");
+    world.cell.become(instance.id, "stopped");
+    await becomes(instance, "stopped");
   });
 });
 

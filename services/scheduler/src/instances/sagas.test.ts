@@ -73,6 +73,11 @@ const reboot: SagaScenario<Instance> = {
   untouched: async () => {},
 };
 
+const politeReboot: SagaScenario<Instance> = {
+  ...reboot,
+  begin: (world, { id }, idempotencyKey) => world.call("instance.reboot", { id }, { idempotencyKey }),
+};
+
 const pause: SagaScenario<Instance> = {
   operation: "instance.pause",
   undos: [],
@@ -161,6 +166,7 @@ everySagaTest(remove);
 everySagaTest(start);
 everySagaTest(stop);
 everySagaTest(reboot);
+everySagaTest(politeReboot);
 everySagaTest(pause);
 everySagaTest(resume);
 everySagaTest(modify);

@@ -78,6 +78,10 @@ export interface InstanceTable {
   started_at: Timestamp | null;
   /** When its power button was pressed, while the guest has not followed. */
   stop_asked_at: Timestamp | null;
+  /** Until when the guest may take to follow; null: as long as any. */
+  stop_until: Timestamp | null;
+  /** When the guest last restarted in this run. */
+  restarted_at: Timestamp | null;
   revision: number;
 }
 
@@ -245,6 +249,13 @@ export const forgottenMigration: Migration = {
   },
 };
 
+export const patienceMigration: Migration = {
+  async up(db) {
+    for (const column of ["stop_until", "restarted_at"])
+      await db.schema.alterTable("instances").addColumn(column, "text").execute();
+  },
+};
+
 export interface StoredInstance {
   readonly id: InstanceId;
   readonly name: string;
@@ -275,6 +286,8 @@ export interface StoredInstance {
   readonly modifiedAt: Timestamp;
   readonly startedAt: Timestamp | null;
   readonly stopAskedAt: Timestamp | null;
+  readonly stopUntil: Timestamp | null;
+  readonly restartedAt: Timestamp | null;
   readonly revision: number;
 }
 
@@ -316,6 +329,8 @@ export const fromRow = (row: InstanceTable): StoredInstance => ({
   modifiedAt: row.modified_at,
   startedAt: row.started_at,
   stopAskedAt: row.stop_asked_at,
+  stopUntil: row.stop_until,
+  restartedAt: row.restarted_at,
   revision: row.revision,
 });
 
@@ -367,6 +382,8 @@ const toRow = (instance: StoredInstance): InstanceTable => ({
   modified_at: instance.modifiedAt,
   started_at: instance.startedAt,
   stop_asked_at: instance.stopAskedAt,
+  stop_until: instance.stopUntil,
+  restarted_at: instance.restartedAt,
   revision: instance.revision,
 });
 

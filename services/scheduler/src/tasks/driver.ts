@@ -206,7 +206,8 @@ export class Driver {
     const { clock } = this.#around;
     const giveUpAt = clock.monotonic() + (step.patienceMs ?? defaultPatienceMs);
     for (let failures = 1; ; failures++) {
-      const error = await this.#around.slots.run(() => this.#once(task, step, "do"));
+      const work = () => this.#once(task, step, "do");
+      const error = await (step.waits ? work() : this.#around.slots.run(work));
       if (!error || this.#stopping) return undefined;
       const patient = error.retryable && clock.monotonic() < giveUpAt && !this.#abort.signal.aborted;
       if (!patient && !step.onwardsOnly) return error;

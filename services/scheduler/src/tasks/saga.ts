@@ -49,6 +49,8 @@ export interface StepDefinition<State> {
    * a guest's memory, what a disk held.
    */
   readonly irrevocable?: true;
+  /** It only waits for something outside: it takes no slot, so that others work meanwhile. */
+  readonly waits?: true;
   /** How long a retryable error (a cell that does not answer …) is met with another try before the task gives up and unwinds. 15 s unless told. */
   readonly patienceMs?: number;
 }

@@ -50,6 +50,7 @@ interface Domain {
   stateReason?: string;
   media?: NonNullable<Observed["media"]>;
   startedAt?: string;
+  restartedAt?: string;
   snapshots?: Snapshot[];
 }
 
@@ -103,6 +104,7 @@ export class TestCell {
   readonly #fetching = new Map<string, number>();
   #boot = Bun.randomUUIDv7();
   #sequence = 0;
+  #restarts = 0;
   #timers: Timer[] = [];
 
   private constructor(
@@ -224,6 +226,11 @@ export class TestCell {
     this.report(id);
   }
 
+  #restart(domain: Domain): void {
+    this.#restarts++;
+    domain.restartedAt = timestamp(Date.now() + this.#restarts);
+  }
+
   /** Someone removes the domain outside Nano. */
   vanish(id: InstanceId): void {
     this.domains.delete(id);
@@ -241,7 +248,7 @@ export class TestCell {
   #find(id: InstanceId): Observed | undefined {
     const domain = this.domains.get(id);
     if (!domain) return undefined;
-    const { spec, state, stateReason, media, startedAt, live = spec, snapshots = [] } = domain;
+    const { spec, state, stateReason, media, startedAt, restartedAt, live = spec, snapshots = [] } = domain;
     const pending = state === "running" || state === "paused" ? pendingBetween(live, spec) : [];
     return {
       id,
@@ -252,6 +259,7 @@ export class TestCell {
       ...(media && state !== "stopped" ? { media } : {}),
       addresses: [],
       ...(startedAt ? { startedAt } : {}),
+      ...(restartedAt ? { restartedAt } : {}),
       ...(snapshots.length > 0 ? { snapshots: snapshots.length } : {}),
       ...(pending.length > 0 ? { pending, running: runningOf(live, pending) } : {}),
       spec,
@@ -476,6 +484,7 @@ export class TestCell {
           domain.state = "stopped";
           delete domain.live;
           delete domain.startedAt;
+          delete domain.restartedAt;
         } else if (domain.state === "running") {
           domain.state = "stopping";
           if (this.followsPowerButton) queueMicrotask(() => this.become(input.id, "stopped"));
@@ -488,6 +497,12 @@ export class TestCell {
         if (domain.state !== "running" && domain.state !== "stopping")
           throw new NanoError("wrong-state", "It is not running");
         domain.state = "running";
+        if (input.force) this.#restart(domain);
+        else if (this.followsPowerButton)
+          queueMicrotask(() => {
+            this.#restart(domain);
+            this.report(input.id);
+          });
         return observed();
       },
       "cell.media.insert": async (input) => {
