@@ -39,7 +39,7 @@ test("taken with a name, shown as a tree, gone back to, and deleted where nothin
   expect(tree.text).toContain("based on this snapshot");
   const question = await person.get(`/instances/${id}/snapshots/${first?.id}/restore`);
   expect(question.text).toContain("Restore snapshot “first”?");
-  expect(question.text).toContain("unless another snapshot keeps it");
+  expect(question.text).toContain("since the last snapshot");
   expect(question.text).not.toContain('name="force"');
   const back = await person.post(`/instances/${id}/snapshots/${first?.id}/restore`, { key: "k3" });
   expect(back.location).toBe(tab);
