@@ -2,7 +2,7 @@
 """`nats req` in a few lines, over Debian's C client (package libnats3.4, in Debian 13 libnats3.10): Nano needs no client of its own.
 
 usage: nats_req.py CREDENTIALS SUBJECT [JSON]      NATS_URL (nats://127.0.0.1:4222), NATS_TIMEOUT (seconds, 35)
-Prints the reply. Exits with 1 when the service answered an error, with 2 when nobody did.
+Prints the reply. Exits with 1 when the service answered an error, with 2 when nobody did or these credentials may not ask.
 """
 import ctypes
 import ctypes.util
@@ -20,6 +20,17 @@ def check(status):
         sys.exit(2)
 
 
+@ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
+def on_error(connection, _subscription, status, _closure):
+    """The server tells apart from the request that it is not permitted: without this, the request would wait for its timeout."""
+    text = ctypes.c_char_p()
+    nats.natsConnection_GetLastError(ctypes.c_void_p(connection), ctypes.byref(text))
+    words = (text.value or nats.natsStatus_GetText(status)).decode()
+    permitted = "permissions violation" not in words.lower()
+    print(f"nats_req: {words if permitted else 'not permitted: ' + words}", file=sys.stderr, flush=True)
+    os._exit(2)
+
+
 def main():
     if len(sys.argv) not in (3, 4):
         sys.exit(__doc__)
@@ -29,6 +40,7 @@ def main():
     check(nats.natsOptions_Create(ctypes.byref(options)))
     check(nats.natsOptions_SetURL(options, os.environ.get("NATS_URL", "nats://127.0.0.1:4222").encode()))
     check(nats.natsOptions_SetUserCredentialsFromFiles(options, credentials.encode(), None))
+    check(nats.natsOptions_SetErrorHandler(options, on_error, None))
     check(nats.natsConnection_Connect(ctypes.byref(connection), options))
     timeout = ctypes.c_int64(1000 * int(os.environ.get("NATS_TIMEOUT", "35")))
     request = (ctypes.byref(reply), connection, subject.encode(), payload, len(payload), timeout)

@@ -34,6 +34,37 @@ test("help needs nothing, and works through a link and from another directory", 
   expect(out.split("\n").every((line) => line.length <= 100)).toBe(true);
 });
 
+test("every command explains itself, and installs nothing for that", async () => {
+  const help = await Bun.file(join(checkout, "infra/nanoctl/help.txt")).text();
+  const entries = [...help.matchAll(/^ {2}\.\/nanoctl ([a-z-]+)(?: ([a-z-]+))?/gm)];
+  expect(entries.length).toBeGreaterThan(15);
+  for (const [, command = "", verb] of entries) {
+    if (command === "help") continue;
+    const words = verb === undefined ? [command] : [command, verb];
+    const lacking = await inside(without("nats-server"), `${script} ${words.join(" ")} --help`);
+    expect([words, lacking.code, lacking.err]).toEqual([words, 0, ""]);
+    for (const line of lacking.out.split("\n").filter((line) => line.startsWith("  ./")))
+      expect(line).toStartWith(`  ./nanoctl ${words.join(" ")}`);
+  }
+  const all = (await output([script, "image", "-h"])).out;
+  for (const verb of ["build", "upload", "import", "sync", "list", "download"]) expect(all).toContain(`image ${verb}`);
+  expect((await output([script, "up", "--sim", "3", "--help"])).out).toContain("--compact");
+  expect((await output([script, "strat", "--help"])).code).toBe(1);
+});
+
+test("every option that a command takes is in its help", async () => {
+  const directory = join(checkout, "infra/nanoctl/src");
+  for await (const file of new Bun.Glob("*.ts").scan(directory)) {
+    const source = await Bun.file(join(directory, file)).text();
+    const commands = [...source.matchAll(/readArguments\("([a-z -]+)"/g)].map(([, command = ""]) => command);
+    const options = [...source.matchAll(/"?([a-z-]+)"?: \{ type: "(?:string|boolean)"/g)].map(([, name = ""]) => name);
+    const outs = commands.map((command) => output([script, ...command.split(" "), "--help"]));
+    const helps = (await Promise.all(outs)).map(({ out }) => out).join("");
+    if (commands.length > 0)
+      for (const option of options) expect([file, option, helps.includes(`--${option}`)]).toEqual([file, option, true]);
+  }
+});
+
 test("an unknown command and an unknown purpose are refused", async () => {
   expect(await output([script, "strat"])).toMatchObject({ code: 1, err: expect.stringContaining('"strat"') });
   expect((await output([script, "install", "--for", "fun"])).code).toBe(1);

@@ -20,10 +20,12 @@ export async function cellFiles(args: readonly string[]): Promise<void> {
 }
 
 export async function cellClean(args: readonly string[]): Promise<void> {
-  const { positionals } = readArguments("cell clean", args, {}, 1);
+  const { values, positionals } = readArguments("cell clean", args, { json: { type: "boolean" } }, 1);
   await withZone(zone, async (settings, bus) => {
     const { id, name } = await cellOf(settings, bus, positionals[0]);
-    const { files, bytes } = await bus.call("cell.clean", { id }, asOperator);
+    const cleaned = await bus.call("cell.clean", { id }, asOperator);
+    const { files, bytes } = cleaned;
+    if (values.json) return say(JSON.stringify(cleaned, undefined, 2));
     say(
       files === 0
         ? `${name} keeps nothing that nothing needs; what was asked for in the last minutes stays.`

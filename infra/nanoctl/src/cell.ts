@@ -19,11 +19,12 @@ export async function cell([verb = "", ...args]: readonly string[]): Promise<voi
 
 /** The public key of this machine's cell, to compare with what the portal shows before adding the cell to a pool. */
 async function fingerprint(args: readonly string[]): Promise<void> {
-  readArguments("cell fingerprint", args, {});
+  const { values } = readArguments("cell fingerprint", args, { json: { type: "boolean" } });
   const directory = paths(readSettings()).dataOf("cell");
   // Only the cell service makes the identity: asking for it must not.
   if (!existsSync(join(directory, "cell.nk")))
     throw new Problem("this machine has no cell yet", "./nanoctl up makes it one.");
   const identity = await ensureIdentity(directory);
-  process.stdout.write(`${identity.cell}  ${identity.publicKey}\n`);
+  const { cell: id, publicKey } = identity;
+  process.stdout.write(values.json ? `${JSON.stringify({ id, publicKey }, undefined, 2)}\n` : `${id}  ${publicKey}\n`);
 }

@@ -5,10 +5,14 @@ import { Problem, words } from "./problem.ts";
 import { readArguments } from "./terminal/arguments.ts";
 
 export async function imageSync(args: readonly string[]): Promise<void> {
-  const { values } = readArguments("image sync", args, { media: { type: "boolean" } });
+  const options = { media: { type: "boolean" }, json: { type: "boolean" } } as const;
+  const { values } = readArguments("image sync", args, options);
   await withStore(async (settings, bus) => {
     const shelf = shelfOf(settings, bus, values.media === true);
-    const { directory, items } = await shelf.sync();
+    const synced = await shelf.sync();
+    const { directory, items } = synced;
+    // What becomes of them is in their records: `image list --json`.
+    if (values.json) return say(JSON.stringify(synced, undefined, 2));
     if (items.length === 0) {
       say(`There is nothing to take in ${directory}`);
       return;
