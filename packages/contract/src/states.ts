@@ -31,6 +31,7 @@ export const instanceActions = [
   "pause",
   "resume",
   "delete",
+  "forget",
   "console",
   "modify",
   "insert-media",
@@ -54,6 +55,7 @@ export type InstanceAction = (typeof instanceActions)[number];
 const alive = "It is running already.";
 const off = "It is not running.";
 const lost = "Its cell does not answer. Wait for the cell, or bring it back.";
+const answers = "Its cell answers: delete it instead.";
 const making = "It is still being created.";
 const leaving = "It is being deleted.";
 const missing = "Its cell has no such domain any more: someone removed it outside Nano. It can only be deleted.";
@@ -118,13 +120,14 @@ const table: Record<InstanceState, Row> = {
   },
   crashed: { allowed: whenOff, otherwise: "It crashed and is not running." },
   deleting: { allowed: ["delete"], otherwise: leaving },
-  lost: { allowed: [], otherwise: lost },
+  lost: { allowed: ["forget"], otherwise: lost },
   missing: { allowed: ["delete"], otherwise: missing },
 };
 
 /** Whether the action is possible in this state, or why not. */
 export const allows = (state: InstanceState, action: InstanceAction): true | string => {
   const { allowed, otherwise, but } = table[state];
-  return allowed.includes(action) || (but?.[action] ?? otherwise);
+  if (allowed.includes(action)) return true;
+  return action === "forget" ? answers : (but?.[action] ?? otherwise);
 };
 export const allowedActions = (state: InstanceState): InstanceAction[] => [...table[state].allowed];

@@ -10,6 +10,7 @@ import {
   type InstanceTable,
   indexesMigration,
   instanceMigration,
+  leftMigration,
   nicsMigration,
   patienceMigration,
   runningMigration,
@@ -54,4 +55,5 @@ export const migrations = {
   "2026-11-30-20-told": toldMigration,
   "2026-11-30-18-forgotten-instances": forgottenMigration,
   "2026-11-30-34-instance-patience": patienceMigration,
+  "2026-11-30-35-left-behind": leftMigration,
 };

@@ -21,6 +21,7 @@ import { diskSagas } from "./instances/disk-sagas.ts";
 import { diskHandlers } from "./instances/disks.ts";
 import { exportHandlers } from "./instances/export.ts";
 import { exportSaga } from "./instances/export-saga.ts";
+import { cellOf, forgetHandlers, forgetter } from "./instances/forget.ts";
 import { instanceHandlers } from "./instances/handlers.ts";
 import { imageUseHandlers } from "./instances/image-use.ts";
 import { mediaHandlers } from "./instances/media.ts";
@@ -119,6 +120,10 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
       exportSaga(instances),
       ...nicSagas(instances),
     ].map(adaptSaga),
+    isCellAway: (task) => {
+      const cell = cellOf(task);
+      return cell !== undefined && registry.isAway(cell);
+    },
     onEnd: async (trx, task, next) => passLock(trx, task.id, next && (await findTask(trx, next))),
     // Not kept and not in the outbox: the next figure, or the end, is never far.
     onProgress: (task) =>
@@ -168,8 +173,9 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     ...exportHandlers(instances, engine),
     ...nicHandlers(instances, engine),
     ...strayHandlers(instances, engine),
+    ...forgetHandlers(instances, engine),
     ...decisionHandlers({ db }),
-    ...taskHandlers({ db, journal, engine }),
+    ...taskHandlers({ db, journal, engine, giveUp: forgetter(instances, engine).endTask }),
     ...eventHandlers({ bus }),
   };
   bus.onReports({

@@ -17,6 +17,7 @@ import {
   MediaIdSchema,
   MemoryMiB,
   Name,
+  Nothing,
   OneOf,
   Page,
   PoolNameSchema,
@@ -170,6 +171,21 @@ export const instanceOperations = {
     task: true,
     events: ["instance.changed", "instance.deleted", "task.changed"],
     example: { input: { id: ids.instance }, output: verbTask("instance.delete", "Delete the instance and its disks") },
+  }),
+  "instance.forget": operation({
+    owner: "scheduler",
+    summary: "Forget an instance whose cell does not answer",
+    description:
+      "For a cell that never returns. The record goes at once, and its name, addresses and room are free; tasks that work on it are ended. Nothing is deleted on the cell: " +
+      "should it return, what it has is shown by stray.list, and a person adopts or removes it.",
+    input: one,
+    output: Nothing,
+    errors: ["instance-not-found", "wrong-state"],
+    requires: "instance.delete",
+    rest: { method: "POST", path: "/api/v2/instances/{id}/forget", status: 204 },
+    changes: true,
+    events: ["instance.deleted", "task.changed"],
+    example: { input: { id: ids.instance }, output: {} },
   }),
   "instance.start": operation({
     owner: "scheduler",

@@ -42,6 +42,8 @@ export const taskOperations = {
   "task.cancel": operation({
     owner: "scheduler",
     summary: "Cancel a task: undo what it has done",
+    description:
+      "One that can neither be finished nor undone, because its cell does not answer, is ended as it is: what was half made is removed when the cell returns.",
     input: Closed({ id: TaskIdSchema }),
     output: Task,
     errors: ["task-not-found", "not-cancellable"],

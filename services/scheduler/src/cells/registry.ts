@@ -62,6 +62,12 @@ export class CellRegistry {
     return this.#cells.get(id)?.online === true;
   }
 
+  /** Whether it does not answer, as far as one can know: not, while a scheduler that has just started waits to hear of it. */
+  isAway(id: CellId): boolean {
+    const cell = this.#cells.get(id);
+    return !(cell?.online || cell?.awaited);
+  }
+
   add(stored: StoredCell, usage: Usage, monotonic: number): KnownCell {
     const cell: KnownCell = {
       stored,

@@ -15,7 +15,10 @@ import { operateHandlers } from "./operate.ts";
 import type { StoredInstance } from "./store.ts";
 import { toInstance } from "./view.ts";
 
-type InstanceOperations = Exclude<Extract<OperationsOf<"scheduler">, `instance.${string}`>, `${string}.statistics`>;
+type InstanceOperations = Exclude<
+  Extract<OperationsOf<"scheduler">, `instance.${string}`>,
+  `${string}.statistics` | "instance.forget"
+>;
 
 export function instanceHandlers(
   deps: InstanceDeps,

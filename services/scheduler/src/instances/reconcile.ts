@@ -29,7 +29,15 @@ import { heardOf, isNewest, once } from "./newer.ts";
 import { observe, overdue } from "./observe.ts";
 import { removeStray } from "./remove-stray.ts";
 import { refreshUsage } from "./reserve.ts";
-import { findInstance, findTombstone, instancesIn, instancesOfCell, type StoredInstance } from "./store.ts";
+import {
+  findInstance,
+  findTombstone,
+  instancesIn,
+  instancesOfCell,
+  leftOn,
+  noteLeft,
+  type StoredInstance,
+} from "./store.ts";
 
 /** A stop has a minute, so a few seconds more are not missed. */
 const stopCheckEveryMs = 3_000;
@@ -131,6 +139,21 @@ export class Reconciler {
     const strange = new Set(strangers.map(({ id }) => id));
     this.#deps.strays.keepOnly(cell, (id) => strange.has(id) || !isNewest(known, id));
     for (const stranger of strangers) await this.#meetStranger(known, stranger);
+    await this.#clean(cell, (id) => seen.has(id));
+  }
+
+  /** Removes the disks of what was only half made, or deleted, while the cell was away. A domain goes by being proven to be stale. */
+  async #clean(cell: CellId, isThere: (id: InstanceId) => boolean): Promise<void> {
+    const { db, log } = this.#deps;
+    for (const { id, epoch, spec } of await leftOn(db, cell)) {
+      const key = `${cell} ${id}`;
+      if (isThere(id) || this.#removing.has(key)) continue;
+      const cleaning = removeStray(this.#deps, cell, { id, spec }, epoch, "with-disks")
+        .then(() => this.#deps.journal.write((trx) => noteLeft(trx, id)))
+        .catch((error) => log.warn("Could not remove what is left of an instance yet", { cell, instance: id, error }))
+        .finally(() => this.#removing.delete(key));
+      this.#removing.set(key, cleaning);
+    }
   }
 
   async #takeReport(known: KnownCell, { cell, boot, sequence, id, observed }: Report<"instance">): Promise<void> {

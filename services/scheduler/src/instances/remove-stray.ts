@@ -7,7 +7,7 @@ import type { InstanceDeps } from "./deps.ts";
 export async function removeStray(
   { ask }: Pick<InstanceDeps, "ask">,
   cell: CellId,
-  { id, spec }: Observed,
+  { id, spec }: Pick<Observed, "id" | "spec">,
   epoch: number,
   how: "with-disks" | "without-disks",
   requestId?: string,

@@ -8,6 +8,7 @@ import {
   type ImageId,
   Instance,
   type InstanceId,
+  InstanceSpec,
   type InstanceState,
   type MediaId,
   Nic,
@@ -92,6 +93,10 @@ export interface TombstoneTable {
   epoch: number;
   /** `forgotten`: its cell was away, and may still have it. */
   kind: TombstoneKind;
+  /** A cell that was away when it was deleted: what is left there is removed when it is back. */
+  left_on: CellId | null;
+  /** JSON: InstanceSpec, of what is left there. */
+  left_spec: string | null;
   deleted_at: Timestamp;
 }
 export type TombstoneKind = "deleted" | "forgotten";
@@ -245,6 +250,19 @@ export const forgottenMigration: Migration = {
     await db.schema
       .alterTable("tombstones")
       .addColumn("kind", "text", (c) => c.notNull().defaultTo("deleted"))
+      .execute();
+  },
+};
+
+export const leftMigration: Migration = {
+  async up(db) {
+    await db.schema.alterTable("tombstones").addColumn("left_on", "text").execute();
+    await db.schema.alterTable("tombstones").addColumn("left_spec", "text").execute();
+    await db.schema
+      .createIndex("tombstones_by_cell")
+      .on("tombstones")
+      .column("left_on")
+      .where("left_on", "is not", null)
       .execute();
   },
 };
@@ -452,8 +470,36 @@ export const insertTombstone = async (
 ): Promise<void> => {
   await db
     .insertInto("tombstones")
-    .values({ id, name, epoch, kind, deleted_at: now })
+    .values({ id, name, epoch, kind, deleted_at: now, left_on: null, left_spec: null })
     .onConflict((conflict) => conflict.column("id").doUpdateSet({ epoch, kind, deleted_at: now }))
+    .execute();
+};
+
+/** What is to be removed from this cell: it was away when that was decided. */
+export const leftOn = async (
+  db: Kysely<Database>,
+  cell: CellId,
+): Promise<{ id: InstanceId; epoch: number; spec: InstanceSpec }[]> => {
+  const rows = await db
+    .selectFrom("tombstones")
+    .select(["id", "epoch", "left_spec"])
+    .where("left_on", "=", cell)
+    .execute();
+  return rows.flatMap(({ id, epoch, left_spec }) =>
+    left_spec === null ? [] : [{ id, epoch, spec: fromColumn(InstanceSpec, left_spec, `what is left of ${id}`) }],
+  );
+};
+
+/** @param left what is on which cell; nothing once that is removed */
+export const noteLeft = async (
+  db: Kysely<Database>,
+  id: InstanceId,
+  left?: { readonly cell: CellId; readonly spec: InstanceSpec },
+): Promise<void> => {
+  await db
+    .updateTable("tombstones")
+    .set({ left_on: left?.cell ?? null, left_spec: left ? toColumn(left.spec) : null })
+    .where("id", "=", id)
     .execute();
 };
 

@@ -27,6 +27,7 @@ import {
   insertTask,
   markCancelling,
   type StoredTask,
+  saveTask,
   tasksWaitingFor,
   toTask,
 } from "./store.ts";
@@ -42,6 +43,8 @@ export interface EngineOptions extends Pick<Surroundings, "onEnd" | "onProgress"
   readonly random: () => number;
   readonly sagas: readonly Saga[];
   readonly failpoint?: Failpoint;
+  /** Whether its cell is away: what cannot be undone or finished there may be ended by a person. */
+  readonly isCellAway?: (task: StoredTask) => boolean;
   readonly backoff?: Backoff;
   /** Steps that run at once at most; 256 unless told. */
   readonly slots?: number;
@@ -159,7 +162,7 @@ export class TaskEngine {
   view(task: StoredTask): Task {
     const result = task.state === "done" ? this.#sagas.get(task.operation)?.result?.(task.data) : undefined;
     const { live, trouble } = this.#drivers.get(task.id)?.driver ?? {};
-    const view = toTask(task, this.#isCancellable(task), live);
+    const view = toTask(task, this.#isCancellable(task) || this.isStuck(task), live);
     return {
       ...view,
       ...(result ? { result } : {}),
@@ -182,6 +185,49 @@ export class TaskEngine {
     }
     await markCancelling(trx, id);
     return { ...task, cancelling: true };
+  }
+
+  /** Whether it can neither be finished nor undone, as long as its cell is away. */
+  isStuck(task: StoredTask): boolean {
+    if (hasEnded(task.state) || this.#options.isCellAway?.(task) !== true) return false;
+    return task.state === "unwinding" || !(task.cancelling || this.#isCancellable(task));
+  }
+
+  /**
+   * Ends a task where it is, and those that wait for it: their cell is away. Call `dismiss` once that is committed.
+   * @returns the tasks that were ended
+   */
+  async abandon(trx: Write, id: TaskId, why: NanoError): Promise<TaskId[]> {
+    const { clock, onEnd } = this.#options;
+    const task = await findTask(trx, id);
+    if (!task || hasEnded(task.state)) return [];
+    const endedAt = timestamp(clock.now());
+    const ended: StoredTask = {
+      ...task,
+      state: task.outcome ?? "cancelled",
+      steps: task.steps.map((step) =>
+        step.state === "running" || step.state === "undoing" ? { ...step, state: "failed", endedAt } : step,
+      ),
+      error: task.error ?? why.toBody(),
+      obstacle: null,
+      endedAt,
+    };
+    await saveTask(trx, ended);
+    const waiting = await tasksWaitingFor(trx, id);
+    const [next] = waiting;
+    await onEnd(trx, ended, next);
+    await this.#tell(trx, ended);
+    const others: TaskId[] = [];
+    for (const other of waiting) others.push(...(await this.abandon(trx, other, why)));
+    return [id, ...others];
+  }
+
+  /** Lets go of tasks that were ended. */
+  dismiss(ids: readonly TaskId[]): void {
+    for (const id of ids) {
+      this.#drivers.get(id)?.driver.stop();
+      this.drive(id);
+    }
   }
 
   /** The task that begins when this one has ended, if there is one. */

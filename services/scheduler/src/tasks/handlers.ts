@@ -3,9 +3,9 @@ import type { Handlers } from "@nano/bus";
 import { NanoError, type TaskId } from "@nano/contract";
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
-import type { Journal } from "../events/journal.ts";
+import type { Cause, Journal, Write } from "../events/journal.ts";
 import type { TaskEngine } from "./engine.ts";
-import { findTask, listTasks } from "./store.ts";
+import { findTask, listTasks, type StoredTask } from "./store.ts";
 
 type TaskOperations = "task.list" | "task.get" | "task.cancel";
 
@@ -13,10 +13,12 @@ export function taskHandlers(deps: {
   db: Kysely<Database>;
   journal: Journal;
   engine: TaskEngine;
+  /** Ends a task that can neither be finished nor undone. */
+  giveUp: (trx: Write, task: StoredTask, cause: Cause) => Promise<TaskId[]>;
 }): Pick<Handlers<"scheduler">, TaskOperations> {
   const { db, journal, engine } = deps;
-  const requireTask = async (id: TaskId) => {
-    const task = await findTask(db, id);
+  const requireTask = async (id: TaskId, on: Kysely<Database> = db) => {
+    const task = await findTask(on, id);
     if (!task) throw new NanoError("task-not-found", `There is no task ${id}`, { details: { id } });
     return engine.view(task);
   };
@@ -33,9 +35,16 @@ export function taskHandlers(deps: {
     },
     "task.cancel": async ({ id }, context) => {
       const request = { key: context.idempotencyKey, actor: context.actor.id, operation: "task.cancel", input: { id } };
-      const task = await journal.writeOnce(request, async (trx) => engine.view(await engine.markCancelled(trx, id)));
-      engine.interrupt(id);
-      return task;
+      let ended: TaskId[] | undefined;
+      const answer = await journal.writeOnce(request, async (trx) => {
+        const task = await findTask(trx, id);
+        if (!task || !engine.isStuck(task)) return engine.view(await engine.markCancelled(trx, id));
+        ended = await deps.giveUp(trx, task, context);
+        return requireTask(id, trx);
+      });
+      if (ended) engine.dismiss(ended);
+      else engine.interrupt(id);
+      return answer;
     },
   };
 }

@@ -169,13 +169,13 @@ export const insertTask = async (db: Kysely<Database>, task: StoredTask): Promis
   });
 };
 
-/** @returns whether it was written: not, when `unlessCancelled` and somebody has asked for the way back */
+/** @returns whether it was written: not, when it has ended, or when `unlessCancelled` and somebody has asked for the way back */
 export const saveTask = async (
   db: Kysely<Database>,
   task: StoredTask,
   { unlessCancelled = false } = {},
 ): Promise<boolean> => {
-  let update = db.updateTable("tasks").set(changing(task)).where("id", "=", task.id);
+  let update = db.updateTable("tasks").set(changing(task)).where("id", "=", task.id).where("ended_at", "is", null);
   if (unlessCancelled) update = update.where("cancelling", "=", 0);
   return (await update.executeTakeFirst()).numUpdatedRows > 0n;
 };

@@ -85,6 +85,11 @@ export const instanceHandlers = (cloud: Cloud) =>
       return many(cloud, ids, (id) => cloud.act(id, action, `instance.${action}`, after[action]));
     },
     "instance.delete": ({ id }) => cloud.act(id, "delete", "instance.delete", "deleting"),
+    "instance.forget": ({ id }) => {
+      cloud.act(id, "forget", "instance.forget");
+      cloud.instances.delete(id);
+      return {};
+    },
     "instance.start": (input) => {
       cloud.starts.push(input);
       return cloud.act(input.id, "start", "instance.start", "running");
