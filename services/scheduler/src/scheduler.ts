@@ -12,7 +12,7 @@ import { FileRepairer } from "./cells/repair.ts";
 import type { Database } from "./database.ts";
 import { decisionHandlers } from "./decisions/handlers.ts";
 import { eventHandlers } from "./events/handlers.ts";
-import { createJournal } from "./events/journal.ts";
+import { createJournal, type Write } from "./events/journal.ts";
 import { cloneSaga } from "./instances/clone-saga.ts";
 import { createSaga } from "./instances/create-saga.ts";
 import { deleteSaga } from "./instances/delete-saga.ts";
@@ -32,10 +32,11 @@ import { nicHandlers } from "./instances/nics.ts";
 import { pauseSagas } from "./instances/pause-sagas.ts";
 import { powerSagas } from "./instances/power-sagas.ts";
 import { Reconciler } from "./instances/reconcile.ts";
+import { refreshUsage } from "./instances/reserve.ts";
 import { Restarter } from "./instances/restart.ts";
 import { snapshotSagas } from "./instances/snapshot-sagas.ts";
 import { snapshotHandlers } from "./instances/snapshots.ts";
-import { findInstance, passLock } from "./instances/store.ts";
+import { cellsWritten, findInstance, passLock } from "./instances/store.ts";
 import { strayHandlers } from "./instances/stray-handlers.ts";
 import { Strays } from "./instances/strays.ts";
 import { systemHandlers } from "./instances/system.ts";
@@ -89,8 +90,11 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
   const startedAt = timestamp(clock.now());
   bus.keepEventStream();
   const outbox = startOutbox({ db, emit: (event, id) => bus.emit(event, id), log });
-  const journal = createJournal({ db, outbox, clock });
   const registry = new CellRegistry();
+  const afterWrite = async (trx: Write) => {
+    for (const cell of cellsWritten(trx)) await refreshUsage({ db, registry, clock, log }, cell);
+  };
+  const journal = createJournal({ db, outbox, clock, afterWrite });
   await ensureDefaultPool({ journal, clock });
   await loadRegistry({ db, registry, clock, usage: await usageByCell(db) });
 

@@ -6,7 +6,7 @@
  * Reads are synchronous. Writes to the database are the callers' (`presence.ts`, `handlers.ts`), who tell the registry when they are committed.
  */
 import { type CellId, type CellLoad, NanoError, type PoolName } from "@nano/contract";
-import { noUsage, type Usage } from "../instances/usage.ts";
+import { noUsage, plusUsage, type Usage } from "../instances/usage.ts";
 import { type CellFacts, Snapshot } from "../placement/snapshot.ts";
 import { gib, mib } from "../units.ts";
 import { ReportOrder } from "./order.ts";
@@ -33,6 +33,7 @@ export interface KnownCell {
 export class CellRegistry {
   readonly #cells = new Map<CellId, KnownCell>();
   readonly #snapshots = new Map<PoolName, Snapshot>();
+  readonly #doubtful = new Set<CellId>();
 
   get size(): number {
     return this.#cells.size;
@@ -100,7 +101,18 @@ export class CellRegistry {
     const cell = this.#cells.get(id);
     if (!cell) return;
     cell.usage = usage ?? noUsage;
+    this.#doubtful.delete(id);
     this.refresh(cell, monotonic);
+  }
+
+  /** It could not be read when it may have changed. */
+  doubtUsage(id: CellId): void {
+    this.#doubtful.add(id);
+  }
+
+  /** Cells whose usage is to be read again before it is believed. */
+  get doubtful(): readonly CellId[] {
+    return [...this.#doubtful];
   }
 
   /** Brings the pool's snapshot up to date with this cell. */
@@ -122,6 +134,13 @@ export class CellRegistry {
     this.#snapshots.delete(pool);
   }
 }
+
+/** What is reserved on them together. */
+export const usageOfCells = (cells: Iterable<KnownCell>): Usage => {
+  let sum = noUsage;
+  for (const { usage } of cells) if (usage.total > 0) sum = plusUsage(sum, usage);
+  return sum;
+};
 
 /** A cell as placement sees it. */
 export const factsOf = (cell: KnownCell, monotonic: number): CellFacts => {

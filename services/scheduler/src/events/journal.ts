@@ -23,13 +23,27 @@ export interface Journal {
   tell(trx: Write, name: EventName, id: string, data: NanoEvent["data"], cause?: Cause): Promise<void>;
 }
 
-export function createJournal(deps: { db: Kysely<Database>; outbox: Pick<Outbox, "kick">; clock: Clock }): Journal {
-  const { db, outbox, clock } = deps;
+export function createJournal(deps: {
+  db: Kysely<Database>;
+  outbox: Pick<Outbox, "kick">;
+  clock: Clock;
+  /** When a transaction was committed, or taken back; before who asked for it goes on. Must not fail. */
+  afterWrite?: (trx: Write) => Promise<void>;
+}): Journal {
+  const { db, outbox, clock, afterWrite } = deps;
   const writer = createWriter(db);
   const write: Journal["write"] = async (work) => {
-    const result = await writer.write(work);
-    outbox.kick();
-    return result;
+    let used: Write | undefined;
+    try {
+      const result = await writer.write((trx) => {
+        used = trx;
+        return work(trx);
+      });
+      outbox.kick();
+      return result;
+    } finally {
+      if (used) await afterWrite?.(used);
+    }
   };
   return {
     write,

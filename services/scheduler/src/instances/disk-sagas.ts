@@ -7,7 +7,6 @@ import { defineSaga, type Saga, type StepDefinition, type StepRun } from "../tas
 import { commander } from "./command.ts";
 import type { InstanceDeps } from "./deps.ts";
 import { pollCopy } from "./fetch.ts";
-import { refreshUsage } from "./reserve.ts";
 
 export const DiskState = Closed({
   id: InstanceIdSchema,
@@ -30,10 +29,7 @@ export const diskSagas = (deps: InstanceDeps): Saga[] => {
 
   const reference = ({ state: { id, epoch, disk } }: Run) => ({ id, epoch, disk: disk.name });
 
-  const reserve = async (run: Run, spec: InstanceSpec): Promise<void> => {
-    await changeRow(run, { disks: spec.disks });
-    await refreshUsage(deps, run.state.cell);
-  };
+  const reserve = (run: Run, spec: InstanceSpec): Promise<void> => changeRow(run, { disks: spec.disks });
   const define = (run: Run, spec: InstanceSpec): Promise<void> =>
     command(run, () => ask(run.state.cell, "cell.instance.define", spec, run.requestId));
 

@@ -5,7 +5,6 @@ import { changeInstance } from "./change.ts";
 import { commander } from "./command.ts";
 import type { InstanceDeps } from "./deps.ts";
 import { findInstance, findInstanceByName } from "./store.ts";
-import { usageOfCell } from "./usage.ts";
 
 export const ModifyState = Closed({
   id: InstanceIdSchema,
@@ -19,7 +18,7 @@ export const ModifyState = Closed({
 export type ModifyState = Static<typeof ModifyState>;
 
 export const modifySaga = (deps: InstanceDeps): Saga => {
-  const { ask, journal, registry, clock } = deps;
+  const { ask, journal } = deps;
   const { command } = commander(deps);
   return defineSaga({
     operation: "instance.modify",
@@ -31,19 +30,17 @@ export const modifySaga = (deps: InstanceDeps): Saga => {
         // Done in the transaction that began the task: the instance's row is the reservation.
         do: async () => {},
         undo: async (run) => {
-          const { id, cell, before } = run.state;
-          const usage = await journal.write(async (trx) => {
+          const { id, before } = run.state;
+          await journal.write(async (trx) => {
             const row = await findInstance(trx, id);
-            if (!row) return undefined;
+            if (!row) return;
             const taken = await findInstanceByName(trx, before.name);
             const { description, owner, autostart, cores, memoryMiB } = before;
             const changes = { description, owner, autostart, cores, memoryMiB, settings: settingsOf(before) };
             // Somebody else may have taken the old name meanwhile: then the new one stays.
             const name = taken && taken.id !== id ? row.name : before.name;
             await changeInstance(deps, trx, row, { ...changes, name }, run);
-            return usageOfCell(trx, cell);
           });
-          if (usage) registry.setUsage(cell, usage, clock.monotonic());
         },
       },
       {

@@ -21,7 +21,7 @@ import type { InstanceDeps } from "./deps.ts";
 import type { ModifyState } from "./modify-saga.ts";
 import { refuseTooManyDisks } from "./refuse.ts";
 import { findInstanceByName, type StoredInstance } from "./store.ts";
-import { plusUsage, usageOfCell } from "./usage.ts";
+import { noUsage, plusUsage, usageOfCell } from "./usage.ts";
 import { toSpec } from "./view.ts";
 
 type Modify = Input<"instance.modify">;
@@ -90,7 +90,7 @@ export const modifyInstance = (deps: InstanceDeps, engine: TaskEngine) => {
       );
     }
     const grown = { cores: then.cores - now.cores, memoryMiB: then.memoryMiB - now.memoryMiB, storageGiB: 0 };
-    registry.setUsage(instance.cell, plusUsage(usage, { ...grown, total: 0, running: 0 }), clock.monotonic());
+    registry.setUsage(instance.cell, plusUsage(usage, { ...noUsage, ...grown }), clock.monotonic());
   };
 
   return (input: Modify, context: RequestContext): Promise<Task> =>

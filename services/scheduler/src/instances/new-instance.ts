@@ -113,9 +113,8 @@ export const writeNew = async (
   await insertInstance(trx, instance);
   if (cloudInit) await insertCloudInit(trx, instance.id, cloudInit);
   await journal.tell(trx, "instance.created", instance.id, factsOf(instance), context);
-  // `decide` has just compared what we believed of the cell with the database. Should the commit fail, the next decision finds that the database says
-  // less, and corrects it.
+  // So that who is placed next in the same transaction knows of it. When that has ended, the sums are read again, whether it was committed or not.
   const before = registry.find(instance.cell)?.usage ?? noUsage;
-  const more = { ...resourcesOf(instance), total: 1, running: 0 };
+  const more = { ...noUsage, ...resourcesOf(instance), total: 1, states: { [instance.state]: 1 } };
   registry.setUsage(instance.cell, plusUsage(before, more), clock.monotonic());
 };

@@ -28,7 +28,6 @@ import { Mailbox } from "./mailbox.ts";
 import { heardOf, isNewest, once } from "./newer.ts";
 import { observe, overdue } from "./observe.ts";
 import { removeStray } from "./remove-stray.ts";
-import { refreshUsage } from "./reserve.ts";
 import {
   findInstance,
   findTombstone,
@@ -203,7 +202,6 @@ export class Reconciler {
         case "adopt":
           // One that is in no pool may belong to a zone that was here before: it is taken over with its cell.
           if (pool === null) return;
-          await refreshUsage(this.#deps, cell);
           log.warn("Took over an instance that only its cell knew", { cell, instance: id, name: observed.spec.name });
           return strays.gone(cell, id);
         case "ours":

@@ -3,24 +3,21 @@ import { type InstanceId, timestamp } from "@nano/contract";
 import type { Cause } from "../events/journal.ts";
 import type { InstanceDeps } from "./deps.ts";
 import { deleteInstance, findInstance } from "./store.ts";
-import { usageOfCell } from "./usage.ts";
 
 /**
  * Takes the row away and leaves a tombstone, so that a cell which still has something of it is told to remove that. Harmless to repeat.
  */
 export async function releaseInstance(
-  deps: Pick<InstanceDeps, "journal" | "clock" | "registry">,
+  deps: Pick<InstanceDeps, "journal" | "clock">,
   id: InstanceId,
   cause: Cause,
 ): Promise<void> {
-  const { journal, clock, registry } = deps;
-  const released = await journal.write(async (trx) => {
+  const { journal, clock } = deps;
+  await journal.write(async (trx) => {
     const instance = await findInstance(trx, id);
-    if (!instance) return undefined;
+    if (!instance) return;
     await deleteInstance(trx, instance, timestamp(clock.now()));
     const { name, pool, cell } = instance;
     await journal.tell(trx, "instance.deleted", id, { name, pool, cell }, cause);
-    return { cell, usage: await usageOfCell(trx, cell) };
   });
-  if (released) registry.setUsage(released.cell, released.usage, clock.monotonic());
 }

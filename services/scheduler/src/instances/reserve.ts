@@ -25,10 +25,15 @@ export async function requireStorage(
   );
 }
 
-/** Has placement know what the rows of a cell's instances say now. */
+/** Has placement know what the rows of a cell's instances say now; if they cannot be read now, the next decision reads them. Never fails. */
 export async function refreshUsage(
-  { db, registry, clock }: Pick<InstanceDeps, "db" | "registry" | "clock">,
+  { db, registry, clock, log }: Pick<InstanceDeps, "db" | "registry" | "clock" | "log">,
   cell: CellId,
 ): Promise<void> {
-  registry.setUsage(cell, await usageOfCell(db, cell), clock.monotonic());
+  try {
+    registry.setUsage(cell, await usageOfCell(db, cell), clock.monotonic());
+  } catch (error) {
+    registry.doubtUsage(cell);
+    log.warn("Could not read what is reserved on a cell", { cell, error });
+  }
 }

@@ -436,18 +436,33 @@ export const findInstanceByName = async (db: Kysely<Database>, name: string): Pr
 export const macIsTaken = async (db: Kysely<Database>, mac: string): Promise<boolean> =>
   (await idByMac(db, { mac })).length > 0 || (await idByFurtherMac(db, { like: `%"${mac}"%` })).length > 0;
 
+const rowsOfCell = prepared((db: Kysely<Database>, { cell }: { cell: CellId }) =>
+  db.selectFrom("instances").selectAll().where("cell", "=", cell),
+);
 export const instancesOfCell = async (db: Kysely<Database>, cell: CellId): Promise<StoredInstance[]> =>
-  (await db.selectFrom("instances").selectAll().where("cell", "=", cell).execute()).map(fromRow);
+  (await rowsOfCell(db, { cell })).map(fromRow);
 
 export const instancesIn = async (db: Kysely<Database>, state: InstanceState): Promise<StoredInstance[]> =>
   (await db.selectFrom("instances").selectAll().where("state", "=", state).execute()).map(fromRow);
 
+/** Cells on which a transaction has written instances. */
+const written = new WeakMap<Kysely<Database>, Set<CellId>>();
+const note = (db: Kysely<Database>, cell: CellId): void => {
+  const cells = written.get(db);
+  if (cells) cells.add(cell);
+  else written.set(db, new Set([cell]));
+};
+/** The cells on which this transaction has written instances: what is reserved there is read again when it has ended, however it ended. */
+export const cellsWritten = (trx: Kysely<Database>): readonly CellId[] => [...(written.get(trx) ?? [])];
+
 export const insertInstance = async (db: Kysely<Database>, instance: StoredInstance): Promise<void> => {
+  note(db, instance.cell);
   await insertRow(db, toRow(instance));
 };
 
 /** Writes all of it; the caller has read it in the same transaction. */
 export const saveInstance = async (db: Kysely<Database>, instance: StoredInstance): Promise<void> => {
+  note(db, instance.cell);
   await updateRow(db, toRow(instance));
 };
 
@@ -458,6 +473,7 @@ export const deleteInstance = async (
   now: Timestamp,
   kind: TombstoneKind = "deleted",
 ): Promise<void> => {
+  note(db, instance.cell);
   await db.deleteFrom("instances").where("id", "=", instance.id).execute();
   await deleteCloudInit(db, instance.id);
   await insertTombstone(db, { ...instance, epoch: instance.epoch + 1, kind }, now);
@@ -527,8 +543,17 @@ export const passLock = async (
 export const findTombstone = async (db: Kysely<Database>, id: InstanceId): Promise<Tombstone | undefined> =>
   db.selectFrom("tombstones").select(["id", "epoch", "kind"]).where("id", "=", id).executeTakeFirst();
 
-/** Ids of the decisions that explain an instance there is. */
+const decisionsPage = 2_000;
+
+/** Ids of the decisions that explain an instance there is. In portions, between which others are served. */
 export const decisionsInUse = async (db: Kysely<Database>): Promise<DecisionId[]> => {
-  const rows = await db.selectFrom("instances").select("decision").where("decision", "is not", null).execute();
-  return rows.flatMap((row) => (row.decision === null ? [] : [row.decision]));
+  const used: DecisionId[] = [];
+  for (let after: InstanceId | undefined; ; await Bun.sleep(0)) {
+    let query = db.selectFrom("instances").select(["id", "decision"]).orderBy("id").limit(decisionsPage);
+    if (after !== undefined) query = query.where("id", ">", after);
+    const rows = await query.execute();
+    for (const { decision } of rows) if (decision !== null) used.push(decision);
+    if (rows.length < decisionsPage) return used;
+    after = rows.at(-1)?.id;
+  }
 };

@@ -1,5 +1,8 @@
-/** Sums over instances: what is reserved where. There are no counters that could drift: a reservation is an instance's row. */
-import type { CellId, InstanceState, PoolName } from "@nano/contract";
+/**
+ * Sums over instances: what is reserved where. A reservation is an instance's row. The registry keeps each cell's sums in memory: they are read again after
+ * every transaction that wrote one of its instances, so there is no counter that could drift.
+ */
+import { type CellId, type InstanceState, instanceStates, type PoolName } from "@nano/contract";
 import { prepared } from "@nano/store";
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
@@ -10,8 +13,16 @@ export interface Usage {
   readonly storageGiB: number;
   readonly total: number;
   readonly running: number;
+  /** How many are in which state. */
+  readonly states: Readonly<Partial<Record<InstanceState, number>>>;
 }
-export const noUsage: Usage = { cores: 0, memoryMiB: 0, storageGiB: 0, total: 0, running: 0 };
+export const noUsage: Usage = { cores: 0, memoryMiB: 0, storageGiB: 0, total: 0, running: 0, states: {} };
+
+const plusStates = (a: Usage["states"], b: Usage["states"]): Usage["states"] => {
+  const sum: Partial<Record<InstanceState, number>> = { ...a };
+  for (const state of instanceStates) if (b[state] !== undefined) sum[state] = (a[state] ?? 0) + b[state];
+  return sum;
+};
 
 export const plusUsage = (a: Usage, b: Usage): Usage => ({
   cores: a.cores + b.cores,
@@ -19,6 +30,7 @@ export const plusUsage = (a: Usage, b: Usage): Usage => ({
   storageGiB: a.storageGiB + b.storageGiB,
   total: a.total + b.total,
   running: a.running + b.running,
+  states: plusStates(a.states, b.states),
 });
 
 /** States in which a QEMU process is alive. */
@@ -54,6 +66,7 @@ const usageOf = (row: Sums): Usage => ({
   storageGiB: Number(row.storage),
   total: Number(row.total),
   running: alive.has(row.state) ? Number(row.total) : 0,
+  states: { [row.state]: Number(row.total) },
 });
 
 const collect = <Key>(rows: readonly Sums[], keyOf: (row: Sums) => Key): Map<Key, Usage> => {
@@ -73,14 +86,12 @@ export const usageByCell = async (db: Kysely<Database>, cells?: readonly CellId[
   return collect(await query.execute(), (row) => row.cell);
 };
 
-export const usageByPool = async (db: Kysely<Database>): Promise<Map<PoolName, Usage>> =>
-  collect(await sums(db).execute(), (row) => row.pool);
-
-export const countByState = async (db: Kysely<Database>): Promise<Map<InstanceState, number>> => {
-  const rows = await db
+/** How many instances are said to be in this pool. */
+export const countOfPool = async (db: Kysely<Database>, pool: PoolName): Promise<number> => {
+  const row = await db
     .selectFrom("instances")
-    .select((e) => ["state", e.fn.countAll<number>().as("n")])
-    .groupBy("state")
-    .execute();
-  return new Map(rows.map((row) => [row.state, Number(row.n)]));
+    .where("pool", "=", pool)
+    .select((e) => e.fn.countAll<number>().as("n"))
+    .executeTakeFirstOrThrow();
+  return Number(row.n);
 };

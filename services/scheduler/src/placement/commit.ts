@@ -8,11 +8,13 @@ import { type CellRegistry, factsOf } from "../cells/registry.ts";
 import type { Write } from "../events/journal.ts";
 import { usageOfCell } from "../instances/usage.ts";
 import { place } from "./place.ts";
-import type { Policy } from "./rule.ts";
+import { at, type Policy } from "./rule.ts";
 import { type PlacementRequest, Snapshot } from "./snapshot.ts";
 
 /** Each try corrects one cell; a snapshot more wrong than that is another fault. */
 const triesAtMost = 100;
+/** Cells that look full and are looked at before a request is refused: each costs a question to the database. */
+const fullAtMost = 100;
 
 export interface PlacementDeps {
   readonly registry: CellRegistry;
@@ -31,6 +33,8 @@ export async function decide(
   only?: CellId,
 ): Promise<Decision> {
   const { registry, clock, policy } = deps;
+  await reread(deps, trx, registry.doubtful);
+  let looked = false;
   for (let tries = 1; ; tries++) {
     const known = only === undefined ? undefined : registry.get(only);
     const cells = known ? new Snapshot([factsOf(known, clock.monotonic())]) : registry.snapshot(pool);
@@ -40,16 +44,45 @@ export async function decide(
       ...place(cells, pool, request, policy),
     };
     const winner = decision.winner && registry.find(decision.winner.cell);
-    if (!winner || tries >= triesAtMost) return decision;
-    const { id } = winner.stored;
-    const usage = await usageOfCell(trx, id);
-    const believed = winner.usage;
-    if (
-      usage.cores === believed.cores &&
-      usage.memoryMiB === believed.memoryMiB &&
-      usage.storageGiB === believed.storageGiB
-    )
-      return decision;
-    registry.setUsage(id, usage, clock.monotonic());
+    if (tries >= triesAtMost) return decision;
+    if (winner) {
+      if (!(await reread(deps, trx, [winner.stored.id]))) return decision;
+    } else {
+      // Before it is said that nothing fits: those that look full are looked at, once.
+      const full = only === undefined ? fullOnes(registry.snapshot(pool), request) : [only];
+      if (looked || !(await reread(deps, trx, full))) return decision;
+      looked = true;
+    }
   }
+}
+
+/** Compares what we believe of these cells with the database, and corrects it. @returns whether anything was wrong */
+async function reread({ registry, clock }: PlacementDeps, trx: Write, cells: readonly CellId[]): Promise<boolean> {
+  let wrong = false;
+  for (const id of cells) {
+    const believed = registry.find(id)?.usage;
+    const usage = await usageOfCell(trx, id);
+    registry.setUsage(id, usage, clock.monotonic());
+    wrong ||=
+      usage.cores !== believed?.cores ||
+      usage.memoryMiB !== believed.memoryMiB ||
+      usage.storageGiB !== believed.storageGiB;
+  }
+  return wrong;
+}
+
+/** Cells that would have room for it if nothing were reserved there; the first few. */
+function fullOnes(cells: Snapshot, { memoryMiB, storageGiB }: PlacementRequest): CellId[] {
+  const full: CellId[] = [];
+  for (let i = 0; i < cells.count && full.length < fullAtMost; i++) {
+    const id = cells.ids[i];
+    const could =
+      at(cells.online, i) === 1 &&
+      at(cells.enabled, i) === 1 &&
+      at(cells.instances, i) > 0 &&
+      at(cells.memoryMiB, i) >= memoryMiB &&
+      at(cells.storageGiB, i) >= storageGiB;
+    if (could && id !== undefined) full.push(id);
+  }
+  return full;
 }

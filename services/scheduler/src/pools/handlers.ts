@@ -11,12 +11,12 @@ import {
   timestamp,
 } from "@nano/contract";
 import type { Kysely } from "kysely";
-import type { CellRegistry } from "../cells/registry.ts";
+import { type CellRegistry, usageOfCells } from "../cells/registry.ts";
 import { countCellsOfPool } from "../cells/store.ts";
 import { resourcesOf } from "../cells/view.ts";
 import type { Database } from "../database.ts";
 import type { Journal, Write } from "../events/journal.ts";
-import { noUsage, type Usage, usageByPool } from "../instances/usage.ts";
+import { countOfPool } from "../instances/usage.ts";
 import { pageOfAll } from "../page.ts";
 import { gib, mib } from "../units.ts";
 import { deletePool, findPool, insertPool, listPools, type PoolTable } from "./store.ts";
@@ -52,10 +52,11 @@ type PoolOperations = Exclude<Extract<OperationsOf<"scheduler">, `pool.${string}
 export function poolHandlers(deps: PoolDeps): Pick<Handlers<"scheduler">, PoolOperations> {
   const { db, journal, registry, clock } = deps;
 
-  const toPool = (row: PoolTable, usage: Usage = noUsage): Pool => {
+  const toPool = (row: PoolTable): Pool => {
     const members = [...registry.all()].filter(({ stored }) => stored.pool === row.name);
     const sum = (amount: "cores" | "memoryMiB" | "storageGiB") =>
       members.reduce((total, { stored }) => total + stored.capacity[amount], 0);
+    const usage = usageOfCells(members);
     return {
       name: row.name,
       description: row.description,
@@ -84,13 +85,11 @@ export function poolHandlers(deps: PoolDeps): Pick<Handlers<"scheduler">, PoolOp
 
   return {
     "pool.list": async (query) => {
-      const usage = await usageByPool(db);
       const page = pageOfAll(await listPools(db), query, (row) => row.name);
-      return { ...page, items: page.items.map((row) => toPool(row, usage.get(row.name))) };
+      return { ...page, items: page.items.map((row) => toPool(row)) };
     },
     "pool.get": async ({ name }) => {
-      const row = await requirePool(db, name);
-      return toPool(row, (await usageByPool(db)).get(name));
+      return toPool(await requirePool(db, name));
     },
     "pool.create": (input, context) => {
       const request = { key: context.idempotencyKey, actor: context.actor.id, operation: "pool.create", input };
@@ -103,7 +102,7 @@ export function poolHandlers(deps: PoolDeps): Pick<Handlers<"scheduler">, PoolOp
       await journal.writeOnce(request, async (trx) => {
         requireRevision(await requirePool(trx, name), revision);
         const cells = await countCellsOfPool(trx, name);
-        const instances = (await usageByPool(trx)).get(name)?.total ?? 0;
+        const instances = await countOfPool(trx, name);
         if (cells > 0 || instances > 0)
           throw new NanoError(
             "pool-not-empty",

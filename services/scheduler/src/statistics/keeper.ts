@@ -123,7 +123,9 @@ export class StatisticsKeeper {
     for (const cell of registry.all()) {
       if (!cell.online || cell.stored.pool === null) continue;
       seriesOf(this.#cells, cell.stored.id).add(now, usageOf([cell]));
-      pools.set(cell.stored.pool, [...(pools.get(cell.stored.pool) ?? []), cell]);
+      const others = pools.get(cell.stored.pool);
+      if (others) others.push(cell);
+      else pools.set(cell.stored.pool, [cell]);
     }
     for (const [name, cells] of pools) seriesOf(this.#pools, name).add(now, usageOf(cells));
     this.zone.add(now, usageOf([...pools.values()].flat()));

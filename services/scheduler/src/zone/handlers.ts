@@ -2,10 +2,9 @@
 import type { Handlers } from "@nano/bus";
 import type { Output, Timestamp } from "@nano/contract";
 import type { Kysely } from "kysely";
-import type { CellRegistry, KnownCell } from "../cells/registry.ts";
+import { type CellRegistry, type KnownCell, usageOfCells } from "../cells/registry.ts";
 import { resourcesOf } from "../cells/view.ts";
 import type { Database } from "../database.ts";
-import { countByState, noUsage, plusUsage, usageByPool } from "../instances/usage.ts";
 import { listPools } from "../pools/store.ts";
 import { type StatisticsKeeper, usageOf } from "../statistics/keeper.ts";
 import { gib, mib } from "../units.ts";
@@ -35,12 +34,9 @@ export function zoneHandlers({
     "zone.get": async (): Promise<Output<"zone.get">> => {
       const members = [...registry.all()].filter(({ stored }) => stored.pool !== null);
       const online = members.filter((cell) => cell.online);
-      const states = await countByState(db);
-      const count = (state: Parameters<typeof states.get>[0]) => states.get(state) ?? 0;
-      const instances = [...states.values()].reduce((sum, n) => sum + n, 0);
-      const named = count("running") + count("stopped") + count("lost");
+      const usage = usageOfCells(registry.all());
+      const { running = 0, stopped = 0, lost = 0 } = usage.states;
       const { cpuPercent, memoryUsedMiB } = usageOf(online);
-      const usage = [...(await usageByPool(db)).values()].reduce(plusUsage, noUsage);
       return {
         name,
         startedAt,
@@ -51,10 +47,10 @@ export function zoneHandlers({
           unassigned: registry.size - members.length,
         },
         instances: {
-          running: count("running"),
-          stopped: count("stopped"),
-          lost: count("lost"),
-          other: instances - named,
+          running,
+          stopped,
+          lost,
+          other: usage.total - running - stopped - lost,
         },
         capacity: {
           cores: total(members, ({ stored }) => stored.capacity.cores),
