@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import {
+  allColumns,
+  columnsAtMost,
   commonErrors,
   curlCommand,
   decode,
@@ -8,6 +10,7 @@ import {
   eventDefinitions,
   fits,
   isErrorCode,
+  mainColumns,
   NanoError,
   natsCommand,
   operationNames,
@@ -62,6 +65,12 @@ describe.each(operationNames)("%s", (name) => {
     for (const match of rest.path.matchAll(/\{(\w+)\}/g)) expect(fields).toContain(match[1] ?? "");
     const input = operation.example.input as Record<string, unknown>;
     expect(curlCommand(name, input, "http://127.0.0.1:5870")).toContain("/api/v2/");
+  });
+
+  test("its list has a table of at most eight columns, each of them a field", () => {
+    const columns = mainColumns(operation);
+    expect(columns.length).toBeLessThanOrEqual(columnsAtMost);
+    for (const column of columns) expect(allColumns(operation)).toContain(column);
   });
 
   test("waits a bounded time", () => {

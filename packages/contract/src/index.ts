@@ -8,6 +8,7 @@ export * from "./brand.ts";
 export * from "./client-address.ts";
 export * from "./clock.ts";
 export * from "./cloud-init.ts";
+export * from "./columns.ts";
 export * from "./command.ts";
 export * from "./credit.ts";
 export * from "./decode.ts";

@@ -14,6 +14,8 @@ export interface RestBinding {
   readonly status: 200 | 201 | 202 | 204;
   /** The reply's `base64` is sent as bytes of this type: the door's choice, never the sender's. */
   readonly binary?: "image/png";
+  /** Of a list as a table (`Accept: text/plain`): the fields shown first, eight at most. Default: the first eight. */
+  readonly columns?: readonly string[];
 }
 
 export interface Operation<I extends TSchema = TSchema, O extends TSchema = TSchema> {

@@ -71,7 +71,12 @@ export const cellFileOperations = {
     }),
     errors: failures,
     requires: "cell.read",
-    rest: { method: "GET", path: "/api/v2/cells/{id}/files", status: 200 },
+    rest: {
+      method: "GET",
+      path: "/api/v2/cells/{id}/files",
+      status: 200,
+      columns: ["image.name", "media.name", "format", "state", "bytes", "users", "usedAt", "sha256"],
+    },
     changes: false,
     events: [],
     deadlineMs: 20_000,

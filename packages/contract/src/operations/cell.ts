@@ -31,7 +31,12 @@ export const cellOperations = {
     output: Page(Cell),
     errors: ["pool-not-found"],
     requires: "cell.read",
-    rest: { method: "GET", path: "/api/v2/cells", status: 200 },
+    rest: {
+      method: "GET",
+      path: "/api/v2/cells",
+      status: 200,
+      columns: ["id", "name", "pool", "online", "enabled", "instances.total", "load.cpuPercent", "load.memoryUsedMiB"],
+    },
     changes: false,
     events: [],
     example: { input: { pool: ids.pool }, output: { items: [cell], total: 1 } },

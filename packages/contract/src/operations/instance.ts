@@ -107,7 +107,12 @@ export const instanceOperations = {
     output: Page(Instance),
     errors: ["pool-not-found", "cell-not-found"],
     requires: "instance.read",
-    rest: { method: "GET", path: "/api/v2/instances", status: 200 },
+    rest: {
+      method: "GET",
+      path: "/api/v2/instances",
+      status: 200,
+      columns: ["id", "name", "state", "cellName", "cores", "memoryMiB", "addresses", "owner"],
+    },
     changes: false,
     events: [],
     example: { input: { pool: ids.pool, state: "running" }, output: { items: [instance], total: 1 } },

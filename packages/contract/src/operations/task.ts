@@ -16,7 +16,12 @@ export const taskOperations = {
     output: Page(Task),
     errors: [],
     requires: "task.read",
-    rest: { method: "GET", path: "/api/v2/tasks", status: 200 },
+    rest: {
+      method: "GET",
+      path: "/api/v2/tasks",
+      status: 200,
+      columns: ["id", "operation", "resource.name", "state", "progress", "error.message", "actor.name", "createdAt"],
+    },
     changes: false,
     events: [],
     example: { input: { active: true }, output: { items: [createTask], total: 1 } },

@@ -52,11 +52,13 @@ const nextLink = (request: Request, next: string): string => {
   return `<${url.pathname}${url.search}>; rel="next"`;
 };
 
+/** @param columns of a list as a table */
 export const answer = (
   binding: RestBinding,
   output: Output,
   request: Request,
   headers: Readonly<Record<string, string>>,
+  columns?: readonly string[],
 ): Response => {
   const all: Record<string, string> = { ...headers, "cache-control": "no-store" };
   if (binding.status === 204) return new Response(null, { status: 204, headers: all });
@@ -75,7 +77,7 @@ export const answer = (
   if (location !== undefined) all.location = location;
   if (typeof output.next === "string") all.link = nextLink(request, output.next);
   const asText = prefersText(request.headers.get("accept"));
-  const body = asText ? textOf(output) : JSON.stringify(output);
+  const body = asText ? textOf(output, columns) : JSON.stringify(output);
   all["content-type"] = asText ? "text/plain; charset=utf-8" : "application/json";
   all.vary = "Accept";
   const etag = binding.method === "GET" ? etagOf(output, body) : undefined;

@@ -20,7 +20,7 @@ import { answer, asOutput } from "./answer.ts";
 import { identify, type Recognize, refuseForeign } from "./caller.ts";
 import { detailOf } from "./openapi.ts";
 import { problemResponse } from "./problem.ts";
-import { expectedRevision, readInput, requestIdOf, tracingOf } from "./read.ts";
+import { columnsOf, expectedRevision, readInput, requestIdOf, tracingOf } from "./read.ts";
 import { cookieHeader, endsEarlierSession, hiddenInputs, ownInputs } from "./session-cookie.ts";
 
 type Reachable = Exclude<OperationName, OperationsOf<"cell">>;
@@ -61,6 +61,7 @@ const perform = async (
     });
   }
   const own = { ...ownInputs(name, caller), ...expectedRevision(operation, request) };
+  const columns = columnsOf(operation, binding, request);
   const input = await readInput(operation, binding, request, params, own, hiddenInputs(name));
   // Rates are limited of what changes something; to ask the kernel for the address takes longer than most of what else is done here.
   const clientAddress = operation.changes ? rest.addressOf(request) : undefined;
@@ -75,7 +76,13 @@ const perform = async (
   const output = asOutput(await rest.bus.call(name, input as never, context), name);
   if (endsEarlierSession(name) && caller.session !== undefined)
     await rest.bus.call("session.delete", { session: caller.session }, context);
-  return answer(binding, output, request, { "nano-request-id": requestId, ...cookieHeader(name, output, rest.secure) });
+  return answer(
+    binding,
+    output,
+    request,
+    { "nano-request-id": requestId, ...cookieHeader(name, output, rest.secure) },
+    columns,
+  );
 };
 
 /** Answers whatever goes wrong as a problem, and logs what nobody foresaw, here and only here. */

@@ -13,6 +13,7 @@ import {
   InstanceCreateInput,
   isErrorCode,
   Media,
+  mainColumns,
   NanoError,
   type Operation,
   operationOf,
@@ -31,6 +32,7 @@ import {
 } from "@nano/contract";
 import type { DocumentDecoration } from "elysia";
 import { type Problem, problemOf } from "./problem.ts";
+import { takesColumns } from "./read.ts";
 import { hiddenInputs } from "./session-cookie.ts";
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -194,6 +196,20 @@ export const detailOf = (name: Parameters<typeof operationSubject>[0], binding: 
       exampleOf(field),
     ),
   );
+  if (takesColumns(operation, binding))
+    parameters.push(
+      parameter(
+        "query",
+        "columns",
+        {
+          type: "string",
+          maxLength: 4096,
+          description: `With \`Accept: text/plain\`: which columns, separated by commas, or \`all\`. Default: \`${mainColumns(operation).join(",")}\``,
+        },
+        false,
+        undefined,
+      ),
+    );
   if (takesIdempotencyKey(operation))
     parameters.push(
       parameter(

@@ -1,9 +1,11 @@
 /** From a request to an operation's input: path, query and body, each bounded, each field from one place only. */
 import {
+  allColumns,
   decode,
   type FieldProblem,
   fromStrings,
   headerNames,
+  mainColumns,
   maxRequestBytes,
   NanoError,
   type Operation,
@@ -11,6 +13,7 @@ import {
   type RestBinding,
 } from "@nano/contract";
 import { readBody, utf8Of } from "@nano/http";
+import { prefersText } from "./text.ts";
 
 const isJson = (contentType: string | null): boolean =>
   /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(contentType ?? "");
@@ -44,6 +47,36 @@ const readQuery = (url: string): Record<string, unknown> => {
   return Object.fromEntries(entries);
 };
 
+/** Not an input of the operation, but of how a list is shown. */
+const columnsParameter = "columns";
+export const takesColumns = (operation: Operation, { method }: RestBinding): boolean =>
+  method === "GET" && allColumns(operation).length > 0;
+
+/**
+ * The columns of a list as a table: those that `?columns=` names, `all`, or the ones that matter most.
+ * @throws NanoError `invalid-input` naming those there are
+ */
+export const columnsOf = (
+  operation: Operation,
+  binding: RestBinding,
+  request: Request,
+): readonly string[] | undefined => {
+  if (!takesColumns(operation, binding)) return undefined;
+  const asked = readQuery(request.url)[columnsParameter];
+  if (asked === undefined) return mainColumns(operation);
+  const refuse = (message: string): never => {
+    throw new NanoError("invalid-input", `${operation.summary}: columns: ${message}`, {
+      details: { fields: [{ path: `/${columnsParameter}`, message }] },
+    });
+  };
+  if (!prefersText(request.headers.get("accept"))) refuse("It is for a table: send Accept: text/plain");
+  const known = allColumns(operation);
+  if (asked === "all") return known;
+  const columns = String(asked).split(",");
+  if (!columns.every((column) => known.includes(column))) refuse(`There are: ${known.join(", ")}, or all`);
+  return columns;
+};
+
 /** Only with a query may one ask for a dry run of a POST: the body stays what it would be in earnest. */
 const queryOfChange = "dryRun";
 
@@ -63,7 +96,9 @@ export const readInput = async (
 ): Promise<Record<string, unknown>> => {
   const doing = operation.summary;
   const inQuery = binding.method === "GET" || binding.method === "DELETE";
-  const query = readQuery(request.url);
+  const { [columnsParameter]: columns, ...asked } = readQuery(request.url);
+  const query =
+    columns === undefined || takesColumns(operation, binding) ? asked : { ...asked, [columnsParameter]: columns };
   const body = inQuery ? {} : await readJson(request, maxRequestBytes(operation));
   const given = inQuery ? query : body;
   const clashing = Object.keys(given).filter((field) => Object.hasOwn(params, field) || hidden.includes(field));

@@ -42,18 +42,20 @@ const heading = (column: string): string =>
     .replace(/Mi-B|Gi-B/, (unit) => unit.replace("-", ""))
     .toUpperCase();
 
-const list = (items: readonly Row[]): string => {
+/** @param columns those shown, in this order; else every one that has a value */
+const list = (items: readonly Row[], columns?: readonly string[]): string => {
   if (items.length === 0) return "";
   const rows = items.map(
     (item) =>
       new Map(flatten(item).filter(([, value]) => !Array.isArray(value) || value.every((v) => typeof v !== "object"))),
   );
-  const columns = [...new Set(rows.flatMap((row) => [...row.keys()]))];
-  return align([columns.map(heading), ...rows.map((row) => columns.map((column) => cell(row.get(column)) || "-"))]);
+  const shown = columns ?? [...new Set(rows.flatMap((row) => [...row.keys()]))];
+  return align([shown.map(heading), ...rows.map((row) => shown.map((column) => cell(row.get(column)) || "-"))]);
 };
 
-export const textOf = (output: Row): string => {
-  if (Array.isArray(output.items) && output.items.every(isRow)) return list(output.items);
+/** @param columns of a list, as in `load.cpuPercent` */
+export const textOf = (output: Row, columns?: readonly string[]): string => {
+  if (Array.isArray(output.items) && output.items.every(isRow)) return list(output.items, columns);
   const text = output.text;
   if (typeof text === "string") return plain(text);
   const tables: string[] = [];

@@ -200,8 +200,31 @@ test("columns of text for who prefers them", async () => {
   const list = await world.json("GET", "/api/v2/pools", undefined, accept);
   expect(list.headers.get("content-type")).toBe("text/plain; charset=utf-8");
   const [head, row] = (await list.text()).split("\n");
-  expect(head).toStartWith("NAME     DESCRIPTION  CELLS.TOTAL");
-  expect(row).toStartWith("default  -            1");
+  expect(head).toStartWith("NAME     CELLS.TOTAL  CELLS.ONLINE");
+  expect(row).toStartWith("default  1            1");
+  const wide = "/api/v2/instances";
+  const eight = await (await world.json("GET", wide, undefined, accept)).text();
+  expect(eight.split("\n")[0]?.split(/ {2,}/)).toEqual([
+    "ID",
+    "NAME",
+    "STATE",
+    "CELL-NAME",
+    "CORES",
+    "MEMORY-MIB",
+    "ADDRESSES",
+    "OWNER",
+  ]);
+  const chosen = await world.json("GET", `${wide}?columns=name,cloudInit.user,qos.readIops&limit=5`, undefined, accept);
+  expect((await chosen.text()).split("\n")[0]).toMatch(/^NAME +CLOUD-INIT\.USER +QOS\.READ-IOPS$/);
+  const all = await (await world.json("GET", `${wide}?columns=all`, undefined, accept)).text();
+  expect(all.split("\n")[0]?.split(/ {2,}/).length).toBeGreaterThan(30);
+  const unknown = await problem(
+    await world.json("GET", `${wide}?columns=name,size`, undefined, accept),
+    "invalid-input",
+  );
+  expect(unknown.detail).toContain("memoryMiB");
+  await problem(await world.json("GET", `${wide}?columns=name`), "invalid-input");
+  await problem(await world.json("GET", "/api/v2/zone?columns=name", undefined, accept), "invalid-input");
   const serial = `/api/v2/instances/${Object(operations["instance.serial"].example.input).id}/serial`;
   expect(await (await world.json("GET", serial, undefined, accept)).text()).toBe("Debian GNU/Linux 12 web-1 ttyS0\n");
 });

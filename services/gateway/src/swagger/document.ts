@@ -10,6 +10,7 @@ const tags = {
   pool: "Compute pools",
   cell: "Hypervisor hosts",
   instance: "Virtual machines",
+  stray: "Copies of instances that cells found and nobody expects",
   disk: "Disks of instances that exist",
   nic: "Their network interfaces",
   snapshot: "What virtual machines were, to go back to",
