@@ -13,7 +13,7 @@ import { ratioAtMost } from "../target.ts";
 import { run } from "../world/command.ts";
 import { createInstance, deleteInstance, send } from "../world/instance.ts";
 import { finished } from "../world/task.ts";
-import { startZone, type Zone } from "../world/zone.ts";
+import { startZone, storageOf, type Zone } from "../world/zone.ts";
 
 const GiB = 2 ** 30;
 
@@ -42,9 +42,9 @@ export const create: Bench = {
     say("the first one fetches the image, and shows libvirt what to make");
     const model = (await createAndStart()).instance;
     await using connection = await connect({ socket: zone.lab.socket });
-    const pool = await connection.poolByTargetPath(zone.settings.cell.storage);
+    const pool = await connection.poolByTargetPath(storageOf(zone.settings));
     const definition = await (await connection.domainByUuid(model.id)).getDefinition();
-    const base = join(zone.settings.cell.storage, `base-${tiny.sha256}.qcow2`);
+    const base = join(storageOf(zone.settings), `base-${tiny.sha256}.qcow2`);
     await remove(zone, model.id);
 
     say("creating");

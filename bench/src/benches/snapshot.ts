@@ -13,7 +13,7 @@ import { run } from "../world/command.ts";
 import { allocateQcow2, settle, writeQcow2 } from "../world/disk-file.ts";
 import { createWritten, deleteInstance } from "../world/instance.ts";
 import { finished } from "../world/task.ts";
-import { startZone, type Zone } from "../world/zone.ts";
+import { startZone, storageOf, type Zone } from "../world/zone.ts";
 
 /** An instance, its disk, and a disk just like it that is nobody's. */
 interface Subject {
@@ -159,5 +159,5 @@ async function scratched({ lab }: Zone, command: readonly string[]): Promise<num
 /** What an instance writes to changes with each clone that is laid over it. */
 async function activeFile({ bus, settings }: Zone, id: InstanceId): Promise<string> {
   const [system] = (await bus.call("instance.get", { id })).disks;
-  return join(settings.cell.storage, diskVolume(id, "system", system?.generation));
+  return join(storageOf(settings), diskVolume(id, "system", system?.generation));
 }

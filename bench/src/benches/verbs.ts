@@ -12,7 +12,7 @@ import { type Contestant, interleave, seconds } from "../interleave.ts";
 import { run } from "../world/command.ts";
 import { createInstance, send } from "../world/instance.ts";
 import { finished } from "../world/task.ts";
-import { startZone, type Zone } from "../world/zone.ts";
+import { startZone, storageOf, type Zone } from "../world/zone.ts";
 
 interface Verb {
   readonly name: string;
@@ -53,7 +53,7 @@ export const verbs: Bench = {
  * that looks for something to boot closes the tray under libvirt's hands now and then ("Tray of the device is not open").
  */
 function verbsOf({ bus, settings }: Zone, id: InstanceId, twin: Domain, media: Media): readonly Verb[] {
-  const iso = join(settings.cell.storage, fetchedVolume(media.sha256, "iso"));
+  const iso = join(storageOf(settings), fetchedVolume(media.sha256, "iso"));
   const larger = { nano: 1, libvirt: 1 };
   return [
     {
@@ -111,7 +111,7 @@ function verbsOf({ bus, settings }: Zone, id: InstanceId, twin: Domain, media: M
 async function defineTwin({ settings }: Zone, connection: Connection, id: InstanceId): Promise<Domain> {
   const definition = await (await connection.domainByUuid(id)).getDefinition();
   const twin = crypto.randomUUID();
-  await run(["qemu-img", "create", "-q", "-f", "qcow2", join(settings.cell.storage, `${twin}-system.qcow2`), "1G"]);
+  await run(["qemu-img", "create", "-q", "-f", "qcow2", join(storageOf(settings), `${twin}-system.qcow2`), "1G"]);
   return connection.defineDomain(
     definition
       .replace(/<metadata>.*<\/metadata>/s, "")

@@ -4,7 +4,7 @@ import type { Bus } from "@nano/bus";
 import { diskVolume } from "@nano/cell/libvirt/names";
 import { decode, type Input, InstanceCreateInput, type InstanceId, type UploadTicket } from "@nano/contract";
 import { finished } from "./task.ts";
-import type { Zone } from "./zone.ts";
+import { storageOf, type Zone } from "./zone.ts";
 
 /** A small one, with a system disk of `sizeGiB` and whatever else is asked for. Resolves when its task is done. */
 export async function createInstance(
@@ -34,7 +34,7 @@ export async function createWritten(
   write: (path: string, bytes: number) => Promise<void>,
 ): Promise<{ readonly id: InstanceId; readonly disk: string }> {
   const id = await createInstance(bus, { name, sizeGiB });
-  const disk = join(settings.cell.storage, diskVolume(id, "system"));
+  const disk = join(storageOf(settings), diskVolume(id, "system"));
   await write(disk, sizeGiB * 2 ** 30);
   return { id, disk };
 }

@@ -99,6 +99,12 @@ async function environmentOf(directory: string, lab: LabLibvirtd): Promise<Recor
   };
 }
 
+/** Where the zone's cell keeps disks. */
+export const storageOf = ({ cell }: Settings): string => {
+  if (cell.storage === undefined) throw new Error("the zone's environment names no NANO_CELL_STORAGE");
+  return cell.storage;
+};
+
 const patienceSeconds = 30;
 
 /** A cell is online a moment before it knows what its host has. */

@@ -27,7 +27,7 @@
  * | `NANO_DISCOVERY_INTERFACE`  | `127.0.0.1`                  | the address of the interface they use                      |
  * | `NANO_LIBVIRT_URI`          | `qemu:///system`             | what a cell opens once it is connected to libvirt          |
  * | `NANO_LIBVIRT_SOCKET`       | `/run/libvirt/libvirt-sock`  | where it connects                                          |
- * | `NANO_CELL_POOL`            | `nano`, or `nano-<domain>`   | the cell's libvirt storage pool                            |
+ * | `NANO_CELL_POOL`            | `nano-<of the zone's id>`    | the cell's libvirt storage pool                            |
  * | `NANO_CELL_STORAGE`         | `/var/lib/libvirt/images/<pool>` | the directory behind it                                |
  * | `NANO_CELL_NAME`            | this machine's host name     | the cell's name                                            |
  * | `NANO_LOG`                  | `info`                       | `debug`, `info`, `warn` or `error`                         |
@@ -59,7 +59,8 @@ export interface Settings {
   readonly urls: { readonly nats: string; readonly web: string; readonly images: string; readonly gateway: string };
   readonly discovery: { readonly group: string; readonly port: number; readonly interface: string };
   readonly libvirt: { readonly uri: string; readonly socket: string };
-  readonly cell: { readonly name: string; readonly pool: string; readonly storage: string };
+  /** Its storage is what the cell chooses, where nothing is said. */
+  readonly cell: { readonly name: string; readonly pool?: string; readonly storage?: string };
   readonly log: string;
 }
 
@@ -94,8 +95,8 @@ export function readSettings(env: Environment = process.env): Settings {
   if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(domain)) {
     throw new SettingError(`NANO_DOMAIN is "${domain}", but a domain is 1 to 63 small letters, digits and hyphens`);
   }
-  // Two zones on one machine share its libvirt, where a pool's name belongs to one of them.
-  const storagePool = text("NANO_CELL_POOL", domain === "nano" ? "nano" : `nano-${domain}`);
+  const pool = text("NANO_CELL_POOL", "");
+  const storage = text("NANO_CELL_STORAGE", "");
   return {
     data: resolve(text("NANO_DATA", join(checkout, "data"))),
     domain,
@@ -119,8 +120,8 @@ export function readSettings(env: Environment = process.env): Settings {
     },
     cell: {
       name: text("NANO_CELL_NAME", hostname()),
-      pool: storagePool,
-      storage: resolve(text("NANO_CELL_STORAGE", `/var/lib/libvirt/images/${storagePool}`)),
+      ...(pool ? { pool } : {}),
+      ...(storage ? { storage: resolve(storage) } : {}),
     },
     log: text("NANO_LOG", "info"),
   };
@@ -195,8 +196,8 @@ export function serviceEnvironment(
     NANO_DISCOVERY_INTERFACE: settings.discovery.interface,
     NANO_LIBVIRT_URI: settings.libvirt.uri,
     NANO_LIBVIRT_SOCKET: settings.libvirt.socket,
-    NANO_CELL_POOL: settings.cell.pool,
-    NANO_CELL_STORAGE: settings.cell.storage,
+    ...(settings.cell.pool ? { NANO_CELL_POOL: settings.cell.pool } : {}),
+    ...(settings.cell.storage ? { NANO_CELL_STORAGE: settings.cell.storage } : {}),
     NANO_CELL_NAME: settings.cell.name,
     NANO_LOG: settings.log,
   };

@@ -4,6 +4,8 @@ export type Brand<T, Name extends string> = T & { readonly [brand]: Name };
 
 export type PoolName = Brand<string, "PoolName">;
 export type CellId = Brand<string, "CellId">;
+/** A zone, wherever it has to be told from others: on a host that serves several. */
+export type ZoneId = Brand<string, "ZoneId">;
 export type InstanceId = Brand<string, "InstanceId">;
 export type ImageId = Brand<string, "ImageId">;
 export type MediaId = Brand<string, "MediaId">;

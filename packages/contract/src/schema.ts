@@ -19,6 +19,7 @@ import type {
   Timestamp,
   TokenId,
   UserId,
+  ZoneId,
 } from "./brand.ts";
 
 export { type Static, type TSchema, Type };
@@ -136,6 +137,11 @@ export const CellIdSchema = text<CellId>({
   pattern: "^cell-[a-z2-7]{16}$",
   maxLength: 21,
   description: "A cell's id, derived from its public key",
+});
+export const ZoneIdSchema = text<ZoneId>({
+  pattern: "^zone-[a-z2-7]{16}$",
+  maxLength: 21,
+  description: "A zone's id, derived from the public key of its NATS account",
 });
 export const InstanceIdSchema = uuid<InstanceId>("An instance's id; the libvirt domain has the same UUID");
 export const ImageIdSchema = uuid<ImageId>("A disk image's id");

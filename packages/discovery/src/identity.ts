@@ -4,7 +4,7 @@
  * implementation inside nkeys.js takes 6 ms for it. Signing, which nobody can force on us without passing those checks, stays with nkeys.js.
  */
 import { createHash, createPublicKey, verify } from "node:crypto";
-import type { CellId } from "@nano/contract";
+import type { CellId, ZoneId } from "@nano/contract";
 import { fromPublic } from "nkeys.js";
 
 /** What signs: an nkeys.js `KeyPair`, or anything that keeps its key elsewhere. */
@@ -52,7 +52,12 @@ const fromBase32 = (text: string): Uint8Array => {
  */
 export const cellIdOf = (publicKey: string): CellId =>
   // The one place where a cell id is made: the pattern holds by construction.
-  `cell-${base32(createHash("sha256").update(publicKey).digest()).slice(0, 16)}` as CellId;
+  `cell-${shortOf(publicKey)}` as CellId;
+
+/** A zone's id, made the same way of its account's public nkey: it stays for as long as the zone keeps its identities. */
+export const zoneIdOf = (account: string): ZoneId => `zone-${shortOf(account)}` as ZoneId;
+
+const shortOf = (publicKey: string): string => base32(createHash("sha256").update(publicKey).digest()).slice(0, 16);
 
 /** DER of a SubjectPublicKeyInfo for Ed25519 (RFC 8410), up to the key itself. */
 const spkiPrefix = Buffer.from("302a300506032b6570032100", "hex");

@@ -1,5 +1,6 @@
 /** What the two packets say. Unknown fields are ignored, so that a newer peer may say more. */
-import { type CellId, CellIdSchema, Name, type Static, Type } from "@nano/contract";
+import { type CellId, CellIdSchema, fits, Name, type Static, Type, type ZoneId } from "@nano/contract";
+import { isPublicKey, zoneIdOf } from "./identity.ts";
 
 const shortText = Type.String({ minLength: 1, maxLength: 64 });
 const nonceText = Type.String({ pattern: "^[A-Za-z0-9_-]{22}$" });
@@ -83,6 +84,23 @@ export const subjectOf = (packed: Answer["jwt"]): string | undefined => {
     const claims: unknown = JSON.parse(packed.payload);
     if (typeof claims !== "object" || claims === null || !("sub" in claims)) return undefined;
     return typeof claims.sub === "string" ? claims.sub : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+const userClaims = Type.Object({
+  iss: Type.String(),
+  nats: Type.Object({ issuer_account: Type.Optional(Type.String()) }),
+});
+
+/** The zone whose account a user's JWT belongs to; undefined of what is no such JWT. Its signature is the bus's server's business. */
+export const zoneOf = (jwt: string): ZoneId | undefined => {
+  try {
+    const claims: unknown = JSON.parse(decoded(jwt.split(".")[1] ?? ""));
+    if (!fits(userClaims, claims)) return undefined;
+    const account = claims.nats.issuer_account || claims.iss;
+    return isPublicKey(account, "A") ? zoneIdOf(account) : undefined;
   } catch {
     return undefined;
   }

@@ -17,6 +17,8 @@ export interface CellOptions {
   readonly name: string;
   readonly rendezvous: Rendezvous;
   readonly joinSecret?: string;
+  /** Where the bus is, if it is known before the zone has answered. */
+  readonly busUrls?: readonly string[];
   readonly hypervisor: Hypervisor;
   readonly log: Log;
 }
@@ -38,7 +40,7 @@ const addressOf = ({ interface: chosen }: Rendezvous): string => {
 
 /** Resolves when the cell works; neither libvirt nor the bus has to be there yet. */
 export const startCell = async (options: CellOptions): Promise<Cell> => {
-  const { hypervisor, log, name, rendezvous, directory, joinSecret } = options;
+  const { hypervisor, log, name, rendezvous, directory, joinSecret, busUrls } = options;
   const identity = await ensureIdentity(directory);
   const { cell, publicKey } = identity;
   const address = addressOf(rendezvous);
@@ -56,12 +58,14 @@ export const startCell = async (options: CellOptions): Promise<Cell> => {
     directory,
     rendezvous,
     ...(joinSecret === undefined ? {} : { joinSecret }),
+    ...(busUrls === undefined ? {} : { busUrls }),
     version,
     describe: () => ({
       name,
       addresses: [address],
       versions: { nano: version, ...hypervisor.facts().versions },
     }),
+    onZone: (zone) => hypervisor.join(zone),
     onBus: (bus) => bus.serveCell(cell, handlers),
     onConnected: () => reporter.joined(),
     log,

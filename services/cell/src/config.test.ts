@@ -9,11 +9,11 @@ describe("a cell's configuration", () => {
       directory: "/data/cell",
       name: "rack-1",
       rendezvous: { domain: "nano", group: "224.0.0.226", port: 5_599, interface: "127.0.0.1" },
+      // A cell that an older version made goes on with its storage pool; all others have one of their zone's own.
+      formerPool: "nano",
       libvirt: {
         uri: "qemu:///system",
         socket: "/run/libvirt/libvirt-sock",
-        pool: "nano",
-        storage: "/var/lib/libvirt/images/nano",
         virtualization: "auto",
         network: "auto",
         vncListen: "127.0.0.1",
@@ -30,10 +30,29 @@ describe("a cell's configuration", () => {
       ["NANO_CELL_VNC_LISTEN", "everywhere"],
       ["NANO_CELL_UNUSED_DAYS", "never"],
       ["NANO_CELL_UNUSED_DAYS", "-1"],
+      ["NANO_CELL_TAKES_OVER", "nano"],
       ["NANO_LOG", "loud"],
     ] as const)
       expect(() => configFromEnv({ NANO_DATA: "/d", [name]: value })).toThrow(name);
     expect(() => configFromEnv({})).toThrow("NANO_DATA");
+  });
+
+  test("is told where the bus is, and which storage is its own", () => {
+    const { busUrls, formerPool, libvirt } = configFromEnv({
+      NANO_DATA: "/d",
+      NANO_DOMAIN: "lab",
+      NANO_NATS_URL: "nats://127.0.0.1:14222,nats://127.0.0.1:24222",
+      NANO_CELL_POOL: "fast",
+      NANO_CELL_STORAGE: "/srv/fast",
+      NANO_CELL_TAKES_OVER: "zone-abcdefghijklmnop",
+    });
+    expect(busUrls).toEqual(["nats://127.0.0.1:14222", "nats://127.0.0.1:24222"]);
+    expect(formerPool).toBe("nano-lab");
+    expect<unknown>(libvirt).toMatchObject({
+      pool: "fast",
+      storage: "/srv/fast",
+      takesOver: "zone-abcdefghijklmnop",
+    });
   });
 
   test("takes networks by name", () => {

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { createLog } from "@nano/bus";
-import { fits, type Log, Name } from "@nano/contract";
+import { fits, type Log, Name, ZoneIdSchema } from "@nano/contract";
 import type { Rendezvous } from "@nano/discovery";
 import type { LibvirtConfig } from "./libvirt/hypervisor.ts";
 
@@ -13,6 +13,10 @@ export interface CellConfig {
   readonly name: string;
   readonly rendezvous: Rendezvous;
   readonly joinSecret?: string;
+  /** Where the bus is, if this is known before the zone has answered. */
+  readonly busUrls?: readonly string[];
+  /** What the storage pool of a cell that an older version made is called, where nothing else is configured. */
+  readonly formerPool: string;
   readonly libvirt: LibvirtConfig;
   readonly log: Log;
 }
@@ -65,7 +69,9 @@ const sshOf = (env: Environment): Pick<LibvirtConfig, "ssh"> => {
  * | `NANO_JOIN_SECRET_FILE` | none | file with the join secret |
  * | `NANO_LIBVIRT_URI`, `NANO_LIBVIRT_SOCKET` | qemu:///system, /run/libvirt/libvirt-sock | which libvirt; `qemu+ssh://user@host/system` for another machine's |
  * | `NANO_LIBVIRT_SSH_KEY`, `NANO_LIBVIRT_SSH_HOST_KEY` | – | file with the private key, and the host key's `SHA256:…`, for SSH |
- * | `NANO_CELL_POOL`, `NANO_CELL_STORAGE` | nano, /var/lib/libvirt/images/nano | libvirt's storage pool and its directory |
+ * | `NANO_NATS_URL` | as the zone answered last | where the bus is |
+ * | `NANO_CELL_POOL`, `NANO_CELL_STORAGE` | `nano-<of the zone's id>`, /var/lib/libvirt/images/<pool> | libvirt's storage pool and its directory |
+ * | `NANO_CELL_TAKES_OVER` | none | the id of a zone that is gone for good: this one may claim what that had on the host |
  * | `NANO_CELL_VIRTUALIZATION` | auto | `kvm` or `emulated` to insist |
  * | `NANO_CELL_VNC_LISTEN` | 127.0.0.1 | the address instances' VNC servers listen on, for viewers of one's own; `0.0.0.0` for all of the host's |
  * | `NANO_CELL_UNUSED_DAYS` | 14 | a fetched image or medium that nothing needs is removed after so many days |
@@ -82,22 +88,30 @@ export const configFromEnv = (env: Environment): CellConfig => {
   const unusedDays = Number(text("NANO_CELL_UNUSED_DAYS", "14"));
   if (!(unusedDays >= 0)) throw new TypeError("NANO_CELL_UNUSED_DAYS is no number of days");
   const secretFile = env.NANO_JOIN_SECRET_FILE;
+  const domain = text("NANO_DOMAIN", "nano");
+  const { NANO_NATS_URL: busUrl, NANO_CELL_POOL: pool, NANO_CELL_STORAGE: storage } = env;
+  const takesOver = env.NANO_CELL_TAKES_OVER?.trim() || undefined;
+  if (takesOver !== undefined && !fits(ZoneIdSchema, takesOver))
+    throw new TypeError(`NANO_CELL_TAKES_OVER is '${takesOver}', but must be a zone's id, like zone-abcdefghijklmnop`);
   return {
     directory,
     name: cellName(text("NANO_CELL_NAME", hostname())),
     rendezvous: {
-      domain: text("NANO_DOMAIN", "nano"),
+      domain,
       group: text("NANO_DISCOVERY_GROUP", "224.0.0.226"),
       port,
       interface: text("NANO_DISCOVERY_INTERFACE", "127.0.0.1"),
     },
     ...(secretFile ? { joinSecret: readFileSync(secretFile, "utf8").trim() } : {}),
+    ...(busUrl?.trim() ? { busUrls: busUrl.trim().split(",") } : {}),
+    formerPool: domain === "nano" ? "nano" : `nano-${domain}`,
     libvirt: {
       uri: text("NANO_LIBVIRT_URI", "qemu:///system"),
       socket: text("NANO_LIBVIRT_SOCKET", "/run/libvirt/libvirt-sock"),
       ...sshOf(env),
-      pool: text("NANO_CELL_POOL", "nano"),
-      storage: text("NANO_CELL_STORAGE", "/var/lib/libvirt/images/nano"),
+      ...(pool?.trim() ? { pool: pool.trim() } : {}),
+      ...(storage?.trim() ? { storage: storage.trim() } : {}),
+      ...(takesOver === undefined ? {} : { takesOver }),
       virtualization: choice(env, "NANO_CELL_VIRTUALIZATION", ["auto", "kvm", "emulated"], "auto"),
       network: networkOf(env),
       vncListen: addressOf(env, "NANO_CELL_VNC_LISTEN", "127.0.0.1"),

@@ -76,6 +76,11 @@ export const cellHandlers = ({ hypervisor, consoles, stamp }: HandlerContext): H
         await hypervisor.define(spec);
         return observed(spec.id);
       }),
+    "cell.instance.claim": (input) =>
+      command(input, async () => {
+        await hypervisor.claim(input.id);
+        return observed(input.id);
+      }),
     "cell.instance.undefine": (input) =>
       command(input, async () => {
         await hypervisor.undefine(input.id);

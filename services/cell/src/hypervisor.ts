@@ -21,6 +21,7 @@ import type {
   Sha256,
   Snapshot,
   SnapshotId,
+  ZoneId,
 } from "@nano/contract";
 import type { SeedRequest } from "./seed/seed.ts";
 
@@ -126,10 +127,13 @@ export const layersAtMost = 8;
 export interface Hypervisor {
   /** Begins connecting, in the background, for as long as it takes. */
   start(): Promise<void>;
+  /** Whose instances these are, known when the cell has joined. Before that there are none, and nothing is changed. */
+  join(zone: ZoneId): void;
   /** Lets go; instances run on. */
   stop(): Promise<void>;
   facts(): HostFacts;
 
+  /** Those of the zone, and the unclaimed ones. What else is on the host is nobody's business here. */
   list(): Promise<Observed[]>;
   find(id: InstanceId): Promise<Observed | undefined>;
   /** Told when an instance may have changed, whoever changed it; `undefined`: anything may have, list again. */
@@ -137,6 +141,8 @@ export interface Hypervisor {
 
   /** @throws NanoError `unsupported-by-cell` before anything is made */
   define(spec: InstanceSpec): Promise<void>;
+  /** Makes an unclaimed one the zone's. Does nothing when it is already. @throws NanoError `instance-not-found` */
+  claim(id: InstanceId): Promise<void>;
   /** Ends it if it runs. Does nothing when there is none. */
   undefine(id: InstanceId): Promise<void>;
   /** Does nothing when it runs. */

@@ -3,6 +3,7 @@ import { shrinkOnceQuiet } from "@nano/bus/shrink";
 import { systemClock } from "@nano/contract";
 import { type Cell, startCell } from "./cell.ts";
 import { type CellConfig, configFromEnv } from "./config.ts";
+import { isOlderThanZones } from "./join/identity.ts";
 import { LibvirtHypervisor } from "./libvirt/hypervisor.ts";
 
 export type { Cell } from "./cell.ts";
@@ -11,9 +12,14 @@ export { type CellIdentity, ensureIdentity } from "./join/identity.ts";
 export { type SimulatedConfig, startSimulatedCells } from "./sim/start.ts";
 
 /** Starts a cell of the real kind. Resolves at once: libvirt and the bus may come later. */
-export const start = (config: CellConfig): Promise<Cell> => {
-  const { libvirt, ...options } = config;
-  return startCell({ ...options, hypervisor: new LibvirtHypervisor(libvirt, { clock: systemClock, log: config.log }) });
+export const start = async (config: CellConfig): Promise<Cell> => {
+  const { libvirt, formerPool, ...options } = config;
+  const isOlder = await isOlderThanZones(config.directory);
+  const hypervisor = new LibvirtHypervisor(
+    { ...libvirt, ...(isOlder ? { formerPool } : {}) },
+    { clock: systemClock, log: config.log },
+  );
+  return startCell({ ...options, hypervisor });
 };
 
 if (import.meta.main) {

@@ -8,6 +8,7 @@ import {
   type PoolName,
   silentLog,
   systemClock,
+  type ZoneId,
 } from "@nano/contract";
 import { type LabLibvirtd, startLibvirtd } from "@nano/lab";
 import { type LibvirtConfig, LibvirtHypervisor } from "./libvirt/hypervisor.ts";
@@ -22,10 +23,13 @@ export const labConfig = (lab: LabLibvirtd): LibvirtConfig => ({
   network: "user",
 });
 
+/** The zone that instances of tests belong to, where none is named. */
+export const testZone = "zone-aaaaaaaaaaaaaaaa" as ZoneId;
+
 export interface LabHost extends AsyncDisposable {
   readonly lab: LabLibvirtd;
   /** A hypervisor on it, open; closed with the host. */
-  open(log?: Log, more?: Partial<LibvirtConfig>): Promise<LibvirtHypervisor>;
+  open(log?: Log, more?: Partial<LibvirtConfig>, zone?: ZoneId): Promise<LibvirtHypervisor>;
 }
 
 /** Time that a test moves on. */
@@ -53,11 +57,13 @@ export const openHypervisor = async (
   config: LibvirtConfig,
   log: Log,
   clock: Clock = systemClock,
+  zone = testZone,
 ): Promise<LibvirtHypervisor> => {
   const hypervisor = new LibvirtHypervisor(config, { clock, log });
   const isOpen = new Promise<void>((resolve) => {
     hypervisor.onChange((id) => id === undefined && resolve());
   });
+  hypervisor.join(zone);
   await hypervisor.start();
   await isOpen;
   return hypervisor;
@@ -68,8 +74,8 @@ export const startLabHost = async (): Promise<LabHost> => {
   const opened: LibvirtHypervisor[] = [];
   return {
     lab,
-    open: async (log = silentLog, more = {}) => {
-      const hypervisor = await openHypervisor({ ...labConfig(lab), ...more }, log);
+    open: async (log = silentLog, more = {}, zone = testZone) => {
+      const hypervisor = await openHypervisor({ ...labConfig(lab), ...more }, log, systemClock, zone);
       opened.push(hypervisor);
       return hypervisor;
     },

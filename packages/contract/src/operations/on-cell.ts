@@ -87,6 +87,8 @@ export const Observed = Closed({
   snapshots: Type.Optional(Type.Integer({ minimum: 0 })),
   /** In answers to commands only: a report has its own. Cells of older versions do not say. */
   seen: Type.Optional(Seen),
+  /** No zone has claimed it: an older version made it, or a zone that this cell takes over from. Who has a record of it here may claim it. */
+  unclaimed: Type.Optional(Type.Boolean()),
   spec: InstanceSpec,
 });
 export type Observed = Static<typeof Observed>;
@@ -167,9 +169,18 @@ export const onCellOperations = {
     summary: "Define an instance's domain, or bring it up to date",
     input: InstanceSpec,
     output: Observed,
-    errors: ["stale-epoch", "hypervisor-failed", "unsupported-by-cell"],
+    errors: ["stale-epoch", "hypervisor-failed", "unsupported-by-cell", "mac-taken"],
     changes: true,
     example: { input: spec, output: observed },
+  }),
+  "cell.instance.claim": operation({
+    ...shared,
+    summary: "Note in an unclaimed instance's record that it is this zone's; succeeds when it is already",
+    input: Closed(instanceRef),
+    output: Observed,
+    errors,
+    changes: true,
+    example: { input: reference, output: observed },
   }),
   "cell.instance.undefine": operation({
     ...shared,

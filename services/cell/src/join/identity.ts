@@ -43,12 +43,24 @@ export const readSecret = async (path: string): Promise<string | undefined> => {
   return (await readFile(path, "utf8")).trim();
 };
 
+const seedFile = "cell.nk";
+/** Beside the seed of every cell but those that were made before a cell knew its zone. */
+const zonesFile = "knows-zones";
+
+/** Whether a version made the cell that knew of no zones, and called its storage pool by the name of then. */
+export const isOlderThanZones = async (directory: string): Promise<boolean> => {
+  const has = async (name: string): Promise<boolean> => (await readSecret(join(directory, name))) !== undefined;
+  return (await has(seedFile)) && !(await has(zonesFile));
+};
+
 /** @throws Error when the seed's file is readable by others or holds no seed */
 export const ensureIdentity = async (directory: string): Promise<CellIdentity> => {
-  const path = join(directory, "cell.nk");
+  const path = join(directory, seedFile);
   let seed = await readSecret(path);
   if (seed === undefined) {
     seed = new TextDecoder().decode(createUser().getSeed());
+    // Before the seed: who has one without it is older.
+    await writeSecret(join(directory, zonesFile), "");
     await writeSecret(path, `${seed}\n`);
   }
   let pair: KeyPair;

@@ -1,15 +1,16 @@
 /**
  * The cell's place in its zone: a connection to the bus, kept for as long as the cell lives.
  *
- * The last grant (bus URLs and JWT) is kept in a file, so a cell that starts again is on the bus at once, with or without a scheduler. Whenever the bus
+ * The last grant (bus URLs and JWT) is kept in a file, so a cell that starts again is on the bus at once, with or without a scheduler. A cell that is told
+ * where the bus is believes that rather than the file: the bus may have moved. The JWT says which zone's the cell is. Whenever the bus
  * has been away for 5 s (it moved, the JWT ran out, the zone was built anew) the cell announces itself again until the zone
  * answers or the bus comes back by itself, whichever is first.
  */
 import { join as pathOf } from "node:path";
 import { type Bus, connectBus } from "@nano/bus";
 import { credentialsOf } from "@nano/bus/identity";
-import { fits, type Log, type Static, Type } from "@nano/contract";
-import { type CellDescription, join, pinFile, type Rendezvous } from "@nano/discovery";
+import { fits, type Log, type Static, Type, type ZoneId } from "@nano/contract";
+import { type CellDescription, join, pinFile, type Rendezvous, zoneOf } from "@nano/discovery";
 import { type CellIdentity, readSecret, writeSecret } from "./identity.ts";
 
 const Grant = Type.Object({
@@ -26,8 +27,12 @@ export interface MembershipOptions {
   readonly directory: string;
   readonly rendezvous: Rendezvous;
   readonly joinSecret?: string;
+  /** Where the bus is, of a cell that was told so at its start. */
+  readonly busUrls?: readonly string[];
   readonly version: string;
   describe(): CellDescription;
+  /** Called with the zone that took the cell in, before the cell is on its bus. */
+  onZone(zone: ZoneId): void;
   /** Called with each new bus before anything else is done with it. */
   onBus(bus: Bus): void;
   /** Called whenever the connection is made, again or for the first time. */
@@ -58,7 +63,8 @@ export class Membership {
 
   async start(): Promise<void> {
     const saved = await this.#readGrant();
-    if (saved) this.#use(saved);
+    const { busUrls } = this.#options;
+    if (saved) this.#use(busUrls ? { ...saved, busUrls: [...busUrls] } : saved);
     this.#running = this.#keep();
   }
 
@@ -163,6 +169,9 @@ export class Membership {
   }
 
   #use(grant: Grant): void {
+    const zone = zoneOf(grant.jwt);
+    if (zone !== undefined) this.#options.onZone(zone);
+    else this.#options.log.error("The zone's answer names no account: the cell does not know whose it is");
     const sameBus = this.#grant?.busUrls.join() === grant.busUrls.join();
     this.#grant = grant;
     // The connection asks for the credentials at each attempt, so a new JWT alone needs no new connection.

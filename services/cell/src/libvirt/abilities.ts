@@ -2,11 +2,20 @@
  * What the host can do that others may lack. Each is tried rather than guessed, through libvirt itself, so that the answer is libvirt's on another
  * machine, too. What is made for it is gone a moment later; what a killed cell left of it is removed first.
  */
-import { type Ability, abilityTexts, type InstanceSpec, NanoError, needsOf, settingsOf } from "@nano/contract";
+import {
+  type Ability,
+  abilityTexts,
+  type InstanceSpec,
+  NanoError,
+  needsOf,
+  settingsOf,
+  type ZoneId,
+} from "@nano/contract";
 import { type Connection, DomainStart, LibvirtError } from "@nano/libvirt";
 import { readXml } from "../xml/read.ts";
 import { childrenOf, element, find, textOf } from "../xml/tree.ts";
 import { write } from "../xml/write.ts";
+import { orNone } from "./failure.ts";
 
 export interface AbilityHost {
   readonly virtualization: "kvm" | "emulated";
@@ -14,8 +23,9 @@ export interface AbilityHost {
   readonly nat: string | undefined;
 }
 
-/** Not a name of ours: what is only tried out is no instance. */
-const trial = "trial-of-nano";
+/** No instance's name: what is only tried out is none. Each zone has its own, so that one's trial is never another's leftover. */
+const trialOf = (zone: ZoneId): string => `trial-of-${zone}`;
+const trialKey = { uri: "urn:nano:trial:1", prefix: "nanotrial" };
 
 /** Whether libvirt finds UEFI firmware for our machine. */
 const bootsUefi = async (connection: Connection, { virtualization }: AbilityHost): Promise<boolean> => {
@@ -27,15 +37,21 @@ const bootsUefi = async (connection: Connection, { virtualization }: AbilityHost
 };
 
 /** Whether a process of libvirt's gets a share of the processors: a paused domain without anything in it is asked. */
-const sharesProcessors = async (connection: Connection): Promise<boolean> => {
-  const leftover = (await connection.listAllDomains()).find(({ name }) => name === trial);
-  await leftover?.destroy();
+const sharesProcessors = async (connection: Connection, zone: ZoneId): Promise<boolean> => {
+  const trial = trialOf(zone);
+  for (const domain of await connection.listAllDomains())
+    if (domain.name === trial && (await orNone(domain.getMetadata(trialKey.uri))) !== undefined) await domain.destroy();
   const { domain } = await connection.call("domainCreateXml", {
     xml: write(
       element(
         "domain",
         { type: "qemu" },
         element("name", {}, trial),
+        element(
+          "metadata",
+          {},
+          element(`${trialKey.prefix}:trial`, { [`xmlns:${trialKey.prefix}`]: trialKey.uri, zone }),
+        ),
         element("memory", { unit: "MiB" }, "16"),
         element("os", {}, element("type", { arch: "x86_64", machine: "pc" }, "hvm")),
       ),
@@ -55,9 +71,11 @@ const sharesProcessors = async (connection: Connection): Promise<boolean> => {
 };
 
 /** Whether the kernel has what libvirt limits a network with: a bridge that nothing is plugged into gets a limit. */
-const limitsNetworks = async (connection: Connection, { bridge, nat }: AbilityHost): Promise<boolean> => {
+const limitsNetworks = async (connection: Connection, zone: ZoneId, { bridge, nat }: AbilityHost): Promise<boolean> => {
   // QEMU's own network knows no limits.
   if (bridge === undefined && nat === undefined) return false;
+  const trial = trialOf(zone);
+  for (const network of await connection.listAllNetworks()) if (network.name === trial) await network.destroy();
   const limit = { average: 1_000 };
   const xml = write(
     element(
@@ -77,11 +95,11 @@ const limitsNetworks = async (connection: Connection, { bridge, nat }: AbilityHo
   }
 };
 
-export const probeAbilities = async (connection: Connection, host: AbilityHost): Promise<Ability[]> => {
+export const probeAbilities = async (connection: Connection, zone: ZoneId, host: AbilityHost): Promise<Ability[]> => {
   const [uefi, shares, limits] = await Promise.all([
     bootsUefi(connection, host),
-    sharesProcessors(connection),
-    limitsNetworks(connection, host),
+    sharesProcessors(connection, zone),
+    limitsNetworks(connection, zone, host),
   ]);
   return [
     ...(uefi ? (["uefi"] as const) : []),

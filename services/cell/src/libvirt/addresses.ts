@@ -10,7 +10,6 @@ import { type Connection, type Domain, InterfaceAddressSource, ListDomains } fro
 import { readXml } from "../xml/read.ts";
 import { childrenOf, type Element, find } from "../xml/tree.ts";
 import { orNone } from "./failure.ts";
-import { domainName } from "./names.ts";
 import { neighboursOn } from "./neighbours.ts";
 
 /** More than an honest instance has. */
@@ -88,12 +87,22 @@ export class AddressBook {
   readonly #connection: Connection;
   readonly #table: () => HostTable;
   readonly #changed: (id: InstanceId) => void;
+  readonly #isOwn: (uuid: string) => boolean;
   readonly #agents = new Set<InstanceId>();
   readonly #known = new Map<InstanceId, Known>();
   #round = 0;
 
-  /** @param changed told when an instance's addresses are others than before */
-  constructor(connection: Connection, table: () => HostTable, changed: (id: InstanceId) => void) {
+  /**
+   * @param isOwn whether the domain with this UUID is an instance of ours: nobody else's guest is asked anything
+   * @param changed told when an instance's addresses are others than before
+   */
+  constructor(
+    connection: Connection,
+    isOwn: (uuid: string) => boolean,
+    table: () => HostTable,
+    changed: (id: InstanceId) => void,
+  ) {
+    this.#isOwn = isOwn;
     this.#connection = connection;
     this.#table = table;
     this.#changed = changed;
@@ -138,8 +147,7 @@ export class AddressBook {
     await Promise.all(
       running.map(async (domain) => {
         const id = domain.uuid;
-        if (domain.name.startsWith(domainName("")) && fits(InstanceIdSchema, id))
-          this.#note(id, await this.#ask(id, domain, fromHost));
+        if (this.#isOwn(id) && fits(InstanceIdSchema, id)) this.#note(id, await this.#ask(id, domain, fromHost));
       }),
     );
   }

@@ -6,7 +6,7 @@ import { readXml } from "../xml/read.ts";
 import { find, textOf } from "../xml/tree.ts";
 import type { Copies } from "./copies.ts";
 import { orNone, translated } from "./failure.ts";
-import { filesOf, type Layers } from "./layers.ts";
+import { filesOf, type Layers, pathsOf } from "./layers.ts";
 import { diskVolume, fetchedVolume, isDiskVolume, markerOf, pathIn } from "./names.ts";
 import type { Storage } from "./storage.ts";
 import { diskXml } from "./volume-xml.ts";
@@ -45,7 +45,7 @@ export class Disks {
       const existing = await this.#storage.pool.volumeByName(name);
       const frozen = await this.#layers.isFrozen(name);
       if (!frozen && (await isThat(existing, bytes, base))) return;
-      // Left half-made by an attempt that was cut off; never something an instance could have written to.
+      // Left half-made by an attempt that was cut off; never something an instance, or anybody else's domain, could have written to.
       if (frozen || (await orNone(this.#connection.domainByUuid(id))))
         throw new NanoError("hypervisor-failed", `Disk ${name} exists and is another than asked for`, {
           remedy: "Look at the volume on the cell; Nano does not replace a disk that belongs to an instance.",
@@ -63,11 +63,19 @@ export class Disks {
     const name = diskVolume(id, disk);
     return translated(`deleting disk ${name}`, async () => {
       const domain = await orNone(this.#connection.domainByUuid(id));
-      const inUse = domain && (await domain.isActive()) ? filesOf(await domain.getXMLDesc()) : [];
-      if (inUse.some((file) => isDiskVolume(id, disk, file)))
-        throw new NanoError("hypervisor-failed", `Disk ${name} belongs to a running instance`, {
-          remedy: "Stop the instance first.",
-        });
+      const isOwn = this.#layers.isOwn(id);
+      const xml = domain && (!isOwn || (await domain.isActive())) ? await domain.getXMLDesc() : undefined;
+      // A domain that is not ours keeps what it is defined with, running or not.
+      const inUse =
+        xml === undefined ? [] : isOwn ? filesOf(xml) : pathsOf(xml).map((path) => this.#storage.fileAt(path));
+      if (inUse.some((file) => file !== undefined && isDiskVolume(id, disk, file)))
+        throw isOwn
+          ? new NanoError("hypervisor-failed", `Disk ${name} belongs to a running instance`, {
+              remedy: "Stop the instance first.",
+            })
+          : new NanoError("hypervisor-failed", `Disk ${name} belongs to a domain that is not this zone's`, {
+              remedy: "Look at the domain on the host; Nano does not delete what belongs to another zone or a person.",
+            });
       for (const file of await this.#storage.names())
         if (isDiskVolume(id, disk, file) && !(await this.#layers.isFrozen(file))) await this.#copies.remove(file);
       await this.#layers.collect();

@@ -20,6 +20,7 @@ import {
   nicNumber,
   nicsOf,
   type Qos,
+  type ZoneId,
 } from "@nano/contract";
 import { diskSerial } from "../seed/user-data.ts";
 import { type Element, element } from "../xml/tree.ts";
@@ -35,6 +36,8 @@ export interface DomainHost {
   /** The bridge instances are plugged into, or libvirt's own network; with neither, QEMU's (outgoing connections only). */
   readonly bridge?: string;
   readonly nat?: string;
+  /** Whose instances these are; versions before wrote nothing of it. */
+  readonly zone?: ZoneId;
   /** Directory of the storage pool. */
   readonly poolPath: string;
   /** The address VNC servers listen on; loopback unless told. */
@@ -301,7 +304,7 @@ export const domainXml = (request: DomainRequest): string => {
       element("name", {}, domainName(spec.id)),
       element("uuid", {}, spec.id),
       element("title", {}, spec.name),
-      element("metadata", {}, instanceElement(spec), run && runElement(run)),
+      element("metadata", {}, instanceElement(spec, host.zone), run && runElement(run)),
       element("memory", { unit: "MiB" }, String(spec.memoryMiB)),
       vcpu(request),
       cputune(request),

@@ -6,6 +6,7 @@ const noSpace = /No space left on device|Disk quota exceeded/i;
 
 /** What the cell reports while it has no connection to libvirt. */
 export const libvirtSilent = "libvirt does not answer";
+export const notJoined = "its cell has not joined a zone yet";
 /** Until the first look at the host is done its capacity is not known, so nothing is placed here. */
 export const stillLooking = "still looking at what the host has";
 

@@ -1,6 +1,5 @@
 /** The files that were fetched from the image service, and those who need them. */
 import { type Clock, type Disk, type InstanceId, type Log, NanoError } from "@nano/contract";
-import type { Connection } from "@nano/libvirt";
 import type { BootMedia, DiskRequest } from "../hypervisor.ts";
 import { Fetcher } from "../volumes/fetcher.ts";
 import { Ledger } from "../volumes/ledger.ts";
@@ -12,9 +11,8 @@ import type { Storage } from "./storage.ts";
 import { fileNames, volumeStore } from "./volume-store.ts";
 
 export interface FetchedFilesOptions {
-  readonly connection: Connection;
   readonly storage: Storage;
-  readonly layers: Pick<Layers, "under">;
+  readonly layers: Pick<Layers, "under" | "filesInUse">;
   readonly instances: Pick<Instances, "specified">;
   readonly clock: Clock;
   readonly log: Log;
@@ -27,8 +25,8 @@ export class FetchedFiles {
   readonly #fetcher: Fetcher;
 
   constructor(options: FetchedFilesOptions) {
-    const { connection, storage, clock, log } = options;
-    const store = volumeStore(connection, storage);
+    const { storage, layers, clock, log } = options;
+    const store = volumeStore(storage, layers);
     const parts = { store, names: fileNames, clock, log, ledger: new Ledger(store, fileNames, clock) };
     this.#options = options;
     this.#fetcher = new Fetcher(parts);

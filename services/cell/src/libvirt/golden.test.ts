@@ -10,6 +10,7 @@ import {
   type PoolName,
   type Sha256,
   templates,
+  type ZoneId,
 } from "@nano/contract";
 import fc from "fast-check";
 import { gib, mib } from "../units.ts";
@@ -17,7 +18,7 @@ import { readXml } from "../xml/read.ts";
 import { type Element, find, textOf } from "../xml/tree.ts";
 import { write } from "../xml/write.ts";
 import { type DomainRequest, domainXml } from "./domain-xml.ts";
-import { instanceElement, readRun, readSpec, runElement } from "./metadata.ts";
+import { instanceElement, readRun, readSpec, readZone, runElement } from "./metadata.ts";
 import { diskXml, fileXml } from "./volume-xml.ts";
 
 const sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" as Sha256;
@@ -39,11 +40,14 @@ const disks = (count: number): Disk[] =>
   Array.from({ length: count }, (_, n) => ({ name: n === 0 ? "system" : `data-${n}`, sizeGiB: gib(1) }));
 const image = { id: "0197a3f2-8c1d-7e4b-9a55-3b1f0c6d2e11" as ImageId, name: "Debian 12", sha256 };
 const media = { id: "0197a3f2-8c1d-7e4b-9a55-3b1f0c6d2e12" as MediaId, name: "Installer", sha256 };
-const host = { virtualization: "emulated", cores: 2, poolPath: "/pool" } as const;
+const zone = "zone-abcdefghijklmnop" as ZoneId;
+const host = { virtualization: "emulated", cores: 2, poolPath: "/pool", zone } as const;
 const password = "s3cretpw";
 
 const cases: Readonly<Record<string, DomainRequest>> = {
   blank: { spec, host, password },
+  // As versions before wrote it: nobody's until a zone claims it.
+  unclaimed: { spec, host: { virtualization: "emulated", cores: 2, poolPath: "/pool" }, password },
   "from-image": {
     spec: {
       ...spec,
@@ -185,8 +189,24 @@ describe("a specification as domain XML", () => {
 
 describe("the record in the metadata", () => {
   test("comes back the same", () => {
-    expect(readSpec(write(instanceElement(spec)))).toEqual(spec);
+    for (const owner of [zone, undefined]) {
+      expect(readSpec(write(instanceElement(spec, owner)))).toEqual(spec);
+      expect(readZone(write(instanceElement(spec, owner)))).toBe(owner as ZoneId);
+    }
     expect(readRun(write(runElement({ media, startedAt: "x" })))).toEqual({ media, startedAt: "x" });
+  });
+
+  test("names no zone where what it names is none", () => {
+    for (const xml of [
+      undefined,
+      "",
+      "<a",
+      "<a/>",
+      '<a zone=""/>',
+      '<a zone="nano"/>',
+      '<a zone="zone-UPPERCASEISNONE"/>',
+    ])
+      expect(readZone(xml)).toBeUndefined();
   });
 
   test("what is not ours, or damaged, is nothing", () => {

@@ -5,7 +5,7 @@ import type { InstanceId, MediaId, Sha256 } from "@nano/contract";
 import { connect } from "@nano/libvirt";
 import type { ByteChannel } from "../hypervisor.ts";
 import { isPng } from "../image/png.ts";
-import { type LabHost, oneGiB, specOf, startLabHost, until } from "../testing.ts";
+import { type LabHost, oneGiB, specOf, startLabHost, testZone, until } from "../testing.ts";
 import { domainXml } from "./domain-xml.ts";
 import type { LibvirtHypervisor } from "./hypervisor.ts";
 
@@ -130,7 +130,7 @@ describe("an instance's life", () => {
     // As a cell leaves it that is killed between defining and starting.
     await using connection = await connect({ socket: host.lab.socket });
     const poolPath = `${host.lab.storage}/pool`;
-    const where = { virtualization: "emulated", cores: 1, poolPath } as const;
+    const where = { virtualization: "emulated", cores: 1, poolPath, zone: testZone } as const;
     await connection.defineDomain(domainXml({ spec, host: where, password: "x", run: { media, startedAt: "x" } }));
     expect(await hypervisor.find(spec.id)).toMatchObject({ state: "stopped" });
     expect((await hypervisor.find(spec.id))?.media).toBeUndefined();

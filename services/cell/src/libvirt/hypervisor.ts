@@ -23,6 +23,7 @@ import {
   type Snapshot,
   type SnapshotId,
   settingsOf,
+  type ZoneId,
 } from "@nano/contract";
 
 import { Connection } from "@nano/libvirt";
@@ -54,7 +55,7 @@ import { Disks } from "./disks.ts";
 import type { DomainHost } from "./domain-xml.ts";
 import { Drives } from "./drives.ts";
 import { Exports } from "./exports.ts";
-import { libvirtSilent, stillLooking } from "./failure.ts";
+import { libvirtSilent, notJoined, stillLooking } from "./failure.ts";
 import { FetchedFiles } from "./fetched-files.ts";
 import { setGuestPassword } from "./guest-password.ts";
 import { type HostAbilities, type HostPreferences, networkName, probeHost } from "./host.ts";
@@ -73,9 +74,13 @@ import { connectOptions, type LibvirtTarget } from "./uri.ts";
 import { findDisplay, readDisplayAccess, readSerial, renewDisplay, takeScreen, watchDomains } from "./watch.ts";
 
 export interface LibvirtConfig extends LibvirtTarget {
-  /** Name of the storage pool in libvirt, and its directory if it has to be made. */
-  readonly pool: string;
-  readonly storage: string;
+  /** Name of the storage pool in libvirt, and its directory if it has to be made. Default: the zone's own, see pool-choice.ts. */
+  readonly pool?: string;
+  readonly storage?: string;
+  /** What the pool was called by a version that knew of no zones, of a cell that was made by one. */
+  readonly formerPool?: string;
+  /** What this zone had on the host may be claimed by ours: it is gone for good. */
+  readonly takesOver?: ZoneId;
   readonly virtualization: HostPreferences["virtualization"];
   readonly network: HostPreferences["network"];
   /** The address VNC servers listen on; loopback unless told. */
@@ -119,6 +124,7 @@ export class LibvirtHypervisor implements Hypervisor {
   readonly #domains: DomainMeter;
   readonly #load: LoadMeter;
   readonly #addresses: AddressBook;
+  #zone: ZoneId | undefined;
   readonly #listeners = new Set<(id: InstanceId | undefined) => void>();
   readonly #trouble = new Map<InstanceId, DiskTrouble>();
   #abilities: HostAbilities | undefined;
@@ -140,15 +146,17 @@ export class LibvirtHypervisor implements Hypervisor {
     this.#preferences = { virtualization: config.virtualization, network: config.network, local };
     this.#connection = new Connection({ ...options, background: true, keepalive });
     const connection = this.#connection;
-    this.#storage = new Storage({ connection, pool: config.pool, path: config.storage, log });
-    this.#domains = new DomainMeter(connection, clock);
+    const { pool, formerPool, storage: path, takesOver } = config;
+    this.#storage = new Storage({ connection, pool, formerPool, path, takesOver, log });
+    const isOwn = (uuid: string): boolean => this.#instances.isOwn(uuid);
+    this.#domains = new DomainMeter(connection, clock, isOwn);
     this.#load = new LoadMeter(connection, this.#storage, clock, this.#domains);
     const table = (): HostTable => {
       const { nat, bridge } = this.#abilities ?? {};
       return nat ? "leases" : bridge ? { neighboursOn: bridge, local } : "none";
     };
-    this.#addresses = new AddressBook(connection, table, (id) => this.#tell(id));
-    this.#layers = new Layers(connection, this.#storage);
+    this.#addresses = new AddressBook(connection, isOwn, table, (id) => this.#tell(id));
+    this.#layers = new Layers(connection, this.#storage, isOwn);
     const copies = new Copies(this.#storage);
     this.#disks = new Disks(connection, this.#storage, this.#layers, copies);
     this.#seeds = new Seeds(this.#storage);
@@ -157,6 +165,8 @@ export class LibvirtHypervisor implements Hypervisor {
       connection,
       storage: this.#storage,
       clock,
+      zone: () => this.#zone,
+      takesOver,
       host: () => this.#domainHost(),
       newPassword,
       diskTrouble: (id) => this.#trouble.get(id),
@@ -165,7 +175,6 @@ export class LibvirtHypervisor implements Hypervisor {
     });
     this.#serialPorts = new SerialPorts(this.#instances);
     this.#files = new FetchedFiles({
-      connection,
       storage: this.#storage,
       layers: this.#layers,
       instances: this.#instances,
@@ -197,7 +206,8 @@ export class LibvirtHypervisor implements Hypervisor {
   }
 
   async start(): Promise<void> {
-    await watchDomains(this.#connection, {
+    await watchDomains(this.#connection, this.#instances, {
+      failed: (error) => this.#log.warn("Could not find out whose a domain is", { error }),
       changed: (id) => this.#tell(id),
       started: (id) => this.#quietly("noting a start", this.#instances.started(id)),
       restarted: (id) =>
@@ -227,6 +237,19 @@ export class LibvirtHypervisor implements Hypervisor {
     });
     await this.#connection.start();
     this.#sampler = setInterval(() => void this.#sample(), sampleIntervalMs);
+  }
+
+  join(zone: ZoneId): void {
+    if (zone === this.#zone) return;
+    if (this.#zone !== undefined) this.#log.warn("The cell is another zone's now", { zone, before: this.#zone });
+    this.#zone = zone;
+    const look = (): void => {
+      this.#open = false;
+      this.#storage.forget();
+      if (this.#connection.state === "connected") this.#openHost();
+    };
+    if (this.#opening) void this.#opening.then(look);
+    else look();
   }
 
   async stop(): Promise<void> {
@@ -285,6 +308,12 @@ export class LibvirtHypervisor implements Hypervisor {
       if (needsOf(settingsOf(spec)).length > 0) await this.#probing;
       refuseUnsupported(spec, this.#able);
       await this.#instances.define(spec);
+    });
+  claim = (id: InstanceId): Promise<void> =>
+    this.#whenOpen(async () => {
+      await this.#instances.claim(id);
+      await this.#addresses.lookAgain([id]);
+      this.#tell(id);
     });
   undefine = (id: InstanceId): Promise<void> => this.#whenOpen(() => this.#instances.undefine(id));
   boot = (id: InstanceId, media: BootMedia | undefined): Promise<void> =>
@@ -367,13 +396,17 @@ export class LibvirtHypervisor implements Hypervisor {
   async #whenOpen<T>(work: () => Promise<T>): Promise<T> {
     if (!this.#open) await this.#opening;
     if (!this.#open)
-      throw new NanoError("hypervisor-failed", `The host is not ready: ${this.#problem ?? libvirtSilent}`);
+      throw new NanoError(
+        "hypervisor-failed",
+        `The host is not ready: ${this.#problem ?? (this.#zone === undefined ? notJoined : libvirtSilent)}`,
+      );
     return work();
   }
 
   #domainHost(): DomainHost {
     const { virtualization = "emulated", bridge, nat, cores = 0 } = this.#abilities ?? {};
     return {
+      ...(this.#zone === undefined ? {} : { zone: this.#zone }),
       virtualization,
       cores,
       poolPath: this.#storage.path,
@@ -386,7 +419,9 @@ export class LibvirtHypervisor implements Hypervisor {
   /** Looks at everything anew, once at a time, until it succeeds or the connection is gone again. */
   #openHost(): void {
     clearTimeout(this.#retry);
-    this.#opening ??= this.#lookAtHost()
+    const zone = this.#zone;
+    if (zone === undefined) return;
+    this.#opening ??= this.#lookAtHost(zone)
       .catch((error) => {
         if (this.#connection.state !== "connected") return;
         this.#problem = error instanceof Error ? error.message : String(error);
@@ -398,8 +433,8 @@ export class LibvirtHypervisor implements Hypervisor {
       });
   }
 
-  async #lookAtHost(): Promise<void> {
-    await this.#storage.ensure();
+  async #lookAtHost(zone: ZoneId): Promise<void> {
+    await this.#storage.ensure(zone);
     this.#abilities = await probeHost(this.#connection, this.#preferences);
     await this.#files.upkeep.open();
     await this.#exports.tidy();
@@ -408,15 +443,15 @@ export class LibvirtHypervisor implements Hypervisor {
     await this.#load.sample();
     this.#problem = undefined;
     this.#open = true;
-    this.#probing = this.#probe(this.#abilities);
+    this.#probing = this.#probe(zone, this.#abilities);
     const { virtualization, libvirt, hypervisor, cores, memoryMiB } = this.#abilities;
     this.#log.info("The host is open", { virtualization, libvirt, hypervisor, cores, memoryMiB });
     this.#tell(undefined);
   }
 
-  async #probe(host: HostAbilities): Promise<void> {
+  async #probe(zone: ZoneId, host: HostAbilities): Promise<void> {
     try {
-      this.#able = await probeAbilities(this.#connection, host);
+      this.#able = await probeAbilities(this.#connection, zone, host);
       this.#log.info("The host's abilities are known", { abilities: this.#able });
     } catch (error) {
       if (this.#connection.state === "connected") this.#log.warn("Could not find out what the host can do", { error });

@@ -3,6 +3,9 @@
  *
  * A start is three steps: define with this run's record (and media), start, define without it. Between the first and the last a killed cell
  * leaves a definition that would boot from the media again; `recover` finds such definitions by the record in them and puts them right.
+ *
+ * A host may serve several zones, and people with domains of their own. A domain whose record names this zone is ours. One whose record names no zone, or
+ * one we take over from, is unclaimed: it is shown, and obeys whoever has a record of it, but nothing is done to it unasked. All others do not exist here.
  */
 import {
   allowedActions,
@@ -17,6 +20,7 @@ import {
   pendingBetween,
   runningOf,
   timestamp,
+  type ZoneId,
 } from "@nano/contract";
 import { Affect, type Connection, type Domain, DomainShutdown, DomainUndefine, LibvirtError } from "@nano/libvirt";
 import type { BootMedia } from "../hypervisor.ts";
@@ -25,8 +29,18 @@ import { type Known, noAddresses } from "./addresses.ts";
 import { applyLive, hasMemory } from "./apply.ts";
 import { type DomainHost, domainXml } from "./domain-xml.ts";
 import { orNone, translated } from "./failure.ts";
-import { bareInstanceElement, bareRunElement, instanceKey, type Run, readRun, readSpec, runKey } from "./metadata.ts";
+import {
+  bareInstanceElement,
+  bareRunElement,
+  instanceKey,
+  type Run,
+  readRun,
+  readSpec,
+  readZone,
+  runKey,
+} from "./metadata.ts";
 import { diskVolume, domainName, fetchedVolume, isSerialVolume, markerOf } from "./names.ts";
+import { requireFreeMacs } from "./neighbour-domains.ts";
 import { countSnapshots } from "./snapshots.ts";
 import { type DiskTrouble, mapState } from "./state.ts";
 import type { Storage } from "./storage.ts";
@@ -35,6 +49,10 @@ export interface InstancesOptions {
   readonly connection: Connection;
   readonly storage: Storage;
   readonly clock: Clock;
+  /** Whose instances these are; undefined until the cell has joined. */
+  zone(): ZoneId | undefined;
+  /** What this zone had on the host is unclaimed. */
+  readonly takesOver: ZoneId | undefined;
   /** What of the host goes into definitions. */
   host(): DomainHost;
   /** 8 characters. */
@@ -57,33 +75,69 @@ const powerButton = DomainShutdown.acpiPowerButton;
 
 export class Instances {
   readonly #options: InstancesOptions;
+  /** Those that were ours when they were looked at last: for what is told of many domains at once, and of those that are gone. */
+  readonly #own = new Set<string>();
 
   constructor(options: InstancesOptions) {
     this.#options = options;
   }
 
-  /** All domains that carry our record. Strangers on the same libvirt are not looked at. */
+  /** All that are ours, and the unclaimed ones. */
   list(): Promise<Observed[]> {
     return translated("listing instances", async () => {
+      if (this.#options.zone() === undefined) return [];
       const domains = (await this.#options.connection.listAllDomains()).filter(({ name }) =>
         name.startsWith(domainName("")),
       );
-      const observed = await Promise.all(domains.map((domain) => orNone(this.#observe(domain))));
-      return observed.filter((each) => each !== undefined);
+      const all = await Promise.all(domains.map((domain) => orNone(this.#observe(domain))));
+      const observed = all.filter((each) => each !== undefined);
+      const there = new Set<string>(observed.map(({ id }) => id));
+      for (const id of this.#own) if (!there.has(id)) this.#own.delete(id);
+      return observed;
     });
   }
 
   find(id: InstanceId): Promise<Observed | undefined> {
     return translated(`looking at instance ${id}`, async () => {
-      const domain = await this.#domain(id);
+      if (this.#options.zone() === undefined) return undefined;
+      const domain = await orNone(this.#options.connection.domainByUuid(id));
       return domain && (await orNone(this.#observe(domain)));
     });
   }
 
+  /** Whether a domain with this UUID is ours, as far as is known without asking libvirt. */
+  isOwn(uuid: string): boolean {
+    return this.#own.has(uuid);
+  }
+
+  /** @throws NanoError `mac-taken` when a domain that is not ours has one of its addresses */
   define(spec: InstanceSpec): Promise<void> {
     return translated(`defining instance ${spec.id}`, async () => {
-      const domain = await this.#options.connection.defineDomain(this.#xml(spec));
+      const { connection } = this.#options;
+      await this.#requireNobodyElses(spec.id);
+      await requireFreeMacs(connection, spec, (uuid) => this.isOwn(uuid));
+      this.#own.add(spec.id);
+      const domain = await connection.defineDomain(this.#xml(spec));
       await domain.setAutostart(spec.autostart);
+    });
+  }
+
+  /** Writes our zone into the record of an unclaimed one, and puts it in order. Does nothing when it is ours already. */
+  claim(id: InstanceId): Promise<void> {
+    return translated(`claiming instance ${id}`, async () => {
+      const { domain, spec, own } = await this.#known(id);
+      if (own) return;
+      if (await domain.isPersistent()) await domain.setMetadata(instanceKey, this.#record(spec), Affect.config);
+      await ignoring(
+        "OPERATION_INVALID",
+        (async () => {
+          const live = readSpec(await domain.getMetadata(instanceKey.uri, Affect.live)) ?? spec;
+          await domain.setMetadata(instanceKey, this.#record(live), Affect.live);
+        })(),
+      );
+      this.#own.add(id);
+      const observed = await this.find(id);
+      if (observed) await this.#recover(observed);
     });
   }
 
@@ -94,6 +148,8 @@ export class Instances {
         await ignoring("OPERATION_INVALID", domain.destroy());
         await orNone(domain.undefine(undefineAll));
       }
+      // With a domain of this id that is not ours, the log is not either.
+      if (await orNone(this.#options.connection.domainByUuid(id))) return;
       await this.#options.storage.refresh();
       for (const name of await this.#options.storage.names())
         if (isSerialVolume(id, name)) await this.#options.storage.remove(name);
@@ -179,7 +235,7 @@ export class Instances {
           const pending = await applyLive(domain, live, spec);
           const record = liveRecord(live, spec, pending);
           await domain.setText("title", spec.name, Affect.live);
-          await domain.setMetadata(instanceKey, write(bareInstanceElement(record)), Affect.live);
+          await domain.setMetadata(instanceKey, this.#record(record), Affect.live);
         })(),
       );
     });
@@ -215,7 +271,7 @@ export class Instances {
       "OPERATION_INVALID",
       (async () => {
         const live = await this.liveSpec(id);
-        await domain.setMetadata(instanceKey, write(bareInstanceElement({ ...live, ...has })), Affect.live);
+        await domain.setMetadata(instanceKey, this.#record({ ...live, ...has }), Affect.live);
       })(),
     );
   }
@@ -227,17 +283,22 @@ export class Instances {
       await this.#changeRun(domain, ({ media }) => ({ startedAt: this.#now(), ...(media ? { media } : {}) }));
   }
 
-  /** Puts right what a killed cell left in the middle of a start, and what began while nobody looked. Resolves to the instances there are. */
+  /**
+   * Puts right what a killed cell left in the middle of a start, and what began while nobody looked. Resolves to our instances; unclaimed ones are left as
+   * they are.
+   */
   async recover(): Promise<InstanceId[]> {
-    const all = await this.list();
-    for (const { id, spec, startedAt } of all) {
-      // libvirt's automatic starts are over before it lets anyone connect: no event tells of them. Of one that is off nothing is noted.
-      if (startedAt === undefined) await this.started(id);
-      const domain = await this.#domain(id);
-      if (domain && (await domain.getMetadata(runKey.uri, Affect.config)) !== undefined)
-        await this.#options.connection.defineDomain(this.#xml(spec));
-    }
-    return all.map(({ id }) => id);
+    const own = (await this.list()).filter(({ unclaimed }) => !unclaimed);
+    for (const each of own) await this.#recover(each);
+    return own.map(({ id }) => id);
+  }
+
+  async #recover({ id, spec, startedAt }: Observed): Promise<void> {
+    // libvirt's automatic starts are over before it lets anyone connect: no event tells of them. Of one that is off nothing is noted.
+    if (startedAt === undefined) await this.started(id);
+    const domain = await this.#domain(id);
+    if (domain && (await domain.isPersistent()) && (await domain.getMetadata(runKey.uri, Affect.config)) !== undefined)
+      await this.#options.connection.defineDomain(this.#xml(spec));
   }
 
   /** @throws NanoError `instance-not-found` */
@@ -250,12 +311,39 @@ export class Instances {
     return this.#known(id).then((known) => ({ ...known, host: this.#options.host() }));
   }
 
-  async #known(id: InstanceId): Promise<{ domain: Domain; spec: InstanceSpec }> {
-    const domain = await this.#domain(id);
-    const spec = domain && readSpec(await definitionMetadata(domain));
-    if (!spec)
+  async #known(id: InstanceId): Promise<{ domain: Domain; spec: InstanceSpec; own: boolean }> {
+    const domain = await orNone(this.#options.connection.domainByUuid(id));
+    const held = domain && this.#held(domain, await definitionMetadata(domain));
+    if (!held)
       throw new NanoError("instance-not-found", `This cell has no instance ${id}`, { details: { instance: id } });
-    return { domain, spec };
+    return { domain, ...held };
+  }
+
+  /** What the record of a domain that we may see says; undefined of all others. */
+  #held(domain: Domain, record: string | undefined): { spec: InstanceSpec; own: boolean } | undefined {
+    const { zone, takesOver } = this.#options;
+    const spec = readSpec(record);
+    const recorded = readZone(record);
+    const own = recorded !== undefined && recorded === zone();
+    const visible = zone() !== undefined && spec?.id === domain.uuid;
+    if (visible && own) this.#own.add(domain.uuid);
+    else this.#own.delete(domain.uuid);
+    return visible && (own || recorded === undefined || recorded === takesOver) ? { spec, own } : undefined;
+  }
+
+  /** @throws NanoError `hypervisor-failed` when there is a domain of this id that we may not see: defining would replace it */
+  async #requireNobodyElses(id: InstanceId): Promise<void> {
+    const domain = await orNone(this.#options.connection.domainByUuid(id));
+    if (!domain || this.#held(domain, await definitionMetadata(domain))) return;
+    throw new NanoError("hypervisor-failed", `The host has a domain with the id ${id} that is not this zone's`, {
+      remedy: "Look at the domain on the host; Nano does not replace what belongs to another zone or a person.",
+      details: { instance: id, domain: domain.name },
+    });
+  }
+
+  /** As `domain.setMetadata` wants it. */
+  #record(spec: InstanceSpec): string {
+    return write(bareInstanceElement(spec, this.#options.zone()));
   }
 
   /** @throws NanoError `instance-not-found`, `wrong-state` */
@@ -267,21 +355,24 @@ export class Instances {
     });
   }
 
-  #domain(id: InstanceId): Promise<Domain | undefined> {
-    return orNone(this.#options.connection.domainByUuid(id));
+  /** One that we may see. */
+  async #domain(id: InstanceId): Promise<Domain | undefined> {
+    const domain = await orNone(this.#options.connection.domainByUuid(id));
+    const record = domain && (await orNone(definitionMetadata(domain)));
+    return domain && this.#held(domain, record) ? domain : undefined;
   }
 
   async #observe(domain: Domain): Promise<Observed | undefined> {
-    const [libvirtState, specText, runText, liveText, snapshots] = await Promise.all([
+    const held = this.#held(domain, await definitionMetadata(domain));
+    if (!held) return undefined;
+    const { spec, own } = held;
+    const { id, epoch } = spec;
+    const [libvirtState, runText, liveText, snapshots] = await Promise.all([
       domain.getState(),
-      definitionMetadata(domain),
       domain.getMetadata(runKey.uri, Affect.current),
       domain.getMetadata(instanceKey.uri, Affect.current),
       countSnapshots(domain),
     ]);
-    const spec = readSpec(specText);
-    if (spec?.id !== domain.uuid) return undefined;
-    const { id, epoch } = spec;
     const recorded = readRun(runText);
     const { state, stateReason } = mapState(libvirtState, recorded, this.#options.diskTrouble(id));
     // Of an instance that is off, the record is of a run that never came about.
@@ -307,6 +398,7 @@ export class Instances {
       ...(nicAddresses.length > 0 ? { nicAddresses } : {}),
       ...(pending.length > 0 ? { pending, running: runningOf(live, pending) } : {}),
       ...(snapshots > 0 ? { snapshots } : {}),
+      ...(own ? {} : { unclaimed: true }),
       spec,
     };
   }

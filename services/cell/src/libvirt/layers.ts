@@ -6,11 +6,12 @@
  * take those away that nothing lies over any more; all of that is read from the storage pool itself, so nothing is counted that could be counted wrongly.
  * A mark on a file that an instance is still defined with is left of a link that was taken back: then it is the mark that goes.
  */
-import { type Connection, type Domain, LibvirtError, type Volume } from "@nano/libvirt";
+import { type Connection, LibvirtError, ListPools, type Volume } from "@nano/libvirt";
 import { readXml } from "../xml/read.ts";
-import { childrenOf, find, textOf } from "../xml/tree.ts";
+import { type Element, find, textOf } from "../xml/tree.ts";
 import { orNone } from "./failure.ts";
-import { domainName, fileOf, frozenMarkOf, isFetchedVolume, isFrozenMark, markedFile } from "./names.ts";
+import { fileOf, frozenMarkOf, isFetchedVolume, isFrozenMark, markedFile } from "./names.ts";
+import { configurationsOf, devicesIn } from "./neighbour-domains.ts";
 import type { Storage } from "./storage.ts";
 import { fileXml, markerBytes } from "./volume-xml.ts";
 
@@ -27,62 +28,101 @@ export interface FilesInUse {
   readonly users: ReadonlyMap<string, number>;
 }
 
-/** Names of the files in use. Disks whose instance is not defined yet count too: creation makes the disk first. */
-export const filesInUse = async (connection: Connection, storage: Storage): Promise<FilesInUse> => {
+/**
+ * Names of the files in use, by whomever: a person or another zone may have laid something over our files, too. Disks whose instance is not defined yet
+ * count: creation makes the disk first.
+ */
+const filesInUse = async (
+  connection: Connection,
+  storage: Storage,
+  isOwn: (uuid: string) => boolean,
+): Promise<FilesInUse> => {
   const grounds = new Map<string, string>();
   for (const volume of await storage.pool.listAllVolumes()) {
     if (isFetchedVolume(volume.name) || markedFile(volume.name) || isFrozenMark(volume.name)) continue;
     const xml = await orNone(volume.getXMLDesc());
-    const ground = xml === undefined ? "" : groundOf(xml);
+    const ground = xml === undefined ? "" : groundOf(storage, xml);
     if (ground !== "") grounds.set(volume.name, ground);
   }
-  const under = new Set(grounds.values());
   const disks = new Set<string>();
   const users = new Map<string, number>();
   const use = (file: string): void => void users.set(file, (users.get(file) ?? 0) + 1);
-  for (const file of grounds.keys()) {
-    if (under.has(file)) continue;
-    for (let below = grounds.get(file); below !== undefined; below = grounds.get(below)) use(below);
-  }
+  /** Of ours, by the path of what lies over it. */
+  const elsewhere = new Map<string, string>();
+  for (const [path, ground] of await overlaysElsewhere(connection, storage)) elsewhere.set(path, ground);
   for (const domain of await connection.listAllDomains()) {
-    if (!domain.name.startsWith(domainName(""))) continue;
-    const files = new Set((await configurationsOf(domain)).flatMap(filesOf));
+    const chains = (await configurationsOf(domain)).flatMap((xml) => devicesIn(xml, "disk").map(chainOf));
+    const files = new Set<string>();
+    for (const [top = "", ...below] of chains) {
+      // Ours count wherever the storage pool's path leads now.
+      const file = isOwn(domain.uuid) ? fileOf(top) : storage.fileAt(top);
+      if (file !== undefined) files.add(file);
+      const ground = below.map((path) => storage.fileAt(path)).find((each) => each !== undefined);
+      if (file === undefined && ground !== undefined) elsewhere.set(top, ground);
+    }
     for (const file of files) {
       disks.add(file);
       if (isFetchedVolume(file)) use(file);
     }
   }
+  const under = new Set([...grounds.values(), ...elsewhere.values()]);
+  const useBelow = (file: string | undefined): void => {
+    for (let below = file; below !== undefined; below = grounds.get(below)) use(below);
+  };
+  for (const [file, ground] of grounds) if (!under.has(file)) useBelow(ground);
+  for (const ground of elsewhere.values()) useBelow(ground);
   return { under, disks, users };
 };
 
-/** What it is now, what it is defined to be, and what its snapshots keep: the last may have a medium in the drive. */
-const configurationsOf = async (domain: Domain): Promise<string[]> => {
-  const kept = (await orNone(domain.listSnapshots())) ?? [];
-  const all = [domain.getXMLDesc(), domain.getDefinition(), ...kept.map((snapshot) => snapshot.getXMLDesc())];
-  return (await Promise.all(all.map(orNone))).filter((xml) => xml !== undefined);
+/** Files in other storage pools that lie over ours: by the path of each, the name of ours. What cannot be asked now is in nobody's way. */
+const overlaysElsewhere = async (connection: Connection, storage: Storage): Promise<Map<string, string>> => {
+  const found = new Map<string, string>();
+  for (const pool of await connection.listAllStoragePools(ListPools.active)) {
+    if (pool.uuid === storage.pool.uuid) continue;
+    const volumes = await pool.listAllVolumes().catch(passedBy);
+    for (const volume of volumes ?? []) {
+      const xml = await volume.getXMLDesc().catch(passedBy);
+      const root = xml === undefined ? undefined : readXml(xml);
+      const ground = storage.fileAt(textOf(find(root, "backingStore", "path")));
+      if (ground !== undefined) found.set(textOf(find(root, "target", "path")), ground);
+    }
+  }
+  return found;
+};
+
+const passedBy = (error: unknown): undefined => {
+  if (error instanceof LibvirtError && !error.retryable) return undefined;
+  throw error;
+};
+
+/** The paths of a disk and of what it lies over, as far as its definition says. */
+const chainOf = (disk: Element): string[] => {
+  const path = find(disk, "source")?.attributes.file;
+  const below = find(disk, "backingStore");
+  return [...(path === undefined ? [] : [path]), ...(below ? chainOf(below) : [])];
 };
 
 /** Names of the files that the disks of this domain are, or were when this snapshot of it was taken. */
-export const filesOf = (domainXml: string): string[] => {
-  const root = readXml(domainXml);
-  const devices = find(root, "devices") ?? find(root, "domain", "devices");
-  const all = devices ? childrenOf(devices, "disk") : [];
-  return all.map((disk) => fileOf(find(disk, "source")?.attributes.file ?? ""));
-};
+export const filesOf = (domainXml: string): string[] => pathsOf(domainXml).map(fileOf);
+export const pathsOf = (domainXml: string): string[] =>
+  devicesIn(domainXml, "disk").map((disk) => find(disk, "source")?.attributes.file ?? "");
 
 export class Layers {
   readonly #connection: Connection;
   readonly #storage: Storage;
+  /** Whether the domain with this UUID is an instance of ours. */
+  readonly isOwn: (uuid: string) => boolean;
 
-  constructor(connection: Connection, storage: Storage) {
+  constructor(connection: Connection, storage: Storage, isOwn: (uuid: string) => boolean) {
     this.#connection = connection;
     this.#storage = storage;
+    this.isOwn = isOwn;
   }
 
   /** The files it lies over, the nearest first. */
   async under(file: string): Promise<Volume[]> {
     const volume = await this.#storage.volume(file);
-    const ground = volume && groundOf(await volume.getXMLDesc());
+    const ground = volume && groundOf(this.#storage, await volume.getXMLDesc());
     const below = ground ? await this.#storage.volume(ground) : undefined;
     return below ? [below, ...(await this.under(below.name))] : [];
   }
@@ -100,6 +140,10 @@ export class Layers {
     if (!volume || !ground || !(await this.isFrozen(ground.name))) return undefined;
     const size = Number(textOf(find(readXml(await volume.getXMLDesc()), "physical")) || Number.NaN);
     return size <= emptyBytes ? ground : undefined;
+  }
+
+  filesInUse(): Promise<FilesInUse> {
+    return filesInUse(this.#connection, this.#storage, this.isOwn);
   }
 
   async isFrozen(file: string): Promise<boolean> {
@@ -132,7 +176,7 @@ export class Layers {
   /** Nothing when one file cannot be asked, as while it is being written: it may lie over any of the others. The next time will do. */
   async #inUse(): Promise<FilesInUse | undefined> {
     try {
-      return await filesInUse(this.#connection, this.#storage);
+      return await this.filesInUse();
     } catch (error) {
       if (error instanceof LibvirtError && !error.retryable) return undefined;
       throw error;
@@ -140,5 +184,8 @@ export class Layers {
   }
 }
 
-/** @param volumeXml of the volume whose ground it is; "" when it lies over nothing */
-const groundOf = (volumeXml: string): string => fileOf(textOf(find(readXml(volumeXml), "backingStore", "path")));
+/** The file of ours that a volume lies over; "" of one that lies over none. */
+const groundOf = (storage: Storage, volumeXml: string): string => {
+  const path = textOf(find(readXml(volumeXml), "backingStore", "path"));
+  return path.includes("/") ? (storage.fileAt(path) ?? "") : path;
+};

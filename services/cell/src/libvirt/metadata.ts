@@ -2,13 +2,24 @@
  * Nano's record of an instance lies in its libvirt domain, so a cell needs no database: whoever asks libvirt knows everything.
  *
  * Two elements of `<metadata>`, each with a namespace of its own:
- * - `instance`: the specification with its epoch, in the definition. It lives as long as the domain.
+ * - `instance`: the specification with its epoch and its zone, in the definition. It lives as long as the domain. Versions before wrote no zone.
  * - `run`: what is true of this one run (media, start time, whether the power button was pressed). It is only in the running domain, so libvirt
  *   forgets it by itself when the run ends, however it ends.
  *
  * Both hold JSON as text. A record that cannot be read makes the domain a stranger, never an error for the others.
  */
-import { Closed, fits, InstanceSpec, Label, MediaIdSchema, Sha256Schema, type Static, Type } from "@nano/contract";
+import {
+  Closed,
+  fits,
+  InstanceSpec,
+  Label,
+  MediaIdSchema,
+  Sha256Schema,
+  type Static,
+  Type,
+  type ZoneId,
+  ZoneIdSchema,
+} from "@nano/contract";
 import type { MetadataKey } from "@nano/libvirt";
 import { readXml } from "../xml/read.ts";
 import { type Element, element, textOf } from "../xml/tree.ts";
@@ -53,10 +64,10 @@ const readText = (xml: string | undefined): unknown => {
   }
 };
 
-export const instanceElement = (spec: InstanceSpec): Element =>
+export const instanceElement = (spec: InstanceSpec, zone?: ZoneId): Element =>
   element(
     `${instanceKey.prefix}:instance`,
-    { [`xmlns:${instanceKey.prefix}`]: instanceKey.uri, epoch: spec.epoch },
+    { [`xmlns:${instanceKey.prefix}`]: instanceKey.uri, epoch: spec.epoch, zone },
     jsonText(spec),
   );
 
@@ -64,14 +75,25 @@ export const runElement = (run: Run): Element =>
   element(`${runKey.prefix}:run`, { [`xmlns:${runKey.prefix}`]: runKey.uri }, jsonText(run));
 
 /** As `domain.setMetadata` wants them: libvirt adds the namespace. */
-export const bareInstanceElement = (spec: InstanceSpec): Element =>
-  element("instance", { epoch: spec.epoch }, jsonText(spec));
+export const bareInstanceElement = (spec: InstanceSpec, zone?: ZoneId): Element =>
+  element("instance", { epoch: spec.epoch, zone }, jsonText(spec));
 export const bareRunElement = (run: Run): Element => element("run", {}, jsonText(run));
 
 /** @param xml what `domain.getMetadata` gave */
 export const readSpec = (xml: string | undefined): InstanceSpec | undefined => {
   const value = readText(xml);
   return fits(InstanceSpec, value) ? value : undefined;
+};
+
+/** @returns undefined of a record that names none */
+export const readZone = (xml: string | undefined): ZoneId | undefined => {
+  if (xml === undefined) return undefined;
+  try {
+    const { zone } = readXml(xml).attributes;
+    return fits(ZoneIdSchema, zone) ? zone : undefined;
+  } catch {
+    return undefined;
+  }
 };
 
 export const readRun = (xml: string | undefined): Run => {

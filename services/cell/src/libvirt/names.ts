@@ -1,5 +1,5 @@
 /** What things are called in libvirt. All names are ours: nothing a person typed becomes a path. */
-import type { ImageId, InstanceId, Sha256 } from "@nano/contract";
+import { fits, type ImageId, type InstanceId, type Sha256, type ZoneId, ZoneIdSchema } from "@nano/contract";
 
 /** The instance's id, not its name: names change, and belong to people. The name is the domain's title. */
 export const domainName = (id: InstanceId | ""): string => `nano-${id}`;
@@ -15,6 +15,16 @@ export const serialVolume = (id: InstanceId): string => `${id}-serial.log`;
 export const seedVolume = (id: InstanceId): string => `${id}-seed.iso`;
 /** Whatever belongs to the serial log, what virtlogd rotated away included. */
 export const isSerialVolume = (id: InstanceId, name: string): boolean => name.startsWith(serialVolume(id));
+
+/** The storage pool of a zone's cells, when nobody chose another. */
+export const poolNameOf = (zone: ZoneId): string => `nano-${zone.slice("zone-".length)}`;
+/** Lies in a storage pool and says whose it is. */
+export const claimOf = (zone: ZoneId): string => `${zone}.claim`;
+/** The zone that this is the claim of. */
+export const claimedBy = (name: string): ZoneId | undefined => {
+  const zone = name.replace(/\.claim$/, "");
+  return zone !== name && fits(ZoneIdSchema, zone) ? zone : undefined;
+};
 
 export type FileFormat = "qcow2" | "iso";
 /** A fetched file, named by what it holds. */

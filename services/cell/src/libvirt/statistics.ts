@@ -8,7 +8,6 @@ import { type Clock, fits, type InstanceId, InstanceIdSchema, type InstanceUsage
 import { type Connection, type Domain, DomainStats, GetAllDomainStats, type ParamValue } from "@nano/libvirt";
 import { mibOfKib } from "../units.ts";
 import { orNone } from "./failure.ts";
-import { domainName } from "./names.ts";
 
 const timeoutMs = 8_000;
 const groups = DomainStats.balloon | DomainStats.interface | DomainStats.block;
@@ -93,18 +92,15 @@ export const memoryOf = (stats: Stats, now: number): Pick<InstanceUsage, "memory
 export class DomainMeter {
   readonly #connection: Connection;
   readonly #clock: Clock;
-  readonly #isOurs: (name: string) => boolean;
+  readonly #isOwn: (uuid: string) => boolean;
   #samples = new Map<string, Sample>();
   #traffic: Traffic = {};
 
-  constructor(
-    connection: Connection,
-    clock: Clock,
-    isOurs = (name: string): boolean => name.startsWith(domainName("")),
-  ) {
+  /** @param isOwn whether the domain with this UUID is an instance of ours */
+  constructor(connection: Connection, clock: Clock, isOwn: (uuid: string) => boolean) {
     this.#connection = connection;
     this.#clock = clock;
-    this.#isOurs = isOurs;
+    this.#isOwn = isOwn;
   }
 
   /** Rates of everything that ran on the host between the last two samples, strangers' domains included. */
@@ -140,7 +136,7 @@ export class DomainMeter {
       const rate = rates[name];
       if (rate !== undefined) into.traffic[name] = (into.traffic[name] ?? 0) + rate;
     }
-    if (!this.#isOurs(domain.name) || !fits(InstanceIdSchema, domain.uuid)) return undefined;
+    if (!this.#isOwn(domain.uuid) || !fits(InstanceIdSchema, domain.uuid)) return undefined;
     const id: InstanceId = domain.uuid;
     const share = (now.cpuTime - before.cpuTime) / ((now.at - before.at) * 1e6 * Math.max(1, info.vcpus));
     return {

@@ -1,10 +1,10 @@
 /** The storage pool as a place for fetched files. */
-import type { Connection, Volume } from "@nano/libvirt";
+import type { Volume } from "@nano/libvirt";
 import type { FileNames, VolumeStore } from "../volumes/store.ts";
 import { readXml } from "../xml/read.ts";
 import { find, textOf } from "../xml/tree.ts";
 import { orNone, translated } from "./failure.ts";
-import { filesInUse } from "./layers.ts";
+import type { Layers } from "./layers.ts";
 import { damagedMarkOf, fetchedVolume, markedFile, markerOf, readFetchedVolume } from "./names.ts";
 import type { Storage } from "./storage.ts";
 import { fileXml, markerBytes } from "./volume-xml.ts";
@@ -17,7 +17,7 @@ export const fileNames: FileNames = {
   markedBy: markedFile,
 };
 
-export const volumeStore = (connection: Connection, storage: Storage): VolumeStore => ({
+export const volumeStore = (storage: Storage, layers: Pick<Layers, "filesInUse">): VolumeStore => ({
   has: (name) => translated(`looking for ${name}`, async () => (await storage.volume(name)) !== undefined),
   names: () => translated("listing the storage pool", () => storage.names()),
   facts: (name) =>
@@ -48,8 +48,7 @@ export const volumeStore = (connection: Connection, storage: Storage): VolumeSto
   markText: (name) => translated(`reading ${name}`, async () => readText(await storage.pool.volumeByName(name))),
   remove: (name) => translated(`removing ${name}`, () => storage.remove(name)),
   availableBytes: () => translated("measuring the storage pool", async () => (await storage.figures()).available),
-  users: () =>
-    translated("finding out which files are in use", async () => (await filesInUse(connection, storage)).users),
+  users: () => translated("finding out which files are in use", async () => (await layers.filesInUse()).users),
 });
 
 const readText = async (mark: Volume): Promise<string> => new Response(await mark.download()).text();

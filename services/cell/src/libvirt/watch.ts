@@ -8,7 +8,7 @@ import { type Element, find } from "../xml/tree.ts";
 import { write } from "../xml/write.ts";
 import { orNone, translated } from "./failure.ts";
 import type { Instances } from "./instances.ts";
-import { serialVolume } from "./names.ts";
+import { domainName, serialVolume } from "./names.ts";
 import type { Storage } from "./storage.ts";
 
 /** How much of the serial log is shown. */
@@ -89,6 +89,8 @@ export const renewDisplay = (instances: Instances, id: InstanceId, password: str
   });
 
 export interface EventListeners {
+  /** It could not be found out whose a domain is that something happened to; the next inventory makes up for it. */
+  failed(error: unknown): void;
   changed(id: InstanceId): void;
   /** The guest's own system restarted it. */
   restarted(id: InstanceId): void;
@@ -101,12 +103,25 @@ export interface EventListeners {
   unplugged(id: InstanceId): void;
 }
 
-/** Registers for everything that can change an instance's state, across reconnections. Strangers' domains are sorted out by their missing record. */
-export const watchDomains = async (connection: Connection, listeners: EventListeners): Promise<void> => {
-  const tell = ({ uuid }: Domain, ...what: ((id: InstanceId) => void)[]): void => {
-    if (!fits(InstanceIdSchema, uuid)) return;
-    for (const each of what) each(uuid);
-    listeners.changed(uuid);
+/** Registers for everything that can change an instance's state, across reconnections. What happens to domains that we may not see is not told. */
+export const watchDomains = async (
+  connection: Connection,
+  instances: Pick<Instances, "isOwn" | "find">,
+  listeners: EventListeners,
+): Promise<void> => {
+  /** It may have become ours, or an unclaimed one may have changed. One that is gone was not ours. */
+  const lookAt = async (id: InstanceId, what: ((id: InstanceId) => void)[]): Promise<void> => {
+    const found = await instances.find(id);
+    if (!found) return;
+    if (!found.unclaimed) for (const each of what) each(id);
+    listeners.changed(id);
+  };
+  const tell = ({ uuid, name }: Domain, ...what: ((id: InstanceId) => void)[]): void => {
+    if (!fits(InstanceIdSchema, uuid) || !name.startsWith(domainName(""))) return;
+    if (instances.isOwn(uuid)) {
+      for (const each of what) each(uuid);
+      listeners.changed(uuid);
+    } else lookAt(uuid, what).catch(listeners.failed);
   };
   await Promise.all([
     connection.onDomainEvent("lifecycle", ({ domain, event }) => {

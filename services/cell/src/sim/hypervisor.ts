@@ -21,6 +21,7 @@ import {
   type Snapshot,
   type SnapshotId,
   timestamp,
+  type ZoneId,
 } from "@nano/contract";
 import {
   type BootMedia,
@@ -55,9 +56,13 @@ export interface SimulatedHost {
   readonly shutdownMs?: number;
   /** How fast files arrive, in bytes per second. */
   readonly fetchBytesPerSecond?: number;
+  /** What it runs; given to several, they are cells of several zones on one host. */
+  readonly domains?: Map<InstanceId, Simulated>;
 }
 
-interface Simulated {
+export interface Simulated {
+  /** Whose it is; of an unclaimed one nobody's. */
+  zone: ZoneId | undefined;
   spec: InstanceSpec;
   /** What it was started with, and what it got since. */
   live: InstanceSpec;
@@ -79,7 +84,8 @@ const hash = (text: string): number => Number(Bun.hash.wyhash(text) & 0xffffffn)
 
 export class SimulatedHypervisor implements Hypervisor {
   readonly #host: Required<SimulatedHost>;
-  readonly #instances = new Map<InstanceId, Simulated>();
+  readonly #domains: Map<InstanceId, Simulated>;
+  #zone: ZoneId | undefined;
   readonly #disks = new Map<string, DiskRequest>();
   /** Of those that are linked to others: over how many frozen files they lie, and whether they ran since. */
   readonly #layers = new Map<InstanceId, { readonly depth: number; readonly touched: boolean }>();
@@ -93,22 +99,27 @@ export class SimulatedHypervisor implements Hypervisor {
       timeline: realTimeline,
       shutdownMs: 1_500,
       fetchBytesPerSecond: 400e6,
+      domains: new Map(),
       ...host,
     };
+    this.#domains = this.#host.domains;
     const { timeline, fetchBytesPerSecond } = this.#host;
     this.#files = new SimulatedFiles(timeline, fetchBytesPerSecond, ({ sha256, format }) =>
       format === "qcow2"
         ? [...this.#disks.values()].filter(({ base }) => base === sha256).length
-        : [...this.#instances.values()].filter(({ media }) => media?.sha256 === sha256).length,
+        : this.#seen().filter(({ media }) => media?.sha256 === sha256).length,
     );
   }
 
   async start(): Promise<void> {}
+  join(zone: ZoneId): void {
+    this.#zone = zone;
+  }
   stop = (): Promise<void> => this.#exports.stop();
 
   facts(): HostFacts {
     const { capacity, rng } = this.#host;
-    const running = [...this.#instances.values()].filter(({ state }) => state !== "stopped");
+    const running = [...this.#domains.values()].filter(({ state }) => state !== "stopped");
     const cores = running.reduce((sum, { spec, appetite }) => sum + spec.cores * appetite, 0);
     const memory = running.reduce((sum, { spec }) => sum + spec.memoryMiB, idle.memoryMiB);
     const storage = [...this.#disks.values()].reduce((sum, { sizeGiB }) => sum + sizeGiB, idle.storageGiB);
@@ -129,11 +140,11 @@ export class SimulatedHypervisor implements Hypervisor {
     };
   }
 
-  list = async (): Promise<Observed[]> => [...this.#instances.values()].map(observe);
+  list = async (): Promise<Observed[]> => this.#seen().map((each) => observe(each, this.#zone));
 
   find = async (id: InstanceId): Promise<Observed | undefined> => {
-    const found = this.#instances.get(id);
-    return found && observe(found);
+    const found = this.#find(id);
+    return found && observe(found, this.#zone);
   };
 
   onChange(listener: (id: InstanceId | undefined) => void): () => void {
@@ -142,10 +153,13 @@ export class SimulatedHypervisor implements Hypervisor {
   }
 
   async define(spec: InstanceSpec): Promise<void> {
-    const existing = this.#instances.get(spec.id);
-    if (existing) existing.spec = spec;
+    const existing = this.#find(spec.id);
+    if (existing) Object.assign(existing, { spec, zone: this.#zone });
+    else if (this.#domains.has(spec.id))
+      throw new NanoError("hypervisor-failed", `The host has a domain with the id ${spec.id} that is not this zone's`);
     else
-      this.#instances.set(spec.id, {
+      this.#domains.set(spec.id, {
+        zone: this.#zone,
         spec,
         live: spec,
         state: "stopped",
@@ -158,14 +172,20 @@ export class SimulatedHypervisor implements Hypervisor {
     this.#tell(spec.id);
   }
 
+  async claim(id: InstanceId): Promise<void> {
+    this.#known(id).zone = this.#zone;
+    this.#tell(id);
+  }
+
   async undefine(id: InstanceId): Promise<void> {
     this.#layers.delete(id);
-    if (this.#instances.delete(id)) this.#tell(id);
+    if (this.#find(id) && this.#domains.delete(id)) this.#tell(id);
   }
 
   async boot(id: InstanceId, media: BootMedia | undefined): Promise<void> {
     const instance = this.#known(id);
     if (instance.state !== "stopped") return;
+    instance.zone = this.#zone;
     for (const { name } of instance.spec.disks)
       if (!this.#disks.has(`${id} ${name}`))
         throw new NanoError("hypervisor-failed", `Failed starting instance ${id}: its disk ${name} does not exist`);
@@ -353,8 +373,8 @@ export class SimulatedHypervisor implements Hypervisor {
   /** As busy as it happens to be, a little different each time. */
   async statistics(): Promise<InstanceUsage[]> {
     const { rng } = this.#host;
-    return [...this.#instances.values()]
-      .filter(({ state }) => state !== "stopped")
+    return [...this.#domains.values()]
+      .filter(({ state, zone }) => state !== "stopped" && zone === this.#zone)
       .map(({ spec, appetite }) => ({
         id: spec.id,
         cpuPercent: Math.round(1_000 * appetite * (0.8 + 0.4 * rng())) / 10,
@@ -418,8 +438,18 @@ export class SimulatedHypervisor implements Hypervisor {
   async writeSeed(): Promise<void> {}
   async deleteSeed(): Promise<void> {}
 
+  /** The zone's, and the unclaimed ones. */
+  #seen(): Simulated[] {
+    return [...this.#domains.values()].filter(({ zone }) => zone === undefined || zone === this.#zone);
+  }
+
+  #find(id: InstanceId): Simulated | undefined {
+    const found = this.#domains.get(id);
+    return found && (found.zone === undefined || found.zone === this.#zone) ? found : undefined;
+  }
+
   #known(id: InstanceId): Simulated {
-    const found = this.#instances.get(id);
+    const found = this.#find(id);
     if (!found)
       throw new NanoError("instance-not-found", `This cell has no instance ${id}`, { details: { instance: id } });
     return found;
@@ -456,8 +486,8 @@ export class SimulatedHypervisor implements Hypervisor {
 const pendingOf = ({ state, live, spec }: Simulated): PendingSetting[] =>
   state === "stopped" ? [] : pendingBetween(live, spec);
 
-const observe = (instance: Simulated): Observed => {
-  const { spec, state, media, startedAt, restartedAt, snapshots } = instance;
+const observe = (instance: Simulated, ours: ZoneId | undefined): Observed => {
+  const { zone, spec, state, media, startedAt, restartedAt, snapshots } = instance;
   const pending = pendingOf(instance);
   return {
     id: spec.id,
@@ -469,6 +499,7 @@ const observe = (instance: Simulated): Observed => {
     ...(pending.length > 0 ? { pending, running: runningOf(instance.live, pending) } : {}),
     addresses: [],
     ...(snapshots.count > 0 ? { snapshots: snapshots.count } : {}),
+    ...(zone === ours ? {} : { unclaimed: true }),
     spec,
   };
 };

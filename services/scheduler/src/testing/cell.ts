@@ -52,6 +52,8 @@ interface Domain {
   startedAt?: string;
   restartedAt?: string;
   snapshots?: Snapshot[];
+  /** An older version made it, and no zone has claimed it. */
+  unclaimed?: true;
 }
 
 interface DiskFile {
@@ -248,7 +250,7 @@ export class TestCell {
   #find(id: InstanceId): Observed | undefined {
     const domain = this.domains.get(id);
     if (!domain) return undefined;
-    const { spec, state, stateReason, media, startedAt, restartedAt, live = spec, snapshots = [] } = domain;
+    const { spec, state, stateReason, media, startedAt, restartedAt, live = spec, snapshots = [], unclaimed } = domain;
     const pending = state === "running" || state === "paused" ? pendingBetween(live, spec) : [];
     return {
       id,
@@ -262,6 +264,7 @@ export class TestCell {
       ...(restartedAt ? { restartedAt } : {}),
       ...(snapshots.length > 0 ? { snapshots: snapshots.length } : {}),
       ...(pending.length > 0 ? { pending, running: runningOf(live, pending) } : {}),
+      ...(unclaimed ? { unclaimed } : {}),
       spec,
     };
   }
@@ -458,9 +461,15 @@ export class TestCell {
         await this.#take("cell.instance.define", spec);
         for (const disk of spec.disks)
           if (!this.disks.has(fileOf(spec.id, disk))) throw new NanoError("hypervisor-failed", `No disk ${disk.name}`);
-        const before = this.domains.get(spec.id);
-        this.domains.set(spec.id, { ...(before ?? { state: "stopped" }), spec });
+        const { unclaimed: _, ...before } = this.domains.get(spec.id) ?? { state: "stopped" as const };
+        this.domains.set(spec.id, { ...before, spec });
         return this.#require(spec.id).observed();
+      },
+      "cell.instance.claim": async (input) => {
+        await this.#take("cell.instance.claim", input);
+        const { domain, observed } = this.#require(input.id);
+        delete domain.unclaimed;
+        return observed();
       },
       "cell.instance.undefine": async (input) => {
         await this.#take("cell.instance.undefine", input);
