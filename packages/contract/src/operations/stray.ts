@@ -16,12 +16,13 @@ import {
 import { instanceStates } from "../states.ts";
 import { gib, ids, instance, mib } from "./examples.ts";
 
-export const strayReasons = ["copy", "forgotten", "conflict", "deleted", "moved"] as const;
+export const strayReasons = ["copy", "forgotten", "unclaimed", "conflict", "deleted", "moved"] as const;
 export type StrayReason = (typeof strayReasons)[number];
 /** What each of them means, in a sentence. */
 export const strayTexts: Record<StrayReason, string> = {
   copy: "Another cell is on record for this instance: there are two of it.",
   forgotten: "Its record was forgotten while this cell was away.",
+  unclaimed: "No zone has claimed it: an older version made it, perhaps another zone's on the same host.",
   conflict: "It cannot be taken into the records as it is.",
   deleted: "It was deleted. What is left of it is removed by itself.",
   moved: "A newer one of it is on another cell. This one is removed by itself; its disks stay.",
@@ -35,7 +36,7 @@ export const Stray = Closed({
   name: Name,
   reason: OneOf(
     strayReasons,
-    "`copy`: another cell is on record for it; `forgotten`: its record was forgotten; `conflict`: it cannot be taken in, see `detail`; `deleted`, `moved`: it is stale, and removed by itself",
+    "`copy`: another cell is on record for it; `forgotten`: its record was forgotten; `unclaimed`: no zone has claimed it, and it may be another zone's on the same host; `conflict`: it cannot be taken in, see `detail`; `deleted`, `moved`: it is stale, and removed by itself",
   ),
   detail: Type.Optional(Type.String()),
   state: OneOf(instanceStates),
@@ -82,7 +83,16 @@ export const strayOperations = {
       "It goes on as it is. Where another cell is on record for it, this cell is from now on; what the other cell has of it is shown as a stray then.",
     input: one,
     output: Instance,
-    errors: ["cell-not-found", "instance-not-found", "cell-not-in-pool", "in-use", "busy"],
+    errors: [
+      "cell-not-found",
+      "instance-not-found",
+      "cell-not-in-pool",
+      "in-use",
+      "busy",
+      "cell-offline",
+      "stale-epoch",
+      "hypervisor-failed",
+    ],
     requires: "cell.write",
     rest: { method: "POST", path: "/api/v2/strays/{cell}/{id}/adopt", status: 200 },
     changes: true,

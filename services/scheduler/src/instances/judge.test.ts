@@ -51,3 +51,13 @@ test("a tombstone proves it, but for one that was forgotten", () => {
     why: "forgotten",
   });
 });
+
+test("what no zone has claimed is ours where a record puts it, and proves nothing elsewhere", () => {
+  const unclaimed = { ...observed, unclaimed: true };
+  const tombstone = { epoch: 2, kind: "deleted" as const };
+  const facts = { cell: here, observed: unclaimed, row: undefined, tombstone: undefined, isOnline };
+  expect(judge({ ...facts, row: { ...row(2), cell: here } })).toEqual({ kind: "ours" });
+  expect(judge({ ...facts, row: row(2) })).toEqual({ kind: "stray", why: "copy" });
+  expect(judge(facts)).toEqual({ kind: "stray", why: "unclaimed" });
+  expect(judge({ ...facts, tombstone })).toEqual({ kind: "stray", why: "unclaimed" });
+});

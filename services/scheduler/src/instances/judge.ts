@@ -19,7 +19,7 @@ const reported: ReadonlySet<InstanceState> = new Set(["running", "stopping", "pa
 
 export function judge(facts: {
   readonly cell: CellId;
-  readonly observed: Pick<Observed, "epoch">;
+  readonly observed: Pick<Observed, "epoch" | "unclaimed">;
   readonly row: Pick<StoredInstance, "cell" | "epoch" | "state"> | undefined;
   readonly tombstone: Pick<Tombstone, "epoch" | "kind"> | undefined;
   /** Whether the cell of the row answers. */
@@ -28,9 +28,11 @@ export function judge(facts: {
   const { cell, observed, row, tombstone, isOnline } = facts;
   if (row) {
     if (row.cell === cell) return { kind: "ours" };
+    if (observed.unclaimed) return { kind: "stray", why: "copy" };
     const proven = row.epoch > observed.epoch && isOnline(row.cell) && reported.has(row.state);
     return proven ? { kind: "stale", why: "moved", epoch: row.epoch } : { kind: "stray", why: "copy" };
   }
+  if (observed.unclaimed) return { kind: "stray", why: "unclaimed" };
   if (!tombstone) return { kind: "adopt" };
   if (tombstone.kind === "forgotten") return { kind: "stray", why: "forgotten" };
   return { kind: "stale", why: "deleted", epoch: Math.max(tombstone.epoch, observed.epoch) };

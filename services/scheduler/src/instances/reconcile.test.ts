@@ -285,3 +285,74 @@ test("an undo whose cell is away is not forgotten: the task says what it waits f
   expect(await codeOf(world.call("instance.get", { id: idOf(task) }))).toBe("instance-not-found");
   await expectInvariants(world);
 }, 30_000);
+
+describe("what an older version made, and no zone has claimed", () => {
+  const unclaim = (instance: Pick<Instance, "id">) => {
+    const domain = world.cell.domains.get(instance.id);
+    if (!domain) throw new Error("The domain is missing");
+    domain.unclaimed = true;
+  };
+
+  test("is claimed where a record puts it, and goes on as it is", async () => {
+    const instance = await world.created({ start: true });
+    unclaim(instance);
+    world.cell.report(instance.id);
+    await until("it is claimed", () => world.cell.count("cell.instance.claim") === 1);
+    world.cell.inventory();
+    await heard();
+    expect(await get(instance)).toMatchObject({ state: "running", name: instance.name });
+    expect(world.cell.observed().some(({ unclaimed }) => unclaimed)).toBe(false);
+    expect(world.cell.count("cell.instance.claim")).toBe(1);
+    for (const name of ["cell.instance.undefine", "cell.instance.stop"] as const)
+      expect(world.cell.commands.filter((each) => each.name === name).map(({ input }) => input)).not.toContainEqual(
+        expect.objectContaining({ id: instance.id }),
+      );
+  });
+
+  test("is nobody's where no record puts it: it is neither taken over nor removed", async () => {
+    const [kept, deleted] = [await world.created({ start: true }), await world.created()];
+    const other = await world.addCell(1);
+    const [copy] = world.cell.observed();
+    const gone = world.cell.domains.get(deleted.id);
+    if (!copy || !gone) throw new Error("The domains are missing");
+    await world.ended(await world.remove(deleted.id));
+    const stranger = crypto.randomUUID() as Instance["id"];
+    const spec = { ...copy.spec, id: stranger, name: "strange" };
+    other.domains.set(kept.id, { spec: copy.spec, state: "running", unclaimed: true });
+    other.domains.set(stranger, { spec, state: "running", unclaimed: true });
+    other.domains.set(deleted.id, { ...gone, state: "running", unclaimed: true });
+    other.inventory();
+    for (const id of [...other.domains.keys()]) other.report(id);
+    // What comes after them has been heard.
+    await world.call("cell.disable", { id: world.cell.id });
+    const marker = await world.created();
+    other.become(marker.id, "crashed");
+    await becomes(marker, "crashed");
+    expect(other.domains.size).toBe(4);
+    for (const name of [
+      "cell.instance.undefine",
+      "cell.instance.stop",
+      "cell.instance.claim",
+      "cell.disk.delete",
+    ] as const)
+      expect(other.count(name)).toBe(0);
+    expect((await world.call("instance.list", {})).items.map(({ id }) => id).sort()).toEqual(
+      [kept.id, marker.id].sort(),
+    );
+    expect(await get(kept)).toMatchObject({ cell: world.cell.id, state: "running" });
+    const { items } = await world.call("stray.list", { cell: other.id });
+    expect(new Map(items.map(({ id, reason }) => [id, reason]))).toEqual(
+      new Map([
+        [kept.id, "copy"],
+        [stranger, "unclaimed"],
+        [deleted.id, "unclaimed"],
+      ]),
+    );
+
+    // A person says that it is this zone's.
+    const adopted = await world.call("stray.adopt", { cell: other.id, id: stranger });
+    expect(adopted).toMatchObject({ id: stranger, name: "strange", cell: other.id, state: "running" });
+    expect(other.domains.get(stranger)?.unclaimed).toBeUndefined();
+    expect(other.count("cell.instance.claim")).toBe(1);
+  });
+});

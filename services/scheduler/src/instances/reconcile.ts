@@ -4,11 +4,13 @@
  * | our row                      | its domain on the cell       | then                                                              |
  * |------------------------------|------------------------------|-------------------------------------------------------------------|
  * | on this cell                 | there                        | the row takes its state (`observe.ts`)                            |
+ * | on this cell                 | there, unclaimed             | the same, and it is claimed for this zone (`claims.ts`)           |
  * | on this cell                 | not in two inventories, or reported gone | `missing`                                             |
  * | on another cell              | there                        | a copy: it is shown, and a person decides                         |
  * | … which has a newer epoch, and says so | there              | a stale copy: found so twice, it is undefined; its disks stay     |
  * | none, and it was deleted     | there                        | found so twice, domain and disks are removed                      |
  * | none, and it was forgotten   | there                        | it is shown, and a person decides                                 |
+ * | none                         | there, unclaimed             | it may be another zone's: it is shown, and a person decides       |
  * | none, and no tombstone       | there                        | our database is older than the cell: the row is made from its metadata; where that cannot be, it is shown |
  *
  * A row that a task is making or removing keeps its state. One inventory without an instance proves nothing: it may have been taken just before
@@ -22,6 +24,7 @@ import type { KnownCell } from "../cells/registry.ts";
 import type { Write } from "../events/journal.ts";
 import { adopt } from "./adopt.ts";
 import { changeInstance } from "./change.ts";
+import { Claims } from "./claims.ts";
 import type { InstanceDeps } from "./deps.ts";
 import { judge, type Verdict } from "./judge.ts";
 import { Mailbox } from "./mailbox.ts";
@@ -49,10 +52,12 @@ export class Reconciler {
   readonly #suspects = new Set<InstanceId>();
   /** Stale copies being removed, by cell and instance: the next inventory still shows them. */
   readonly #removing = new Map<string, Promise<void>>();
+  readonly #claims: Claims;
   #timer: Timer | undefined;
 
   constructor(deps: InstanceDeps) {
     this.#deps = deps;
+    this.#claims = new Claims(deps);
   }
 
   start(): void {
@@ -65,6 +70,7 @@ export class Reconciler {
     clearInterval(this.#timer);
     await Promise.all([...this.#mailboxes.values()].map((mailbox) => mailbox.idle()));
     await Promise.all(this.#removing.values());
+    await this.#claims.stop();
   }
 
   inventory(report: Report<"inventory">): void {
@@ -173,6 +179,7 @@ export class Reconciler {
 
   async #note(trx: Write, row: StoredInstance, observed: Observed): Promise<void> {
     if (observed.id !== row.id) return;
+    if (observed.unclaimed && row.cell) this.#claims.claim(row.cell, row.id, Math.max(row.epoch, observed.epoch));
     // The cell may know of a newer epoch than a database from a backup: it refuses what is older.
     const epoch = Math.max(row.epoch, observed.epoch);
     await changeInstance(this.#deps, trx, row, { ...observe(row, observed, this.#deps.clock.now()), epoch });

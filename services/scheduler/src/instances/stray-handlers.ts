@@ -19,7 +19,7 @@ export function strayHandlers(
   deps: InstanceDeps,
   engine: TaskEngine,
 ): Pick<Handlers<"scheduler">, "stray.list" | "stray.adopt" | "stray.remove"> {
-  const { db, journal, registry, strays, clock } = deps;
+  const { db, journal, registry, strays, clock, ask } = deps;
   const { requireFree } = beginner(deps, engine);
 
   const requireStray = (cell: CellId, id: InstanceId): Found => {
@@ -63,6 +63,9 @@ export function strayHandlers(
       const before = await journal.answered<ReturnType<typeof toInstance>>(request);
       if (before) return before.answer;
       const { observed } = requireStray(cell, id);
+      // Refused below when the cell is in no pool: then it stays whose it is.
+      if (observed.unclaimed && pool !== null)
+        await ask(cell, "cell.instance.claim", { id, epoch: observed.epoch }, context.requestId);
       let other: CellId | undefined;
       const answer = await journal.writeOnce(request, async (trx) => {
         if (pool === null)
