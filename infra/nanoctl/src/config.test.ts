@@ -19,6 +19,29 @@ test("a wildcard is listened on but not connected to", () => {
   expect(readSettings({ NANO_HOST: "::1" }).urls.web).toBe("http://[::1]:5850");
 });
 
+test("discovery uses the interface that the host is on, by an address of its group's family", () => {
+  const chosen = (environment: Record<string, string>): string => readSettings(environment).discovery.interface;
+  expect(chosen({})).toBe("127.0.0.1");
+  expect(chosen({ NANO_HOST: "10.0.0.5" })).toBe("10.0.0.5");
+  for (const NANO_HOST of ["::1", "0:0:0:0:0:0:0:1", "::", "localhost"])
+    expect(chosen({ NANO_HOST })).toBe("127.0.0.1");
+  expect(chosen({ NANO_HOST: "2001:db8::5", NANO_DISCOVERY_INTERFACE: "10.0.0.5" })).toBe("10.0.0.5");
+  expect(() => readSettings({ NANO_HOST: "2001:db8::5" })).toThrow(SettingError);
+  expect(() => readSettings({ NANO_HOST: "2001:db8::5" })).toThrow("NANO_DISCOVERY_INTERFACE");
+});
+
+test("a cell is told where the bus is, and nothing of storage that nobody chose", () => {
+  const environment = serviceEnvironment(readSettings({ NANO_NATS_PORT: "14222" }), "cell", {});
+  expect(environment.NANO_NATS_URL).toBe("nats://127.0.0.1:14222");
+  expect(environment).not.toHaveProperty("NANO_CELL_POOL");
+  expect(environment).not.toHaveProperty("NANO_CELL_STORAGE");
+  const chosen = readSettings({ NANO_CELL_POOL: "fast", NANO_CELL_STORAGE: "/srv/fast" });
+  expect(serviceEnvironment(chosen, "cell", {})).toMatchObject({
+    NANO_CELL_POOL: "fast",
+    NANO_CELL_STORAGE: "/srv/fast",
+  });
+});
+
 test("a value that is none is refused by name", () => {
   for (const port of ["0", "65536", "http", "-1", "1.5"]) {
     expect(() => readSettings({ NANO_REST_PORT: port })).toThrow(SettingError);

@@ -24,7 +24,7 @@
  * | `NANO_TRUSTED_PROXIES`      | none                         | reverse proxies whose `Forwarded` or `X-Forwarded-For` counts: addresses, CIDRs |
  * | `NANO_DISCOVERY_GROUP`      | `224.0.0.226`                | multicast group of the announcements                       |
  * | `NANO_DISCOVERY_PORT`       | `5599`                       | and its UDP port                                           |
- * | `NANO_DISCOVERY_INTERFACE`  | `127.0.0.1`                  | the address of the interface they use                      |
+ * | `NANO_DISCOVERY_INTERFACE`  | that `NANO_HOST` is on       | the address of the interface they use, of the group's family |
  * | `NANO_LIBVIRT_URI`          | `qemu:///system`             | what a cell opens once it is connected to libvirt          |
  * | `NANO_LIBVIRT_SOCKET`       | `/run/libvirt/libvirt-sock`  | where it connects                                          |
  * | `NANO_CELL_POOL`            | `nano-<of the zone's id>`    | the cell's libvirt storage pool                            |
@@ -38,6 +38,7 @@
  */
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
+import { interfaceFor } from "@nano/discovery";
 
 /** The services of a zone, in the order in which people think of them. Each is `services/<name>/src/main.ts`. */
 export const serviceNames = ["scheduler", "images", "gateway", "web", "cell"] as const;
@@ -95,6 +96,12 @@ export function readSettings(env: Environment = process.env): Settings {
   if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(domain)) {
     throw new SettingError(`NANO_DOMAIN is "${domain}", but a domain is 1 to 63 small letters, digits and hyphens`);
   }
+  const group = text("NANO_DISCOVERY_GROUP", "224.0.0.226");
+  const discoveryInterface = text("NANO_DISCOVERY_INTERFACE", interfaceFor(reachable, group) ?? "");
+  if (!discoveryInterface)
+    throw new SettingError(
+      `NANO_HOST is "${host}", whose interface has no address for the discovery's group ${group}: set NANO_DISCOVERY_INTERFACE to the IPv4 address of an interface`,
+    );
   const pool = text("NANO_CELL_POOL", "");
   const storage = text("NANO_CELL_STORAGE", "");
   return {
@@ -110,9 +117,9 @@ export function readSettings(env: Environment = process.env): Settings {
       gateway: text("NANO_GATEWAY_URL", `http://${authority}:${ports.rest}`),
     },
     discovery: {
-      group: text("NANO_DISCOVERY_GROUP", "224.0.0.226"),
+      group,
       port: port("NANO_DISCOVERY_PORT", 5599),
-      interface: text("NANO_DISCOVERY_INTERFACE", reachable),
+      interface: discoveryInterface,
     },
     libvirt: {
       uri: text("NANO_LIBVIRT_URI", "qemu:///system"),

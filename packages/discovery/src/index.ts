@@ -3,6 +3,7 @@
  * The scheduler's side is {@link listen}, the cell's side is {@link join}.
  */
 export { cellIdOf, type Signer, zoneIdOf } from "./identity.ts";
+export { interfaceFor } from "./interface.ts";
 export { type Joined, type JoinOptions, join } from "./join.ts";
 export { type ListenCounters, type Listener, type ListenOptions, listen } from "./listen.ts";
 export { type Announcement, type CellDescription, type Grant, zoneOf } from "./messages.ts";

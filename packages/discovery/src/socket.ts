@@ -1,5 +1,6 @@
 /** UDP sockets of the exchange. */
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import { isIPv4 } from "node:net";
 
 /** Where a zone's cells and its scheduler meet. Several zones share a network by different domains. */
 export interface Rendezvous {
@@ -18,6 +19,16 @@ const anyInterface = "0.0.0.0";
 export const checkRendezvous = (at: Rendezvous): void => {
   if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(at.domain))
     throw new TypeError(`'${at.domain}' is no domain: 1 to 63 lower-case letters, digits and '-'`);
+};
+
+/** Of every attempt anew, like an interface that is not there: whoever listens or joins says why it cannot. */
+const requireIPv4 = ({ group, interface: chosen }: Rendezvous): void => {
+  if (!isIPv4(group) || !/^(22[4-9]|23\d)\./.test(group))
+    throw new TypeError(`'${group}' is no IPv4 multicast group, like 224.0.0.226`);
+  if (!isIPv4(chosen))
+    throw new TypeError(
+      `'${chosen}' is no IPv4 address: the group ${group} needs that of an interface, like 127.0.0.1`,
+    );
 };
 
 type Receive = (bytes: Buffer, from: RemoteInfo) => void;
@@ -49,7 +60,8 @@ const open = (
   });
 
 /** Hears what is sent to the group, beside other listeners of the same port. */
-export const openGroupSocket = (at: Rendezvous, receive: Receive): Promise<Socket> => {
+export const openGroupSocket = async (at: Rendezvous, receive: Receive): Promise<Socket> => {
+  requireIPv4(at);
   const socket = createSocket({ type: "udp4", reuseAddr: true });
   // Bound to the group's own address, it hears nothing that was sent to this machine's address instead.
   return open(
@@ -64,7 +76,8 @@ export const openGroupSocket = (at: Rendezvous, receive: Receive): Promise<Socke
 };
 
 /** Sends to the group and hears the answers on a port of its own. */
-export const openMemberSocket = (at: Rendezvous, receive: Receive): Promise<Socket> => {
+export const openMemberSocket = async (at: Rendezvous, receive: Receive): Promise<Socket> => {
+  requireIPv4(at);
   const socket = createSocket({ type: "udp4" });
   return open(
     socket,

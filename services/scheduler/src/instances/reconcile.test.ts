@@ -317,7 +317,7 @@ describe("what an older version made, and no zone has claimed", () => {
     if (!copy || !gone) throw new Error("The domains are missing");
     await world.ended(await world.remove(deleted.id));
     const stranger = crypto.randomUUID() as Instance["id"];
-    const spec = { ...copy.spec, id: stranger, name: "strange" };
+    const spec = { ...copy.spec, id: stranger, name: "strange", mac: "52:54:00:00:00:01" };
     other.domains.set(kept.id, { spec: copy.spec, state: "running", unclaimed: true });
     other.domains.set(stranger, { spec, state: "running", unclaimed: true });
     other.domains.set(deleted.id, { ...gone, state: "running", unclaimed: true });
