@@ -209,7 +209,9 @@ describe("faults", () => {
       const qemu = await qemuOf(spec);
       await kill("SIGKILL");
       const instances = await startAgain();
-      expect(instances.find(({ id }) => id === spec.id)).toEqual(before as Observed);
+      // An answer says how new it is; a report does in its own way.
+      const { seen: _, ...kept } = before ?? {};
+      expect<unknown>(instances.find(({ id }) => id === spec.id)).toEqual(kept);
       expect(await qemuOf(spec)).toBe(qemu);
       // A pressed power button is remembered across it, too.
       await zone.bus.callCell(cell, "cell.instance.stop", { ...ref(spec), force: false });

@@ -32,7 +32,7 @@ export interface MembershipOptions {
   readonly version: string;
   describe(): CellDescription;
   /** Called with the zone that took the cell in, before the cell is on its bus. */
-  onZone(zone: ZoneId): void;
+  onZone?(zone: ZoneId): void;
   /** Called with each new bus before anything else is done with it. */
   onBus(bus: Bus): void;
   /** Called whenever the connection is made, again or for the first time. */
@@ -170,7 +170,7 @@ export class Membership {
 
   #use(grant: Grant): void {
     const zone = zoneOf(grant.jwt);
-    if (zone !== undefined) this.#options.onZone(zone);
+    if (zone !== undefined) this.#options.onZone?.(zone);
     else this.#options.log.error("The zone's answer names no account: the cell does not know whose it is");
     const sameBus = this.#grant?.busUrls.join() === grant.busUrls.join();
     this.#grant = grant;
