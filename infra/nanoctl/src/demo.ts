@@ -82,7 +82,11 @@ class Job {
     const bytes = Bun.file(tiny.path);
     const sha256 = decode(Sha256Schema, tiny.sha256, "reading the image's checksum");
     await this.step("upload it", async (note) => {
-      const { image, upload } = await this.bus.call("image.create", { name: this.name, sha256 }, asOperator);
+      const { image, upload } = await this.bus.call(
+        "image.create",
+        { name: this.name, sha256, visibility: "public" },
+        asOperator,
+      );
       this.image = image.id;
       const answer = await fetch(upload.url, {
         method: "PUT",

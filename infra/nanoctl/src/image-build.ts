@@ -4,10 +4,11 @@
  * recipe of one's own (see recipe/recipe.ts).
  */
 import type { Bus } from "@nano/bus";
-import { decode, type Image, Sha256Schema } from "@nano/contract";
+import { decode, type Image, Sha256Schema, type Visibility } from "@nano/contract";
 import { paths, readSettings, type Settings } from "./config.ts";
 import { type BuiltDisk, buildDebian, type Step } from "./debian/build.ts";
 import { asOperator, unlessRefused } from "./health.ts";
+import { visibilityOf } from "./image-fields.ts";
 import { withStore } from "./image-store.ts";
 import { copyTo, destinationOf, type Speech, speechBeside } from "./output.ts";
 import { Problem, words } from "./problem.ts";
@@ -23,6 +24,7 @@ const options = {
   force: { type: "boolean" },
   rebuild: { type: "boolean" },
   keep: { type: "boolean" },
+  visibility: { type: "string" },
 } as const;
 
 export async function imageBuild(args: readonly string[]): Promise<void> {
@@ -30,6 +32,7 @@ export async function imageBuild(args: readonly string[]): Promise<void> {
   const [name] = positionals;
   const { output, rebuild = false, force } = values;
   const remedy = `There are: ./nanoctl image build ${known}, and recipes of your own: ./nanoctl image build FILE.toml`;
+  const visibility = visibilityOf(values.visibility);
   if (name === undefined) throw new Problem("image build takes what to build", remedy);
   if (name.endsWith(".toml")) {
     if (output !== undefined)
@@ -37,7 +40,7 @@ export async function imageBuild(args: readonly string[]): Promise<void> {
         "an image by a recipe is made in the image store: --output is not for it",
         "Build it, then run ./nanoctl image download NAME --output FILE.",
       );
-    return await cookFile(name, values.keep === true);
+    return await cookFile(name, { keep: values.keep === true, visibility });
   }
   if (name !== known) throw new Problem(`there is no recipe for an image "${name}"`, remedy);
   const cache = paths(readSettings()).cache;
@@ -51,10 +54,12 @@ export async function imageBuild(args: readonly string[]): Promise<void> {
     return;
   }
   const speech = speechBeside("file");
-  await withStore((zone, bus) => build(cache, rebuild, speech).then((built) => store(zone, bus, name, built)));
+  await withStore((zone, bus) =>
+    build(cache, rebuild, speech).then((built) => store(zone, bus, { name, visibility }, built)),
+  );
 }
 
-async function cookFile(path: string, keep: boolean): Promise<void> {
+async function cookFile(path: string, how: { keep: boolean; visibility: Visibility }): Promise<void> {
   const text = await Bun.file(path)
     .text()
     .catch((thrown) => {
@@ -63,7 +68,7 @@ async function cookFile(path: string, keep: boolean): Promise<void> {
   const recipe = readRecipe(text);
   await withStore(async (settings, bus) => {
     say(`Cooking ${recipe.name} by ${path}:\n`);
-    const id = await cook(recipe, { bus, step, keep });
+    const id = await cook(recipe, { bus, step, ...how });
     say(`\nIt is in the image store as ${recipe.name}: ${settings.urls.web}/images/${id}`);
   });
 }
@@ -85,7 +90,12 @@ const named = async (bus: Bus, name: string): Promise<Image | undefined> => {
   return items.find((one) => one.name === name);
 };
 
-async function store(settings: Settings, bus: Bus, name: string, built: BuiltDisk): Promise<void> {
+async function store(
+  settings: Settings,
+  bus: Bus,
+  { name, visibility }: { name: string; visibility: Visibility },
+  built: BuiltDisk,
+): Promise<void> {
   const there = await named(bus, name);
   if (there?.state === "ready" && there.sha256 === built.sha256) {
     say(`It is in the image store already: ${settings.urls.web}/images/${there.id}`);
@@ -103,7 +113,7 @@ async function store(settings: Settings, bus: Bus, name: string, built: BuiltDis
     const description = "Debian 12 with cloud-init, qemu-guest-agent and OpenSSH, built by nanoctl";
     const { image: begun, upload } = await bus.call(
       "image.create",
-      { name, sha256, description, visibility: "public" },
+      { name, sha256, description, visibility },
       asOperator,
     );
     try {

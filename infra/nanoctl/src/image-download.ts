@@ -1,5 +1,5 @@
 /**
- * `nanoctl image download NAME|ID`: an image's file from the store, in the format that is wanted, verified. What arrived lies beside its place until it is
+ * `nanoctl image download NAME|ID`: an image's or, with `--media`, a medium's file from the store, in the format that is wanted, verified. What arrived lies beside its place until it is
  * whole: a download that broke off, or was ended, is continued by the next one of the same file. To a device, a pipe or standard output it goes as it
  * comes, and is verified at its end.
  */
@@ -10,6 +10,7 @@ import {
   fits,
   type ImageId,
   ImageIdSchema,
+  MediaIdSchema,
   type Rendition,
   type RenditionFormat,
   renditionFormats,
@@ -33,7 +34,12 @@ import { readArguments } from "./terminal/arguments.ts";
 import { createPercent, createProgress, type Progress } from "./terminal/progress.ts";
 import { mebibytes, seconds } from "./terminal/table.ts";
 
-const options = { output: { type: "string" }, format: { type: "string" }, force: { type: "boolean" } } as const;
+const options = {
+  output: { type: "string" },
+  format: { type: "string" },
+  force: { type: "boolean" },
+  media: { type: "boolean" },
+} as const;
 
 export async function downloadImage(args: readonly string[]): Promise<void> {
   const { values, positionals } = readArguments("image download", args, options, 1);
@@ -41,14 +47,14 @@ export async function downloadImage(args: readonly string[]): Promise<void> {
   if (wanted === undefined)
     throw new Problem("image download takes the name or the id of an image", "./nanoctl image download debian-12");
   const format = oneOf("--format", values.format ?? "qcow2", ["qcow2", ...renditionFormats]);
-  const { output = ".", force: replace } = values;
+  const { output = ".", force: replace, media = false } = values;
+  if (media && values.format !== undefined)
+    throw new Problem("a medium has no format but its own", "Leave out --format, or leave out --media.");
   // Before it is converted: that would be for nothing. What a file in a directory is called, the service says later.
   const { kind } = await destinationOf(output, { replace, fileName: crypto.randomUUID() });
   const speech = speechBeside(kind);
   await withStore(async (_settings, bus) => {
-    const id = await idOf(bus, wanted);
-    if (format !== "qcow2") await haveMade(bus, id, format, speech);
-    const ticket = () => bus.call("image.download", { id, format }, asOperator);
+    const ticket = media ? await mediumTicket(bus, wanted) : await imageTicket(bus, wanted, format, speech);
     const destination = await destinationOf(output, { replace, fileName: (await ticket()).fileName });
     const began = performance.now();
     let progress: Progress | undefined;
@@ -60,6 +66,26 @@ export async function downloadImage(args: readonly string[]): Promise<void> {
     const place = destination.kind === "standard output" ? destination.kind : destination.path;
     speech.write(`${place}\n${mebibytes(bytes)} in ${seconds(performance.now() - began)}, SHA-256 ${sha256}\n`);
   });
+}
+
+type NewTicket = () => Promise<DownloadTicket>;
+
+async function imageTicket(
+  bus: Bus,
+  wanted: string,
+  format: "qcow2" | RenditionFormat,
+  speech: Speech,
+): Promise<NewTicket> {
+  const list = (search: string) => bus.call("image.list", { search, limit: 500 }, asOperator);
+  const id = fits(ImageIdSchema, wanted) ? wanted : await idOf("image", list, wanted);
+  if (format !== "qcow2") await haveMade(bus, id, format, speech);
+  return () => bus.call("image.download", { id, format }, asOperator);
+}
+
+async function mediumTicket(bus: Bus, wanted: string): Promise<NewTicket> {
+  const list = (search: string) => bus.call("media.list", { search, limit: 500 }, asOperator);
+  const id = fits(MediaIdSchema, wanted) ? wanted : await idOf("medium", list, wanted);
+  return () => bus.call("media.download", { id }, asOperator);
 }
 
 /** It is converted once, and goes on without this command. @throws {Problem} when it cannot be */
@@ -84,12 +110,17 @@ async function haveMade(bus: Bus, id: ImageId, format: RenditionFormat, speech: 
   if (error) throw new Problem(error.message, error.remedy);
 }
 
-async function idOf(bus: Bus, wanted: string): Promise<ImageId> {
-  if (fits(ImageIdSchema, wanted)) return wanted;
-  const { items } = await bus.call("image.list", { search: wanted.slice(0, 64), limit: 500 }, asOperator);
+async function idOf<Id extends string>(
+  kind: "image" | "medium",
+  list: (search: string) => Promise<{ items: readonly { id: Id; name: string }[] }>,
+  wanted: string,
+): Promise<Id> {
+  const { items } = await list(wanted.slice(0, 64));
   const [found, another] = items.filter(({ name }) => name === wanted);
-  if (!found) throw new Problem(`there is no image "${wanted}"`, "The portal lists them; its id will do, too.");
-  if (another) throw new Problem(`there are several images "${wanted}"`, `Take an id: ${found.id}, ${another.id} …`);
+  const remedy = `./nanoctl image list${kind === "image" ? "" : " --media"} shows them; an id will do, too.`;
+  if (!found) throw new Problem(`there is no ${kind} "${wanted}"`, remedy);
+  if (another)
+    throw new Problem(`there are several with the name "${wanted}"`, `Take an id: ${found.id}, ${another.id} …`);
   return found.id;
 }
 
@@ -103,7 +134,7 @@ const patience = 5;
  */
 export async function downloadTo(
   target: string | Destination,
-  newTicket: () => Promise<DownloadTicket>,
+  newTicket: NewTicket,
   onProgress: (done: number, total: number) => void,
   pauseMs = 1_000,
 ): Promise<DownloadTicket> {

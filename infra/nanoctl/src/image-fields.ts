@@ -1,5 +1,5 @@
-/** What the commands that put something into the image store take alike, and what it is called unless told. */
-import { diskFormats, type GiB, type Input, limits, visibilities } from "@nano/contract";
+/** What the commands that put something into the image store take alike, and what it is called. */
+import { diskFormats, type GiB, type Input, limits, type Visibility, visibilities } from "@nano/contract";
 import { Problem } from "./problem.ts";
 import { wholeNumber } from "./terminal/arguments.ts";
 
@@ -29,6 +29,9 @@ export const oneOf = <const T extends string>(option: string, text: string, word
   return word;
 };
 
+/** What an operator puts in is for everyone who is logged in, and for nobody else only if they say so. @throws {Problem} */
+export const visibilityOf = (text = "public"): Visibility => oneOf("--visibility", text, visibilities);
+
 type Fields = Pick<Input<"image.create">, "description" | "tags" | "visibility" | "minimumDiskGiB" | "format">;
 
 /** @throws {Problem} */
@@ -43,7 +46,7 @@ export const fieldsOf = (values: FieldValues): Fields => {
   return {
     ...(description ? { description } : {}),
     ...(tag ? { tags: [...tag] } : {}),
-    ...(visibility === undefined ? {} : { visibility: oneOf("--visibility", visibility, visibilities) }),
+    visibility: visibilityOf(visibility),
     ...(minimum === undefined
       ? {}
       : {

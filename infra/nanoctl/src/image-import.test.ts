@@ -86,7 +86,9 @@ describe("what is said of a file", () => {
     const values = { tag: ["a", "b"], visibility: "group", "minimum-disk": "10GiB", format: "raw", description: "x" };
     const fields = { tags: ["a", "b"], visibility: "group", minimumDiskGiB: 10, format: "raw", description: "x" };
     expect(fieldsOf(values)).toEqual(fields as never);
-    expect(fieldsOf({})).toEqual({});
+    // What an operator puts in is for everyone, unless a flag says otherwise.
+    expect(fieldsOf({})).toEqual({ visibility: "public" });
+    expect(fieldsOf({ visibility: "private" })).toEqual({ visibility: "private" });
   });
   test.each([
     [{ visibility: "everyone" }, "--visibility cannot be"],

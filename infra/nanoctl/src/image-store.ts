@@ -19,7 +19,7 @@ export interface Shelf {
   create(input: Input<"image.create">): Promise<{ file: StoredFile; upload: UploadTicket }>;
   upload(id: string): Promise<UploadTicket>;
   import(input: Input<"image.import">): Promise<StoredFile>;
-  sync(): Promise<Output<"image.sync"> | Output<"media.sync">>;
+  sync(input: Input<"image.sync">): Promise<Output<"image.sync"> | Output<"media.sync">>;
   /** Its page in the portal. */
   page(file: StoredFile): string;
 }
@@ -47,7 +47,7 @@ export const shelfOf = (settings: Settings, bus: Bus, media: boolean): Shelf => 
         get: (id) => bus.call("media.get", { id: id as Media["id"] }, asOperator),
         upload: (id) => bus.call("media.upload", { id: id as Media["id"] }, asOperator),
         import: (input) => bus.call("media.import", input, asOperator),
-        sync: () => bus.call("media.sync", {}, asOperator),
+        sync: (input) => bus.call("media.sync", input, asOperator),
         create: async (input) => {
           const made = await bus.call("media.create", input, asOperator);
           return { file: made.media, upload: made.upload };
@@ -60,7 +60,7 @@ export const shelfOf = (settings: Settings, bus: Bus, media: boolean): Shelf => 
         get: (id) => bus.call("image.get", { id: id as Image["id"] }, asOperator),
         upload: (id) => bus.call("image.upload", { id: id as Image["id"] }, asOperator),
         import: (input) => bus.call("image.import", input, asOperator),
-        sync: () => bus.call("image.sync", {}, asOperator),
+        sync: (input) => bus.call("image.sync", input, asOperator),
         create: async (input) => {
           const made = await bus.call("image.create", input, asOperator);
           return { file: made.image, upload: made.upload };

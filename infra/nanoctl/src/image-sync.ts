@@ -1,15 +1,18 @@
 /** `nanoctl image sync`: takes what an operator copied into the image service's directory into the image store. */
+import { visibilityOf } from "./image-fields.ts";
 import { followFile } from "./image-import.ts";
 import { shelfOf, withStore } from "./image-store.ts";
 import { Problem, words } from "./problem.ts";
 import { readArguments } from "./terminal/arguments.ts";
 
+const options = { media: { type: "boolean" }, json: { type: "boolean" }, visibility: { type: "string" } } as const;
+
 export async function imageSync(args: readonly string[]): Promise<void> {
-  const options = { media: { type: "boolean" }, json: { type: "boolean" } } as const;
   const { values } = readArguments("image sync", args, options);
+  const visibility = visibilityOf(values.visibility);
   await withStore(async (settings, bus) => {
     const shelf = shelfOf(settings, bus, values.media === true);
-    const synced = await shelf.sync();
+    const synced = await shelf.sync({ visibility });
     const { directory, items } = synced;
     // What becomes of them is in their records: `image list --json`.
     if (values.json) return say(JSON.stringify(synced, undefined, 2));

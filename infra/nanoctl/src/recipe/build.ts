@@ -7,10 +7,12 @@ import {
   decode,
   type Image,
   type ImageId,
+  ImageIdSchema,
   InstanceCreateInput,
   InstanceIdSchema,
   NanoError,
   type Task,
+  type Visibility,
 } from "@nano/contract";
 import type { Step } from "../debian/build.ts";
 import { asOperator, unlessRefused } from "../health.ts";
@@ -22,6 +24,8 @@ export interface CookOptions {
   readonly step: Step;
   /** Leave the instance when it fails. */
   readonly keep: boolean;
+  /** Who sees the image. */
+  readonly visibility: Visibility;
   /** Between two looks, in milliseconds. */
   readonly lookMs?: number;
 }
@@ -30,7 +34,10 @@ const GiB = 2 ** 30;
 const defaultMinutes = 30;
 
 /** @returns the image @throws Problem, NanoError */
-export const cook = async (recipe: Recipe, { bus, step, keep, lookMs = 1_000 }: CookOptions): Promise<ImageId> => {
+export const cook = async (
+  recipe: Recipe,
+  { bus, step, keep, visibility, lookMs = 1_000 }: CookOptions,
+): Promise<ImageId> => {
   const deadline = performance.now() + (recipe.minutes ?? defaultMinutes) * 60_000;
   const inTime = (what: string): void => {
     if (performance.now() > deadline)
@@ -75,7 +82,8 @@ export const cook = async (recipe: Recipe, { bus, step, keep, lookMs = 1_000 }: 
       );
     }
     const name = `${recipe.name.slice(0, 110)} (base)`;
-    let image = (await named(name)) ?? (await bus.call("image.import", { name, ...recipe.base }, asOperator));
+    let image =
+      (await named(name)) ?? (await bus.call("image.import", { name, visibility, ...recipe.base }, asOperator));
     while (image.state === "uploading" || image.state === "checking") {
       inTime("the base has not arrived");
       await Bun.sleep(lookMs);
@@ -134,7 +142,10 @@ export const cook = async (recipe: Recipe, { bus, step, keep, lookMs = 1_000 }: 
       const more = { ...(description ? { description } : {}), ...(tags ? { tags } : {}) };
       const done = await finish(await bus.call("disk.export", { id, disk: "system", name, ...more }, asOperator));
       if (done.result?.type !== "image") throw new Problem("the export has ended without an image");
-      return done.result.id as ImageId;
+      const image = decode(ImageIdSchema, done.result.id, "reading what the export has made");
+      // An export is its owner's alone.
+      await bus.call("image.modify", { id: image, visibility }, asOperator);
+      return image;
     });
   } catch (thrown) {
     failed = true;

@@ -83,7 +83,7 @@ const openCloud = (answers: Record<string, (input: Record<string, unknown>) => u
   return { bus: { call } as unknown as Bus, calls };
 };
 const step: Step = (_title, work) => work();
-const options = { step, keep: false, lookMs: 1 };
+const options = { step, keep: false, visibility: "public", lookMs: 1 } as const;
 
 describe("cooking it", () => {
   test("makes an image, and the instance goes", async () => {
@@ -92,9 +92,13 @@ describe("cooking it", () => {
       asked = input;
       return done;
     };
-    const { bus, calls } = openCloud({ "instance.create": create });
+    const changes: unknown[] = [];
+    const modify = (input: unknown) => changes.push(input);
+    const { bus, calls } = openCloud({ "instance.create": create, "image.modify": modify });
     expect(await cook(readRecipe(text), { bus, ...options })).toBe(image.id);
     expect(asked).toMatchObject({ systemDisk: { sizeGiB: 4, image: image.id }, start: true });
+    // For everyone, unlike an export.
+    expect(changes).toEqual([{ id: image.id, visibility: "public" }]);
     expect(calls).toEqual([
       "image.list",
       "image.list",
@@ -102,6 +106,7 @@ describe("cooking it", () => {
       "instance.get",
       "instance.get",
       "disk.export",
+      "image.modify",
       "instance.get",
       "instance.delete",
     ]);

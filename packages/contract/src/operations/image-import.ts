@@ -9,7 +9,6 @@ import {
   ImageTags,
   MediaIdSchema,
   NewLabel,
-  Nothing,
   Sha256Schema,
   Type,
 } from "../schema.ts";
@@ -29,6 +28,7 @@ const importFields = {
 };
 const importDescription =
   "The record is there at once and is `ready` when the file has arrived and was verified; `bytes` of `expectedBytes` tell how far it is. Without TLS the SHA-256 must be given. A service that restarts begins it again.";
+const syncInput = Closed({ visibility: Type.Optional(VisibilitySchema) });
 const syncDescription =
   "They are recognized by their extension, are named after their files, and are gone from the directory when their image is `ready`. Only who has access to that machine can put files there.";
 const importErrors = ["name-taken", "quota-exceeded", "import-refused", "idempotency-key-reused"] as const;
@@ -72,7 +72,7 @@ export const imageImportOperations = {
     owner: "images",
     summary: "Take in the disk images that an operator copied into the image service's directory",
     description: syncDescription,
-    input: Nothing,
+    input: syncInput,
     output: synced(ImageIdSchema),
     errors: [],
     requires: "image.write",
@@ -104,7 +104,7 @@ export const imageImportOperations = {
     owner: "images",
     summary: "Take in the media images that an operator copied into the image service's directory",
     description: syncDescription,
-    input: Nothing,
+    input: syncInput,
     output: synced(MediaIdSchema),
     errors: [],
     requires: "media.write",

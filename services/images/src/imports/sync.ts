@@ -1,6 +1,15 @@
 /** One look at the directory of operators' files: each becomes a record, or is told why not. */
 import type { RequestContext } from "@nano/bus";
-import { type Clock, type FileSource, fits, ImageIdSchema, MediaIdSchema, NanoError } from "@nano/contract";
+import {
+  type Clock,
+  type FileSource,
+  fits,
+  ImageIdSchema,
+  type Input,
+  MediaIdSchema,
+  NanoError,
+  type Visibility,
+} from "@nano/contract";
 import type { Kysely } from "kysely";
 import type { Records } from "../records/records.ts";
 import { type FileRow, findFile, type ImagesDatabase, type Kind } from "../records/store.ts";
@@ -29,17 +38,26 @@ export const createSync = ({ db, records, directory, intake, clock }: SyncOption
   /** Being taken in by this life of the service, by kind and file. */
   const taken = new Map<string, { readonly id: string; readonly ended: Promise<void> }>();
 
-  const recordFor = async (kind: Kind, file: string, context: RequestContext): Promise<FileRow> => {
+  const recordFor = async (
+    kind: Kind,
+    file: string,
+    visibility: Visibility,
+    context: RequestContext,
+  ): Promise<FileRow> => {
     const source: FileSource = { from: "directory", file: shownName(file) };
     const earlier = await findUnready(db, kind, source, context.actor.name);
     const now = clock.now();
     const renewed = earlier && (await renewAttempt(db, earlier, now, { now }));
-    // Whoever put it into the server's own directory gives it to everyone.
-    const record = { name: nameOf(file), source, visibility: "public", ...formatOf(file) } as const;
+    const record = { name: nameOf(file), source, visibility, ...formatOf(file) };
     return renewed ?? (await records.register(kind, record, context));
   };
 
-  const take = async (kind: Kind, found: Found, context: RequestContext): Promise<SyncedFile> => {
+  const take = async (
+    kind: Kind,
+    found: Found,
+    visibility: Visibility,
+    context: RequestContext,
+  ): Promise<SyncedFile> => {
     const file = shownName(found.file);
     const key = `${kind}/${found.file}`;
     const known = taken.get(key);
@@ -50,7 +68,7 @@ export const createSync = ({ db, records, directory, intake, clock }: SyncOption
     }
     if (found.refusal) return { file, error: found.refusal };
     try {
-      const row = await recordFor(kind, found.file, context);
+      const row = await recordFor(kind, found.file, visibility, context);
       const { promise, resolve } = Promise.withResolvers<void>();
       taken.set(key, { id: row.id, ended: promise });
       intake.take({
@@ -68,9 +86,14 @@ export const createSync = ({ db, records, directory, intake, clock }: SyncOption
     }
   };
 
-  const sync = async (kind: Kind, context: RequestContext): Promise<SyncedFile[]> => {
+  // Whoever put it into the server's own directory gives it to everyone, unless they say otherwise.
+  const sync = async (
+    kind: Kind,
+    { visibility = "public" }: Input<"image.sync">,
+    context: RequestContext,
+  ): Promise<SyncedFile[]> => {
     const files: SyncedFile[] = [];
-    for (const found of await directory.list(kind)) files.push(await take(kind, found, context));
+    for (const found of await directory.list(kind)) files.push(await take(kind, found, visibility, context));
     return files;
   };
   const idsBy =
@@ -82,13 +105,13 @@ export const createSync = ({ db, records, directory, intake, clock }: SyncOption
     });
   const { path } = directory;
   return {
-    images: async (context: RequestContext) => ({
+    images: async (input: Input<"image.sync">, context: RequestContext) => ({
       directory: path,
-      items: (await sync("image", context)).map(idsBy((id) => fits(ImageIdSchema, id))),
+      items: (await sync("image", input, context)).map(idsBy((id) => fits(ImageIdSchema, id))),
     }),
-    media: async (context: RequestContext) => ({
+    media: async (input: Input<"media.sync">, context: RequestContext) => ({
       directory: path,
-      items: (await sync("media", context)).map(idsBy((id) => fits(MediaIdSchema, id))),
+      items: (await sync("media", input, context)).map(idsBy((id) => fits(MediaIdSchema, id))),
     }),
   };
 };

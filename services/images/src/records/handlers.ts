@@ -83,7 +83,7 @@ export const createHandlers = ({
       items: await records.identify(files, reader ?? actor),
     }),
     "image.import": async (input, context) => viewImage(await imports.begin("image", input, context)),
-    "image.sync": (_input, context) => sync.images(context),
+    "image.sync": (input, context) => sync.images(input, context),
 
     "media.list": (input, context) => list("media", viewMedia, input, context),
     "media.get": ({ id }, context) => get("media", viewMedia, id, context),
@@ -96,7 +96,7 @@ export const createHandlers = ({
     "media.download": ({ id }, context) => records.download("media", id, undefined, context),
     "media.delete": (input, context) => remove("media", input, context),
     "media.import": async (input, context) => viewMedia(await imports.begin("media", input, context)),
-    "media.sync": (_input, context) => sync.media(context),
+    "media.sync": (input, context) => sync.media(input, context),
     "media.source": async ({ id, reader }, context) => {
       const { row, ...source } = await records.source("media", id, context, reader);
       const { name, bytes } = viewMedia(row);
