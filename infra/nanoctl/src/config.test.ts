@@ -59,10 +59,16 @@ test("a service is told what it needs and nothing that lies about in the shell",
     HOME: "/root",
     AWS_SECRET_ACCESS_KEY: "x",
     NANO_CELL_NETWORK: "user",
+    NODE_EXTRA_CA_CERTS: "/etc/company.pem",
+    SSL_CERT_FILE: "/etc/bundle.pem",
     NANO_DATA: "/elsewhere",
   };
   const scheduler = serviceEnvironment(settings, "scheduler", outer);
   expect(scheduler).not.toHaveProperty("AWS_SECRET_ACCESS_KEY");
+  // Outgoing TLS trusts whom the machine trusts, and whom the operator adds.
+  expect(scheduler.NODE_USE_SYSTEM_CA).toBe("1");
+  expect(scheduler.NODE_EXTRA_CA_CERTS).toBe("/etc/company.pem");
+  expect(scheduler.SSL_CERT_FILE).toBe("/etc/bundle.pem");
   expect(scheduler.NANO_CELL_NETWORK).toBe("user");
   expect(scheduler.NANO_DATA).toBe("/srv/zone/scheduler");
   expect(scheduler.NANO_NATS_CREDS).toBe("/srv/zone/nats/scheduler.creds");

@@ -33,6 +33,9 @@
  * | `NANO_LOG`                  | `info`                       | `debug`, `info`, `warn` or `error`                         |
  * | `NANO_SIM_CELLS`            | `0`                          | simulated cells (`up --sim N`), only for the simulator     |
  *
+ * Beside them a service gets `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE` and `SSL_CERT_DIR` as nanoctl has them: the certificates
+ * of authorities that outgoing TLS (imports, the object store, an images service behind a proxy) trusts beside the machine's.
+ *
  * In compact mode there is one process and so one `process.env`; that is why a service's `src/main.ts` exports
  * `configFromEnv(env: Record<string, string | undefined>)` beside `start(config)` and never reads `process.env` deeper.
  */
@@ -165,6 +168,18 @@ export function paths(settings: Pick<Settings, "data">) {
  */
 export const runtimeEnvironment = { BUN_GC_TIMER_INTERVAL: "10000" } as const;
 
+const trustVariables = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"] as const;
+
+/** Whom TLS trusts: the machine's own store beside the authorities that Bun knows, and what the operator adds to it in the usual variables. */
+export function trustEnvironment(outer: Environment): Record<string, string> {
+  const named: Record<string, string> = {};
+  for (const name of trustVariables) {
+    const path = outer[name]?.trim();
+    if (path) named[name] = path;
+  }
+  return { NODE_USE_SYSTEM_CA: outer.NODE_USE_SYSTEM_CA?.trim() || "1", ...named };
+}
+
 /**
  * The whole environment of one service: what it must know and nothing else, so that a secret in the shell that typed
  * `nanoctl up` does not travel into every process of the zone. Variables of Nano's that only one service knows (a cell's
@@ -181,6 +196,7 @@ export function serviceEnvironment(
     HOME: outer.HOME ?? "/",
     LANG: "C.UTF-8",
     ...runtimeEnvironment,
+    ...trustEnvironment(outer),
     ...(outer.TMPDIR ? { TMPDIR: outer.TMPDIR } : {}),
     ...passedThrough(outer),
     NANO_DATA: place.dataOf(service),

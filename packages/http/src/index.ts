@@ -1,2 +1,3 @@
 /** What every HTTP listener does alike. */
 export { type BodyLimits, bodyDeadlineMs, readBody, utf8Of } from "./body.ts";
+export { AnswerError, certificateRemedy, isCertificateError, whyFailed } from "./why.ts";

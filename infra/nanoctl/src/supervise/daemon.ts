@@ -7,7 +7,15 @@ import { spawn } from "node:child_process";
 import { closeSync } from "node:fs";
 import { createLog } from "@nano/bus/log";
 import { shrinkOnceQuiet } from "@nano/bus/shrink";
-import { checkout, type Environment, paths, readSettings, runtimeEnvironment, type Settings } from "../config.ts";
+import {
+  checkout,
+  type Environment,
+  paths,
+  readSettings,
+  runtimeEnvironment,
+  type Settings,
+  trustEnvironment,
+} from "../config.ts";
 import { readLaunch } from "./launch.ts";
 import { openLog } from "./log-file.ts";
 import { endAll } from "./process-id.ts";
@@ -22,7 +30,7 @@ export function spawnDaemon(settings: Settings, environment: Environment = proce
   const own = Object.entries(environment).filter(([name]) => /^(PATH|HOME|LANG|TMPDIR|NANO_.*)$/.test(name));
   const child = spawn(process.execPath, [programOf("infra/nanoctl/src/supervise/daemon.ts")], {
     cwd: checkout,
-    env: { ...Object.fromEntries(own), ...runtimeEnvironment },
+    env: { ...Object.fromEntries(own), ...runtimeEnvironment, ...trustEnvironment(environment) },
     detached: true,
     stdio: ["ignore", log, log],
   });

@@ -3,6 +3,7 @@
  * stream into libvirt outlives several connections to the image service.
  */
 import { NanoError } from "@nano/contract";
+import { AnswerError, whyFailed } from "@nano/http";
 
 export interface DownloadSource {
   readonly url: string;
@@ -43,7 +44,7 @@ export async function* download(options: DownloadOptions): AsyncGenerator<Uint8A
   let failures = 0;
   while (offset < bytes) {
     const before = offset;
-    let cause: unknown = new Error("the file ended early");
+    let cause: unknown = new AnswerError("it ends early");
     try {
       for await (const chunk of connection(options.source(), offset, signal, silenceMs)) {
         offset += chunk.length;
@@ -60,7 +61,7 @@ export async function* download(options: DownloadOptions): AsyncGenerator<Uint8A
     if (offset === bytes) break;
     failures = offset > before ? 1 : failures + 1;
     if (failures >= attempts)
-      throw new NanoError("unavailable", "The image service does not deliver the file", { cause });
+      throw new NanoError("unavailable", `The image service does not deliver the file: ${whyFailed(cause)}`, { cause });
     await Bun.sleep(pauseMs * 2 ** (failures - 1));
   }
   if (hash.digest("hex") !== options.sha256) throw mismatch("The file's bytes do not have the promised SHA-256");
@@ -78,7 +79,7 @@ async function* connection(
   let timer: Timer | undefined;
   const heard = (): void => {
     clearTimeout(timer);
-    timer = setTimeout(() => silence.abort(new Error(`no byte for ${silenceMs} ms`)), silenceMs);
+    timer = setTimeout(() => silence.abort(new AnswerError(`it says nothing for ${silenceMs / 1_000} s`)), silenceMs);
   };
   heard();
   try {
@@ -87,7 +88,7 @@ async function* connection(
     if (!response.ok || !response.body) {
       if (isFinal(response.status))
         throw new NanoError("unavailable", `The image service refuses the file (HTTP ${response.status})`);
-      throw new Error(`HTTP ${response.status}`);
+      throw new AnswerError(`it answers HTTP ${response.status}`);
     }
     // A server that does not know ranges begins anew: what we have is skipped.
     let skip = response.status === 206 ? 0 : offset;

@@ -3,6 +3,7 @@
  * with its own code.
  */
 import { fits, isErrorCode, NanoError, Sha256Schema, Type } from "@nano/contract";
+import { AnswerError, whyFailed } from "@nano/http";
 import type { UploadTarget } from "../hypervisor.ts";
 
 export interface UploadOptions {
@@ -39,7 +40,10 @@ export const upload = async (options: UploadOptions): Promise<void> => {
   let timer: Timer | undefined;
   const patience = (milliseconds: number): void => {
     clearTimeout(timer);
-    timer = setTimeout(() => silence.abort(new Error(`silence for ${milliseconds} ms`)), milliseconds);
+    timer = setTimeout(
+      () => silence.abort(new AnswerError(`it says nothing for ${milliseconds / 1_000} s`)),
+      milliseconds,
+    );
   };
   const hash = new Bun.CryptoHasher("sha256");
   const reader = options.body.getReader();
@@ -90,9 +94,8 @@ export const upload = async (options: UploadOptions): Promise<void> => {
     signal.throwIfAborted();
     if (error instanceof NanoError) throw error;
     if (unreadable) throw unreadable;
-    throw new NanoError("unavailable", `The image service did not take the file; ${done} of ${bytes} bytes were sent`, {
-      cause: error,
-    });
+    const why = `${whyFailed(error)}; ${done} of ${bytes} bytes were sent`;
+    throw new NanoError("unavailable", `The image service did not take the file: ${why}`, { cause: error });
   } finally {
     clearTimeout(timer);
     // Whoever reads us may have stopped long before the end.

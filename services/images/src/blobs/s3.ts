@@ -9,6 +9,7 @@
  * says has arrived is measured before the record becomes ready, and the scrub reads it again as it does local files.
  */
 import { fits, NanoError, type Sha256, Sha256Schema } from "@nano/contract";
+import { certificateRemedy, isCertificateError, whyFailed } from "@nano/http";
 import { S3Client, type S3File } from "bun";
 import type { BlobStore, Part, StoredBlob } from "./blobs.ts";
 
@@ -49,7 +50,10 @@ export const openS3Blobs = (options: S3BlobOptions): BlobStore => {
       return await work();
     } catch (cause) {
       if (cause instanceof NanoError) throw cause;
-      throw new NanoError("unavailable", `The object store failed while ${doing}`, { cause });
+      throw new NanoError("unavailable", `The object store failed while ${doing}: ${whyFailed(cause)}`, {
+        cause,
+        ...(isCertificateError(cause) ? { remedy: certificateRemedy } : {}),
+      });
     }
   };
 

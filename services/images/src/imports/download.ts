@@ -7,8 +7,10 @@
 import { lookup } from "node:dns/promises";
 import { setTimeout as setTimeoutAsync } from "node:timers/promises";
 import { NanoError } from "@nano/contract";
+import { AnswerError, certificateRemedy, isCertificateError, whyFailed } from "@nano/http";
 import { streamOf } from "../streams.ts";
 import { mayFetchFrom, type Network } from "./addresses.ts";
+import { trustedCertificates } from "./trust.ts";
 
 export interface DownloadRules {
   /** Networks that are allowed although they are not public. */
@@ -17,16 +19,21 @@ export interface DownloadRules {
   readonly resolve: (host: string) => Promise<readonly string[]>;
   /** Milliseconds of silence after which a connection is given up. */
   readonly silenceMs: number;
+  /** A server that sends less than this in that many milliseconds is given up. What the reader takes is not counted. */
+  readonly leastBytes: number;
+  readonly leastMs: number;
   /** Attempts in a row without a single byte, and the first pause between them in milliseconds; each further one doubles. */
   readonly attempts: number;
   readonly pauseMs: number;
-  /** Certificates to trust beside the system's. */
+  /** Certificates to trust instead of the machine's. */
   readonly tls?: { readonly ca: string };
 }
 
 export const defaultRules: Omit<DownloadRules, "allowed"> = {
   resolve: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
   silenceMs: 30_000,
+  leastBytes: 64 * 1024,
+  leastMs: 300_000,
   attempts: 6,
   pauseMs: 500,
 };
@@ -50,7 +57,11 @@ const isPassing = (status: number): boolean => status >= 500 || status === 408 |
 
 const refused = (message: string, remedy?: string) =>
   new NanoError("import-refused", message, remedy ? { remedy } : {});
-const failed = (message: string, cause?: unknown) => new NanoError("import-failed", message, { cause });
+const failed = (message: string, cause?: unknown) =>
+  new NanoError("import-failed", message, {
+    cause,
+    ...(isCertificateError(cause) ? { remedy: certificateRemedy } : {}),
+  });
 
 /** What can be said about a URL before anybody is asked. @throws NanoError `import-refused` */
 export const readImportUrl = (text: string, promised: boolean): URL => {
@@ -79,7 +90,8 @@ export const download = async (wanted: Wanted, rules: DownloadRules, signal: Abo
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof NanoError) throw error;
-        if (++failures >= rules.attempts) throw failed(`${hostOf(wanted.url)} does not deliver the file`, error);
+        if (++failures >= rules.attempts || isCertificateError(error))
+          throw failed(`${hostOf(wanted.url)} does not deliver the file: ${whyFailed(error)}`, error);
         await pause(rules.pauseMs * 2 ** (failures - 1), signal);
       }
     }
@@ -99,7 +111,7 @@ export const download = async (wanted: Wanted, rules: DownloadRules, signal: Abo
           yield piece;
         }
         if (total === undefined || offset >= total) return;
-        cause = new Error(`The file ended after ${offset} of ${total} bytes`);
+        cause = new AnswerError(`it ends after ${offset} of ${total} bytes`);
       } catch (error) {
         if (error instanceof NanoError) throw error;
         cause = error;
@@ -107,11 +119,12 @@ export const download = async (wanted: Wanted, rules: DownloadRules, signal: Abo
       signal.throwIfAborted();
       if (first.validator === undefined && !wanted.promised)
         throw failed(
-          `The connection broke after ${offset} bytes, and the server does not say whether its file stays the same`,
+          `The connection broke after ${offset} bytes (${whyFailed(cause)}), and the server does not say whether its file stays the same`,
           cause,
         );
       if (offset > before) failures = 0;
-      else if (++failures >= rules.attempts) throw failed(`${hostOf(wanted.url)} stopped delivering the file`, cause);
+      else if (++failures >= rules.attempts)
+        throw failed(`${hostOf(wanted.url)} has stopped delivering the file: ${whyFailed(cause)}`, cause);
       await pause(rules.pauseMs, signal);
       part = await patiently({ offset, validator: first.validator, total });
     }
@@ -140,7 +153,10 @@ const connect = async (wanted: Wanted, rules: DownloadRules, outer: AbortSignal,
   let timer: Timer | undefined;
   const heard = (): void => {
     clearTimeout(timer);
-    timer = setTimeout(() => silence.abort(new Error(`no byte for ${rules.silenceMs} ms`)), rules.silenceMs);
+    timer = setTimeout(
+      () => silence.abort(new AnswerError(`it says nothing for ${rules.silenceMs / 1_000} s`)),
+      rules.silenceMs,
+    );
   };
   const end = (): void => {
     clearTimeout(timer);
@@ -150,18 +166,24 @@ const connect = async (wanted: Wanted, rules: DownloadRules, outer: AbortSignal,
   try {
     const response = await follow(wanted, rules, signal, from);
     const { body } = response;
-    if (!body) throw new Error("an answer without a body");
+    if (!body) throw new AnswerError("it answers without a file");
     const part = readHead(response, from);
     let skip = part.skip;
     async function* pieces(): AsyncGenerator<Uint8Array, void, void> {
       try {
+        const speed = createSpeed(rules);
         for await (const piece of body as ReadableStream<Uint8Array>) {
           heard();
+          if (speed.isTooSlow(piece.length))
+            throw failed(
+              `${hostOf(wanted.url)} is too slow: it sends less than ${rules.leastBytes / 1024} KiB in ${rules.leastMs / 1_000} s`,
+            );
           const fresh = piece.subarray(Math.min(skip, piece.length));
           skip -= piece.length - fresh.length;
           if (fresh.length > 0) yield fresh;
           // Whoever reads may have taken its time: that was not the server's silence.
           heard();
+          speed.waits();
         }
       } finally {
         end();
@@ -177,21 +199,33 @@ const connect = async (wanted: Wanted, rules: DownloadRules, outer: AbortSignal,
 const follow = async (wanted: Wanted, rules: DownloadRules, signal: AbortSignal, from: Position): Promise<Response> => {
   let url = readImportUrl(wanted.url, wanted.promised);
   for (let redirects = 0; redirects <= redirectsAtMost; redirects++) {
-    const response = await ask(url, rules, signal, from);
+    const response = await ask(url, rules, signal, from).catch((thrown) => {
+      throw redirects === 0 || !(thrown instanceof NanoError) ? thrown : redirected(wanted.url, thrown);
+    });
     if (!isRedirect(response.status)) return response;
     await response.body?.cancel();
     const next = URL.parse(response.headers.get("location") ?? "", url.href);
     if (!next) throw failed(`${url.host} redirects to nowhere`);
-    url = readImportUrl(next.href, wanted.promised);
+    try {
+      url = readImportUrl(next.href, wanted.promised);
+    } catch (thrown) {
+      throw redirected(wanted.url, thrown);
+    }
   }
   throw refused(`${hostOf(wanted.url)} redirects more than ${redirectsAtMost} times`);
+};
+
+/** What is wrong with where a redirect leads. */
+const redirected = (from: string, thrown: unknown): NanoError => {
+  const { code, message, remedy } = NanoError.from(thrown, "following a redirect");
+  return new NanoError(code, `${hostOf(from)} redirects: ${message}`, { remedy, cause: thrown });
 };
 
 /** One request, to an address that was looked at. */
 const ask = async (url: URL, rules: DownloadRules, signal: AbortSignal, from: Position): Promise<Response> => {
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const addresses = await rules.resolve(host).catch((cause) => {
-    throw failed(`The name ${host} is not known`, cause);
+    throw failed(`${host} cannot be reached: ${whyFailed(cause)}`, cause);
   });
   const address = addresses.find((each) => mayFetchFrom(each, rules.allowed));
   if (address === undefined)
@@ -208,7 +242,7 @@ const ask = async (url: URL, rules: DownloadRules, signal: AbortSignal, from: Po
     if (from.validator !== undefined) headers.set("if-range", from.validator);
   }
   // The certificate must be the name's, not the address's.
-  const tls = url.protocol === "https:" ? { tls: { ...rules.tls, serverName: host } } : {};
+  const tls = url.protocol === "https:" ? { tls: { ca: trustedCertificates(), ...rules.tls, serverName: host } } : {};
   return await fetch(pinned.href, {
     headers,
     redirect: "manual",
@@ -221,8 +255,8 @@ const ask = async (url: URL, rules: DownloadRules, signal: AbortSignal, from: Po
 const readHead = (response: Response, from: Position): Omit<Part, "pieces"> & { skip: number } => {
   const { status, headers } = response;
   if (status !== 200 && status !== 206) {
-    if (isPassing(status)) throw new Error(`HTTP ${status}`);
-    throw failed(`The server answered HTTP ${status}`);
+    if (isPassing(status)) throw new AnswerError(`it answers HTTP ${status}`);
+    throw failed(`The server does not deliver the file: it answers HTTP ${status}`);
   }
   const encoding = headers.get("content-encoding") ?? "identity";
   if (encoding !== "identity") throw failed(`The server sends the file encoded as ${encoding.slice(0, 32)}`);
@@ -251,4 +285,23 @@ const hostOf = (url: string): string => URL.parse(url)?.host ?? "The server";
 const pause = async (ms: number, signal: AbortSignal): Promise<void> => {
   await setTimeoutAsync(ms, undefined, { signal }).catch(() => {});
   signal.throwIfAborted();
+};
+
+/** Counts what arrives while the server is waited for. */
+const createSpeed = ({ leastBytes, leastMs }: DownloadRules) => {
+  let [bytes, waited] = [0, 0];
+  let since = performance.now();
+  return {
+    isTooSlow(arrived: number): boolean {
+      bytes += arrived;
+      waited += performance.now() - since;
+      if (waited < leastMs) return false;
+      const slow = bytes < leastBytes;
+      [bytes, waited] = [0, 0];
+      return slow;
+    },
+    waits(): void {
+      since = performance.now();
+    },
+  };
 };

@@ -23,7 +23,7 @@ const rules = {
   resolve: async (host: string) => {
     if (/^[\d.]+$|:/.test(host)) return [host];
     const answers = names[host];
-    if (!answers) throw new Error(`${host} is not known`);
+    if (!answers) throw Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: "ENOTFOUND" });
     const count = asked.get(host) ?? 0;
     asked.set(host, count + 1);
     return answers[Math.min(count, answers.length - 1)] ?? [];
@@ -132,6 +132,41 @@ describe("an import", () => {
     expect(await fate(at("/moved"))).toBe("ready");
   });
 
+  test("that fails says why in the record, in words", async () => {
+    const free = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    const closed = `images.test:${free.port}`;
+    free.stop(true);
+    answers.set("/busy", () => new Response("", { status: 503 }));
+    answers.set("/inside-name", () => Response.redirect("http://inner.test/", 302));
+    const why = async (url: string) => (await ended(await begin(url))).error?.message;
+    const host = `images.test:${server.port}`;
+    expect(await why(`http://${closed}/`)).toBe(`${closed} does not deliver the file: it refuses the connection`);
+    expect(await why(at("/busy"))).toBe(`${host} does not deliver the file: it answers HTTP 503`);
+    expect(await why(at("/nothing"))).toBe("The server does not deliver the file: it answers HTTP 404");
+    expect(await why("http://nowhere.test/")).toContain("nowhere.test cannot be reached: its name is not known");
+    expect(await why(at("/inside-name"))).toBe(`${host} redirects: inner.test is at no public address`);
+  });
+
+  test("that drips is given up, however patiently it is read", async () => {
+    answers.set(
+      "/drip",
+      () =>
+        new Response(
+          new ReadableStream({
+            pull: async (controller) => {
+              await Bun.sleep(20);
+              controller.enqueue(file.subarray(0, 1));
+            },
+          }),
+        ),
+    );
+    await using own = await openWorld({ imports: { ...rules, leastBytes: 1024, leastMs: 200 } });
+    const { id } = await own.bus.call("image.import", { name: "drip", url: at("/drip"), sha256 } as never);
+    await until("it has failed", async () => (await own.state("image", id)).state === "failed");
+    const { error } = await own.bus.call("image.get", { id } as never);
+    expect(error?.message).toContain("is too slow: it sends less than 1 KiB in 0.2 s");
+  });
+
   test("sent twice with one idempotency key is begun once", async () => {
     requests = [];
     const input = { name: "once", url: at("/disk.qcow2"), sha256 } as never;
@@ -237,6 +272,17 @@ describe("over TLS", () => {
       };
       expect(await get("images.test")).toMatchObject({ state: "ready" });
       expect(await get("both.test")).toMatchObject({ code: "import-failed" });
+      // Without it the record says what is wrong, and what to do.
+      await using other = await openWorld({ imports: rules });
+      const url = `https://images.test:${secure.port}/disk.qcow2`;
+      const { id } = await other.bus.call("image.import", { name: "unknown", url } as never);
+      await until("it has failed", async () => (await other.state("image", id)).state === "failed");
+      const { error } = await other.bus.call("image.get", { id } as never);
+      expect(error).toMatchObject({
+        code: "import-failed",
+        message: `images.test:${secure.port} does not deliver the file: no authority that is trusted here has signed its certificate`,
+        remedy: expect.stringContaining("NODE_EXTRA_CA_CERTS"),
+      });
     } finally {
       await secure.stop(true);
       await rm(directory, { recursive: true });
