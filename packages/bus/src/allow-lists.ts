@@ -82,7 +82,12 @@ export const busPermissions = (name: IdentityName): BusPermissions => {
       };
     case "images":
       return {
-        publish: [operationSubject("image.users"), operationSubject("media.users"), ...events("image", "media")],
+        publish: [
+          operationSubject("image.users"),
+          operationSubject("media.users"),
+          operationSubject("session.check"),
+          ...events("image", "media"),
+        ],
         subscribe: [...served("images"), own.replies, ...discoverable(name)],
         inboxPrefix: own.inboxPrefix,
       };

@@ -1,5 +1,13 @@
 /** A request's context as NATS headers. */
-import { type Actor, anonymousActor, headerNames, NanoError, operatorActor, permissions } from "@nano/contract";
+import {
+  type Actor,
+  anonymousActor,
+  headerNames,
+  isCredential,
+  NanoError,
+  operatorActor,
+  permissions,
+} from "@nano/contract";
 import { headers, type MsgHdrs } from "nats";
 import type { RequestContext } from "./types.ts";
 
@@ -55,7 +63,9 @@ const decodeActor = (json: string): Actor => {
         );
         if (kind === "anonymous") return anonymousActor;
         const group = "group" in value && typeof value.group === "string" ? { group: value.group } : {};
-        return { kind: kind as Actor["kind"], id, name, ...group, permissions: known };
+        const credential =
+          "credential" in value && isCredential(value.credential) ? { credential: value.credential } : {};
+        return { kind: kind as Actor["kind"], id, name, ...group, ...credential, permissions: known };
       }
     }
   } catch {

@@ -45,9 +45,19 @@ export interface Actor {
   readonly name: string;
   /** Whose resources are shared with them, if not {@link defaultGroup}'s. */
   readonly group?: string;
+  /** With what they proved it: `session:<id>` or `token:<id>`. What it opened ends with it. */
+  readonly credential?: string;
   /** `"*"` holds every permission, those added later included. */
   readonly permissions: readonly (Permission | "*")[];
 }
+
+const credentialShape = /^(session|token):[0-9a-f-]{1,64}$/;
+export const isCredential = (text: unknown): text is string => typeof text === "string" && credentialShape.test(text);
+export const sessionCredential = (id: string): string => `session:${id}`;
+export const tokenCredential = (id: string): string => `token:${id}`;
+/** The token that asks, if it is one. */
+export const tokenOf = ({ credential }: Actor): string | undefined =>
+  credential?.startsWith("token:") ? credential.slice("token:".length) : undefined;
 
 /** The group of everyone who is in no other. */
 export const defaultGroup = "default";

@@ -1,3 +1,5 @@
+import { isCredential, tokenCredential } from "./actor.ts";
+
 /**
  * Everything that is announced, declared once. An event says *that* something changed and the few facts a list needs; who wants the whole
  * asks its owner. Subject: `nano.v1.event.<resource>.<id>.<what>`, kept in the JetStream stream `NANO_EVENTS`.
@@ -23,9 +25,10 @@ export const eventDefinitions = {
   "media.deleted": "A media image was deleted",
   "user.created": "A person was created",
   "session.created": "A person logged in",
-  "session.deleted": "A person logged out",
+  "session.deleted": "A session ended: its person logged out, or it expired",
   "token.created": "A bearer token was created",
   "token.deleted": "A bearer token was deleted",
+  "token.expired": "A bearer token expired",
 } as const;
 
 export type EventName = keyof typeof eventDefinitions;
@@ -44,6 +47,12 @@ export interface NanoEvent {
 }
 /** An event with its place in the stream: the id by which a reader resumes. */
 export type SequencedEvent = NanoEvent & { readonly sequence: number };
+
+/** The credential that an event says has ended. */
+export const endedCredential = ({ name, id, data }: NanoEvent): string | undefined => {
+  if (name === "token.deleted" || name === "token.expired") return tokenCredential(id);
+  return name === "session.deleted" && isCredential(data.credential) ? data.credential : undefined;
+};
 
 export const eventStream = "NANO_EVENTS";
 /** Where the scheduler's push consumer delivers the stream for the gateway and the portal, live and in order. */

@@ -6,7 +6,7 @@ import { chmod, mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { connectBus, createLog } from "@nano/bus";
 import { shrinkOnceQuiet } from "@nano/bus/shrink";
-import { type Clock, type Log, systemClock, timestamp } from "@nano/contract";
+import { type Clock, endedCredential, type Log, systemClock } from "@nano/contract";
 import { openDatabase, startOutbox } from "@nano/store";
 import { version } from "../package.json" with { type: "json" };
 import { ConfigError, configFromEnv, type GatewayConfig, proxiesOf } from "./config.ts";
@@ -16,13 +16,14 @@ import { consoleHandlers } from "./console/handlers.ts";
 import { createEvents } from "./events/stream.ts";
 import { openHttp } from "./http.ts";
 import { originsOf } from "./origins.ts";
+import { createEnded } from "./people/ended.ts";
+import { endExpired } from "./people/expiry.ts";
 import { createPasswords } from "./people/passwords.ts";
 import { createRecognizer } from "./people/recently.ts";
-import { sessionIdleMs } from "./people/recognize.ts";
 import { cryptoRandom, type RandomBytes } from "./people/secrets.ts";
 import { type PeopleContext, sessionHandlers } from "./people/sessions.ts";
 import { setupHandlers } from "./people/setup.ts";
-import { deleteEndedSessions, migrations, type PeopleTables } from "./people/store.ts";
+import { migrations, type PeopleTables } from "./people/store.ts";
 import { tokenHandlers } from "./people/tokens.ts";
 import { identify } from "./rest/caller.ts";
 
@@ -45,7 +46,8 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
-const sweepMs = 10 * 60_000;
+/** What a session or token opened ends within a second of it. */
+const expiryMs = 500;
 const stopMs = 10_000;
 const keyBytes = 32;
 
@@ -84,8 +86,10 @@ export const start = async (config: GatewayConfig, parts: GatewayParts = {}): Pr
 
   const host = config.host.includes(":") ? `[${config.host}]` : config.host;
   let gatewayUrl = config.gatewayUrl ?? "";
+  const ended = createEnded();
   const consoles = new Consoles({
     bus,
+    ended,
     clock,
     log,
     random,
@@ -105,7 +109,8 @@ export const start = async (config: GatewayConfig, parts: GatewayParts = {}): Pr
       recognizer.forget();
       outbox.kick();
     },
-    // Tickets die with the session they were asked for in; which of a person's sessions that was, nobody needs to know.
+    ended: ended.add,
+    // Who logs out takes back all unused tickets of theirs, whichever session they were asked for in.
     onLogout: (userId) => consoles.tickets.revoke(({ actor }) => actor.id === userId),
   };
   bus.serve("gateway", {
@@ -120,6 +125,7 @@ export const start = async (config: GatewayConfig, parts: GatewayParts = {}): Pr
   const stillThere = (request: Request) => identify(request, recognizer.check);
   const events = createEvents({
     bus,
+    ended,
     identify: whoAsks,
     stillThere,
     ...(heartbeatMs === undefined ? {} : { heartbeatMs }),
@@ -150,13 +156,27 @@ export const start = async (config: GatewayConfig, parts: GatewayParts = {}): Pr
     await Promise.race([server.stop(), Bun.sleep(stopMs)]);
     await server.stop(true);
   });
-  const sweep = setInterval(() => {
-    const now = clock.now();
-    deleteEndedSessions(db, timestamp(now), timestamp(now - sessionIdleMs)).catch((error: unknown) =>
-      log.error("Could not forget ended sessions", { error }),
-    );
-  }, sweepMs);
-  opened.defer(() => clearInterval(sweep));
+  // Another gateway, or this one before a crash, may have ended them: its word comes over the bus.
+  opened.defer(
+    bus.onEvents((event) => {
+      const credential = endedCredential(event);
+      if (credential === undefined || ended.has(credential)) return;
+      recognizer.forget();
+      ended.add([credential]);
+    }),
+  );
+  let look: Promise<void> | undefined;
+  const looks = setInterval(() => {
+    look ??= endExpired(people)
+      .catch((error: unknown) => log.error("Could not end what has expired", { error }))
+      .finally(() => {
+        look = undefined;
+      });
+  }, expiryMs);
+  opened.defer(async () => {
+    clearInterval(looks);
+    await look;
+  });
 
   log.info("The gateway listens", { url: gatewayUrl, port });
   const running = opened.move();

@@ -29,6 +29,8 @@ export interface World extends AsyncDisposable {
   ): Promise<Response>;
   /** The secret of a new setup link. */
   setupSecret(): Promise<string>;
+  /** Another session of the administrator's. */
+  logIn(): Promise<string>;
   /** Creates the administrator; gives the session's secret. */
   setUp(): Promise<string>;
   /** Stops the gateway and starts it again, on the same port with the same data. */
@@ -110,6 +112,11 @@ export const startWorld = async (
     request,
     json,
     setupSecret,
+    async logIn() {
+      const made: unknown = await (await json("POST", "/api/v2/sessions", admin, { bearer: "" })).json();
+      session = String(Object(made).session);
+      return session;
+    },
     async setUp() {
       const secret = await setupSecret();
       const made: unknown = await (await json("POST", "/api/v2/setup", { ...admin, secret })).json();

@@ -231,7 +231,8 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
       },
     });
     const view = (row: FileRow) => (row.kind === "image" ? viewImage(row) : viewMedia(row));
-    parts = { db, blobs, tickets, uploads, resumable, renditions, isTrusted, view };
+    const isLive = async (credential: string) => (await bus.call("session.check", { credential })).valid;
+    parts = { db, blobs, tickets, uploads, resumable, renditions, isTrusted, isLive, view };
     const intake = createIntake({ db, uploads, clock, log, onCommit, atMost: limits.maxImports });
     open.push(() => intake.stop());
     const rules = { ...defaultRules, allowed: [], ...config.imports };

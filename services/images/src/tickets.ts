@@ -24,12 +24,15 @@ import {
   timestamp,
 } from "@nano/contract";
 
+/** The session or token it was asked for with: the ticket ends with that. Services' tickets have none. */
+const credential = Type.Optional(Type.String({ maxLength: 80 }));
 const common = { kind: OneOf(["image", "media"]), id: Type.String({ maxLength: 36 }), expiresAt: Type.Integer() };
 const UploadClaims = Closed({
   purpose: OneOf(["upload"]),
   ...common,
   /** Each attempt to fill a record has its own ticket; beginning the attempt uses it up. */
   attempt: Type.Integer({ minimum: 1 }),
+  credential,
 });
 /** `blob`: for a cell, by checksum; `download`: for a person, by record. */
 const BlobClaims = Closed({ purpose: OneOf(["blob"]), ...common, sha256: Sha256Schema });
@@ -39,6 +42,7 @@ const DownloadClaims = Closed({
   sha256: Sha256Schema,
   /** Of an image in another format than it is stored in. */
   format: Type.Optional(RenditionFormatSchema),
+  credential,
 });
 export type UploadClaims = Static<typeof UploadClaims>;
 export type BlobClaims = Static<typeof BlobClaims>;

@@ -97,6 +97,15 @@ describe("people", () => {
       expect((await login(elsewhere)).location).toMatch(/^\/(%5cevil)?$/);
   });
 
+  test("logging in anew ends the session the browser had", async () => {
+    world.cloud.people.set("eve", "correct horse battery");
+    const person = world.person("eve");
+    const planted = person.cookies.get("nano_session") ?? "";
+    await person.post("/login", { name: "eve", password: "correct horse battery" });
+    expect(person.cookies.get("nano_session")).not.toBe(planted);
+    expect(world.cloud.sessions.has(planted)).toBe(false);
+  });
+
   test("logout ends the session everywhere, at once in this portal", async () => {
     const person = world.person("leaver");
     const secret = person.cookies.get("nano_session") ?? "";

@@ -69,6 +69,7 @@ class Portal {
     this.#context = context;
     this.#sessions = createSessions(context);
     this.#live = createLiveEvents(context);
+    this.#sessions.onEnd((credential) => this.#live.endOf(credential));
     this.#secure = context.config.webUrl.startsWith("https:");
     this.#proxies = readTrustedProxies(context.config.trustedProxies ?? "");
     this.#imagesOrigin = new URL(context.config.imagesUrl).origin;
@@ -198,8 +199,11 @@ class Portal {
     if (busError) return new Response(null, { status: 503, headers: { "Retry-After": "5" } });
     if (facts.actor.kind === "anonymous") return new Response(null, { status: 401 });
     const last = Number(request.headers.get("last-event-id") ?? facts.url.searchParams.get("after") ?? 0);
+    const { session } = facts;
     const stream = this.#live.open({
       actor: facts.actor,
+      stillThere: async () =>
+        session !== undefined && (await this.#sessions.resolve(session, facts.requestId)) !== undefined,
       topics: new Set((facts.url.searchParams.get("topics") ?? "").split(",").slice(0, 32)),
       after: Number.isSafeInteger(last) && last > 0 ? last : 0,
       signal: request.signal,
@@ -261,6 +265,7 @@ class Portal {
 
   stop(): void {
     this.#live.stop();
+    this.#sessions.stop();
   }
 }
 

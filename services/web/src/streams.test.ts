@@ -82,6 +82,28 @@ describe("live events", () => {
     expect(seen[0]?.data.id).toBe(mine);
   });
 
+  test("a session that ends anywhere ends its streams, and no other's", async () => {
+    const stay = world.cloud.logIn();
+    const gone = world.cloud.logIn();
+    const follow = (secret: string) =>
+      fetch(`${world.base}/events?topics=instance`, { headers: { Cookie: `nano_session=${secret}` } });
+    const [kept, ended] = await Promise.all([follow(stay), follow(gone)]);
+    // As the gateway does it for another portal, or for a bearer.
+    await world.bus.bus("web").call("session.delete", { session: gone });
+    expect(await ended.text()).toContain("retry:");
+    const next = kept.body?.getReader();
+    await next?.read();
+    await world.cloud.emit("instance.changed", "0197a3f2-8c1d-7e4b-9a55-3b1f0c6d2e10", { state: "running" });
+    expect(new TextDecoder().decode((await next?.read())?.value)).toContain("nano:instance");
+    await next?.cancel();
+    // Nothing of it is remembered.
+    const answer = await fetch(`${world.base}/instances`, {
+      headers: { Cookie: `nano_session=${gone}` },
+      redirect: "manual",
+    });
+    expect(answer.status).toBe(303);
+  });
+
   test("too long ago: the page is told to look again", async () => {
     const seen = await readEvents(world, "/events?topics=instance", 1, { "Last-Event-ID": "1" }, async () => {
       for (let i = 0; i < 3; i++) await world.cloud.emit("pool.created", `p${i}`);

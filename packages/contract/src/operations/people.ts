@@ -105,15 +105,27 @@ export const peopleOperations = {
   }),
   "session.delete": operation({
     owner: "gateway",
-    summary: "Log out: end the session this request came with",
+    summary: "Log out: end the session or token this request came with",
+    description: "Its consoles, event streams and tickets end too.",
     input: Closed({ session: Type.Optional(secret) }),
     output: Nothing,
     errors: [],
     requires: "public",
     rest: { method: "DELETE", path: "/api/v2/session", status: 204 },
     changes: true,
-    events: ["session.deleted"],
+    events: ["session.deleted", "token.deleted"],
     example: { input: {}, output: {} },
+  }),
+  "session.check": operation({
+    owner: "gateway",
+    summary: "Tell a service whether a session or token still is",
+    input: Closed({ credential: Type.String({ minLength: 1, maxLength: 80 }) }),
+    output: Closed({ valid: Type.Boolean() }),
+    errors: [],
+    requires: "internal",
+    changes: false,
+    events: [],
+    example: { input: { credential: `token:${ids.token}` }, output: { valid: true } },
   }),
   "session.resolve": operation({
     owner: "gateway",
@@ -124,6 +136,7 @@ export const peopleOperations = {
       id: Type.String(),
       name: Type.String(),
       permissions: Type.Array(Type.String()),
+      credential: Type.Optional(Type.String({ maxLength: 80 })),
       expiresAt: TimestampSchema,
     }),
     errors: ["unauthenticated"],
@@ -150,7 +163,9 @@ export const peopleOperations = {
   "token.create": operation({
     owner: "gateway",
     summary: "Create a bearer token for scripts",
-    description: "The secret is shown in this answer and never again. A token can do what its owner can, or less.",
+    description:
+      "The secret is shown in this answer and never again. A token can do what its owner can, or less. One that is made with another token can do no more than that " +
+      "one, lives no longer, and ends with it.",
     input: Closed({
       name: NewLabel,
       permissions: Type.Optional(
@@ -171,7 +186,8 @@ export const peopleOperations = {
   }),
   "token.delete": operation({
     owner: "gateway",
-    summary: "Revoke a bearer token",
+    summary: "Revoke a bearer token, and those that were made with it",
+    description: "With a token: itself, what it made, and tokens that may do no more than it may.",
     input: Closed({ id: TokenIdSchema }),
     output: Nothing,
     errors: ["token-not-found"],

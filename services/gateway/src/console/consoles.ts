@@ -23,6 +23,7 @@ import {
   NanoError,
 } from "@nano/contract";
 import type { ServerWebSocket } from "bun";
+import type { Ended } from "../people/ended.ts";
 import type { RandomBytes } from "../people/secrets.ts";
 import { asCellOffline, cellShowing } from "./access.ts";
 import { Down, Up } from "./flow.ts";
@@ -53,6 +54,8 @@ export const consoleLimits: ConsoleLimits = {
   ticketMs: 30_000,
   dialMs: 5_000,
 };
+/** RFC 6455 §7.4.1. */
+const closePolicyViolation = 1008;
 const maxOutstandingTickets = 4_096;
 /** What a browser that left had still typed gets this long to reach its cell. */
 const lingerMs = 5_000;
@@ -63,6 +66,7 @@ export interface ConsoleContext {
   readonly log: Log;
   readonly random: RandomBytes;
   readonly limits: ConsoleLimits;
+  readonly ended: Pick<Ended, "has" | "onEnd">;
   /** Where cells dial in: `ws://…/console/cell`. */
   cellUrl(): string;
 }
@@ -107,6 +111,11 @@ export class Consoles {
     const shared = { clock, random, maxOutstanding: maxOutstandingTickets };
     this.tickets = createTickets({ ...shared, lifeMs: limits.ticketMs });
     this.#cellTickets = createTickets({ ...shared, lifeMs: limits.dialMs });
+    context.ended.onEnd((gone) => {
+      const belongs = ({ actor }: Grant) => actor.credential !== undefined && gone.has(actor.credential);
+      this.tickets.revoke(belongs);
+      this.endWhere(belongs, closePolicyViolation, "You are logged out");
+    });
   }
 
   get count(): number {
@@ -117,6 +126,7 @@ export class Consoles {
   async prepare(grant: Grant, requestId: string): Promise<Console> {
     const cell = await cellShowing(this.#context.bus, grant.instance, grant.actor, requestId);
     const { limits, clock } = this.#context;
+    this.requireLive(grant.actor);
     const open = [...this.#open];
     if (
       open.length >= limits.total ||
@@ -136,6 +146,12 @@ export class Consoles {
     };
     this.#open.add(made);
     return made;
+  }
+
+  /** @throws NanoError `unauthenticated` when the session or token that asks ended meanwhile */
+  requireLive({ credential }: Actor): void {
+    if (this.#context.ended.has(credential))
+      throw new NanoError("unauthenticated", "Opening a console: the session or token has ended");
   }
 
   /** The upgrade did not come about. */
@@ -245,12 +261,12 @@ export class Consoles {
   }
 
   /** Ends those that match, both sides at once. */
-  endWhere(which: (grant: Grant) => boolean, reason: string): void {
-    for (const console of [...this.#open]) if (which(console.grant)) this.#end(console, 1001, reason);
+  endWhere(which: (grant: Grant) => boolean, code: number, reason: string): void {
+    for (const console of [...this.#open]) if (which(console.grant)) this.#end(console, code, reason);
   }
 
   stop(): void {
-    this.endWhere(() => true, "The gateway is stopping");
+    this.endWhere(() => true, 1001, "The gateway is stopping");
   }
 
   #end(console: Console, code: number, reason: string): void {

@@ -21,6 +21,7 @@ export const consoleHandlers = (context: {
       kind === "serial"
         ? {}
         : await bus.callCell(cell, "cell.console.access", { id: instance }, { requestId }).catch(asCellOffline);
+    consoles.requireLive(actor);
     const mine = consoles.tickets.count((grant) => grant.actor.id === actor.id);
     const ticket = mine < maxPerPerson ? consoles.tickets.issue({ actor, instance, kind, takeOver }) : undefined;
     if (ticket === undefined)

@@ -10,6 +10,7 @@
  */
 import type { Bus } from "@nano/bus";
 import { type Actor, mayDo, NanoError, type SequencedEvent } from "@nano/contract";
+import type { Ended } from "../people/ended.ts";
 import type { Caller } from "../rest/caller.ts";
 import { createRing } from "./ring.ts";
 
@@ -28,6 +29,7 @@ interface Filter {
 
 export interface EventsContext {
   readonly bus: Bus;
+  readonly ended: Pick<Ended, "has" | "onEnd">;
   /** Who asks. */
   identify(request: Request): Promise<Caller>;
   /** The same at every heartbeat, so that a revoked token or an ended session ends its streams; it keeps no session from idling out. */
@@ -117,6 +119,11 @@ export const createEvents = (context: EventsContext): Events => {
     }
   });
 
+  context.ended.onEnd((gone) => {
+    for (const stream of [...streams])
+      if (stream.actor.credential !== undefined && gone.has(stream.actor.credential)) stream.end();
+  });
+
   /** Brings a stream up to the ring's newest event, then makes it live, as fast as its reader reads. */
   const catchUp = async (stream: Stream, requestId: string): Promise<void> => {
     const ask = (input: { after?: number; limit: number }) =>
@@ -179,6 +186,8 @@ export const createEvents = (context: EventsContext): Events => {
         details: { permission: "event.read" },
       });
     }
+    if (context.ended.has(actor.credential))
+      throw new NanoError("unauthenticated", "Following events: the session or token has ended");
     const query = new URL(request.url).searchParams;
     const filter = readFilter(query);
     const from = readPosition(request, query);

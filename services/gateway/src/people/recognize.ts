@@ -5,11 +5,23 @@ import {
   isPermission,
   operatorActor,
   type Permission,
+  sessionCredential,
   type Timestamp,
   timestamp,
+  tokenCredential,
 } from "@nano/contract";
 import { hashOf, tokenPrefix } from "./secrets.ts";
-import { findSession, findToken, findUser, type PeopleDb, touchSession, touchToken } from "./store.ts";
+import {
+  findSession,
+  findSessionById,
+  findToken,
+  findTokenById,
+  findUser,
+  type PeopleDb,
+  sessionIdOf,
+  touchSession,
+  touchToken,
+} from "./store.ts";
 
 export const sessionIdleMs = 12 * 3_600_000;
 export const sessionLifeMs = 7 * 24 * 3_600_000;
@@ -34,10 +46,11 @@ export const holds = (held: HeldPermissions, permission: Permission | "*"): bool
 const withinOwners = (token: HeldPermissions, owner: HeldPermissions): HeldPermissions =>
   token.includes("*") ? owner : token.filter((permission) => holds(owner, permission));
 
-const user = (id: string, name: string, permissions: HeldPermissions): Actor => ({
+const user = (id: string, name: string, credential: string, permissions: HeldPermissions): Actor => ({
   kind: "user",
   id,
   name,
+  credential,
   permissions,
 });
 
@@ -66,7 +79,12 @@ export const recognize = async (
     if (use && (token.last_used_at === null || now - Date.parse(token.last_used_at) > touchEveryMs))
       await touchToken(db, token.id, timestamp(now));
     return {
-      actor: user(token.owner_id, owner.name, withinOwners(readPermissions(token.permissions), owner.permissions)),
+      actor: user(
+        token.owner_id,
+        owner.name,
+        tokenCredential(token.id),
+        withinOwners(readPermissions(token.permissions), owner.permissions),
+      ),
       expiresAt: timestamp(Date.parse(token.expires_at)),
       by: "token",
     };
@@ -79,8 +97,29 @@ export const recognize = async (
   const touched = use && now - lastSeen > touchEveryMs;
   if (touched) await touchSession(db, hash, timestamp(now));
   return {
-    actor: user(session.user_id, session.user_name, readPermissions(session.user_permissions)),
+    actor: user(
+      session.user_id,
+      session.user_name,
+      sessionCredential(sessionIdOf(hash)),
+      readPermissions(session.user_permissions),
+    ),
     expiresAt: timestamp(Math.min(ends, (touched ? now : lastSeen) + sessionIdleMs)),
     by: "session",
   };
+};
+
+/** Whether a session or token still is. */
+export const isValid = async (db: PeopleDb, clock: Clock, credential: string): Promise<boolean> => {
+  const now = clock.now();
+  const [kind, id = ""] = credential.split(":");
+  if (kind === "token") {
+    const token = await findTokenById(db, id);
+    return token !== undefined && token.expires_at > timestamp(now);
+  }
+  const session = kind === "session" ? await findSessionById(db, id) : undefined;
+  return (
+    session !== undefined &&
+    session.expires_at > timestamp(now) &&
+    now - Date.parse(session.last_seen_at) < sessionIdleMs
+  );
 };

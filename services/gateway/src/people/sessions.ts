@@ -4,8 +4,10 @@ import {
   type Clock,
   NanoError,
   type NanoEvent,
+  sessionCredential,
   type Timestamp,
   timestamp,
+  tokenOf,
   type User,
   type UserId,
 } from "@nano/contract";
@@ -13,9 +15,21 @@ import { enqueue } from "@nano/store";
 import type { Transaction } from "kysely";
 import { createLoginThrottle } from "./login-throttle.ts";
 import type { Passwords } from "./passwords.ts";
-import { type Recognized, readPermissions, sessionIdleMs, sessionLifeMs } from "./recognize.ts";
+import { isValid, type Recognized, readPermissions, sessionIdleMs, sessionLifeMs } from "./recognize.ts";
 import { hashOf, newSessionSecret, type RandomBytes } from "./secrets.ts";
-import { deleteSession, findUser, insertSession, type PeopleDb, type PeopleTables, type UserRow } from "./store.ts";
+import {
+  deleteSession,
+  findSessionByHash,
+  findSessionById,
+  findUser,
+  insertSession,
+  type PeopleDb,
+  type PeopleTables,
+  type SessionRow,
+  sessionIdOf,
+  type UserRow,
+} from "./store.ts";
+import { revoke } from "./tokens.ts";
 
 export interface PeopleContext {
   readonly db: PeopleDb;
@@ -29,7 +43,9 @@ export interface PeopleContext {
   readonly key: Uint8Array;
   /** A transaction is through: what was remembered may be wrong, and what it put into the outbox may go out. */
   committed(): void;
-  /** Called when a person logged out. */
+  /** Sessions and tokens that are no more: what they opened ends now. */
+  ended(credentials: readonly string[]): void;
+  /** A person logged out. */
   onLogout(userId: string): void;
 }
 
@@ -40,7 +56,7 @@ const userOf = (row: UserRow): User => ({
   createdAt: row.created_at as Timestamp,
 });
 
-type SessionOperations = "session.create" | "session.get" | "session.delete" | "session.resolve";
+type SessionOperations = "session.create" | "session.get" | "session.delete" | "session.check" | "session.resolve";
 
 export const userEvent = (
   { clock }: PeopleContext,
@@ -76,6 +92,26 @@ export const beginSession = async (
   return { user: userOf(user), session: secret, expiresAt: timestamp(now + sessionIdleMs) };
 };
 
+/** Forgets a session and announces it. */
+export const endSession = async (
+  { clock }: Pick<PeopleContext, "clock">,
+  trx: Transaction<PeopleTables>,
+  session: SessionRow,
+  requestId?: string,
+): Promise<void> => {
+  await deleteSession(trx, session.hash);
+  const user = await findUser(trx, { id: session.user_id });
+  if (!user) return;
+  await enqueue(trx, {
+    name: "session.deleted",
+    id: user.id,
+    at: timestamp(clock.now()),
+    actor: user.name,
+    ...(requestId === undefined ? {} : { requestId }),
+    data: { name: user.name, credential: sessionCredential(sessionIdOf(session.hash)) },
+  });
+};
+
 export const sessionHandlers = (people: PeopleContext): { readonly [N in SessionOperations]: Handler<N> } => {
   const { db, passwords } = people;
   const logins = createLoginThrottle(people);
@@ -99,25 +135,44 @@ export const sessionHandlers = (people: PeopleContext): { readonly [N in Session
       permissions: [...actor.permissions],
     }),
 
-    "session.delete": async ({ session }, context) => {
-      if (session === undefined) return {};
+    "session.delete": async ({ session: secret }, context) => {
+      const { actor } = context;
+      const token = tokenOf(actor);
+      if (secret === undefined && token !== undefined) {
+        people.ended(await revoke(people, token, context));
+        return {};
+      }
       const ended = await db.transaction().execute(async (trx) => {
-        const userId = await deleteSession(trx, hashOf(session));
-        const user = userId === undefined ? undefined : await findUser(trx, { id: userId });
-        if (user) await enqueue(trx, userEvent(people, "session.deleted", user, context));
-        return user;
+        const session =
+          secret !== undefined
+            ? await findSessionByHash(trx, hashOf(secret))
+            : actor.credential?.startsWith("session:")
+              ? await findSessionById(trx, actor.credential.slice("session:".length))
+              : undefined;
+        if (session) await endSession(people, trx, session, context.requestId);
+        return session;
       });
       if (!ended) return {};
       people.committed();
-      people.onLogout(ended.id);
+      people.ended([sessionCredential(sessionIdOf(ended.hash))]);
+      people.onLogout(ended.user_id);
       return {};
     },
+
+    "session.check": async ({ credential }) => ({ valid: await isValid(db, people.clock, credential) }),
 
     "session.resolve": async ({ secret }) => {
       const found = await people.recognize(secret);
       if (!found) throw new NanoError("unauthenticated", "The session or token is unknown or has expired");
-      const { kind, id, name, permissions } = found.actor;
-      return { kind, id, name, permissions: [...permissions], expiresAt: found.expiresAt };
+      const { kind, id, name, credential, permissions } = found.actor;
+      return {
+        kind,
+        id,
+        name,
+        permissions: [...permissions],
+        ...(credential === undefined ? {} : { credential }),
+        expiresAt: found.expiresAt,
+      };
     },
   };
 };

@@ -35,6 +35,10 @@ export interface TokenRow {
   created_at: string;
   expires_at: string;
   last_used_at: string | null;
+  /** The token it was made with: it ends with that one. */
+  parent_id: string | null;
+  /** 1: that it expired has been announced. */
+  expiry_told: number;
 }
 export interface PeopleTables extends OutboxTable, IdempotencyTable {
   users: UserRow;
@@ -96,11 +100,23 @@ const setupLinkMigration: Migration = {
       .execute();
   },
 };
+const tokenFamilyMigration: Migration = {
+  async up(db) {
+    await db.schema.alterTable("tokens").addColumn("parent_id", "text").execute();
+    await db.schema
+      .alterTable("tokens")
+      .addColumn("expiry_told", "integer", (c) => c.notNull().defaultTo(0))
+      .execute();
+    await db.schema.createIndex("tokens_by_parent").on("tokens").column("parent_id").execute();
+    await db.schema.createIndex("tokens_by_end").on("tokens").columns(["expiry_told", "expires_at"]).execute();
+  },
+};
 export const migrations: Readonly<Record<string, Migration>> = {
   "001-outbox": outboxMigration,
   "002-idempotency": idempotencyMigration,
   "003-people": peopleMigration,
   "004-setup-link": setupLinkMigration,
+  "005-token-family": tokenFamilyMigration,
 };
 
 export const findUser = (db: Executor, by: { id: string } | { name: string }): Promise<UserRow | undefined> => {
@@ -147,17 +163,23 @@ export const findSession = (db: Executor, hash: string) =>
     .executeTakeFirst();
 export const touchSession = (db: Executor, hash: string, at: string) =>
   db.updateTable("sessions").set({ last_seen_at: at }).where("hash", "=", hash).execute();
-/** The session's person, if there was such a session. */
-export const deleteSession = async (db: Executor, hash: string): Promise<string | undefined> => {
-  const row = await db.selectFrom("sessions").select("user_id").where("hash", "=", hash).executeTakeFirst();
-  if (row) await db.deleteFrom("sessions").where("hash", "=", hash).execute();
-  return row?.user_id;
-};
-/** Forgets the sessions that ended before `now`, or were last used before `idleSince`. */
-export const deleteEndedSessions = (db: Executor, now: string, idleSince: string) =>
+/** A session's public name: enough of its hash to tell it from others, too little to be one. */
+export const sessionIdOf = (hash: string): string => hash.slice(0, 32);
+const withSessionId = (db: Executor, id: string) =>
+  db.selectFrom("sessions").selectAll().where("hash", ">=", id).where("hash", "<", `${id}g`);
+export const findSessionById = (db: Executor, id: string): Promise<SessionRow | undefined> =>
+  withSessionId(db, id).executeTakeFirst();
+export const deleteSession = (db: Executor, hash: string) =>
+  db.deleteFrom("sessions").where("hash", "=", hash).execute();
+export const findSessionByHash = (db: Executor, hash: string): Promise<SessionRow | undefined> =>
+  db.selectFrom("sessions").selectAll().where("hash", "=", hash).executeTakeFirst();
+/** Those whose end has come, or that were last used before `idleSince`. */
+export const findEndedSessions = (db: Executor, now: string, idleSince: string): Promise<SessionRow[]> =>
   db
-    .deleteFrom("sessions")
-    .where((where) => where.or([where("expires_at", "<", now), where("last_seen_at", "<", idleSince)]))
+    .selectFrom("sessions")
+    .selectAll()
+    .where((where) => where.or([where("expires_at", "<=", now), where("last_seen_at", "<=", idleSince)]))
+    .limit(1_000)
     .execute();
 
 export const findToken = (db: Executor, hash: string): Promise<TokenRow | undefined> =>
@@ -178,12 +200,27 @@ export const countTokens = async (db: Executor, ownerId: string): Promise<number
     .executeTakeFirstOrThrow();
   return Number(count);
 };
-/** `false`: this owner has no such token. */
-export const deleteToken = async (db: Executor, ownerId: string, id: string): Promise<boolean> => {
-  const { numDeletedRows } = await db
-    .deleteFrom("tokens")
-    .where("owner_id", "=", ownerId)
-    .where("id", "=", id)
-    .executeTakeFirstOrThrow();
-  return numDeletedRows === 1n;
+export const findTokenById = (db: Executor, id: string): Promise<TokenRow | undefined> =>
+  db.selectFrom("tokens").selectAll().where("id", "=", id).executeTakeFirst();
+/** The ids of a token and of all that were made with it, and with those. */
+export const familyOf = async (db: Executor, id: string): Promise<string[]> => {
+  const family = [id];
+  for (let parents = [id]; parents.length > 0; ) {
+    const children = await db.selectFrom("tokens").select("id").where("parent_id", "in", parents).execute();
+    parents = children.map((child) => child.id);
+    family.push(...parents);
+  }
+  return family;
 };
+export const deleteTokens = (db: Executor, ids: readonly string[]) =>
+  db.deleteFrom("tokens").where("id", "in", ids).execute();
+export const findExpiredTokens = (db: Executor, now: string): Promise<TokenRow[]> =>
+  db
+    .selectFrom("tokens")
+    .selectAll()
+    .where("expiry_told", "=", 0)
+    .where("expires_at", "<=", now)
+    .limit(1_000)
+    .execute();
+export const noteExpiryTold = (db: Executor, ids: readonly string[]) =>
+  db.updateTable("tokens").set({ expiry_told: 1 }).where("id", "in", ids).execute();

@@ -1,5 +1,8 @@
-/** Bearer tokens: named, expiring, at most as powerful as who makes them, shown once. */
-import type { Handler } from "@nano/bus";
+/**
+ * Bearer tokens: named, expiring, at most as powerful as who makes them, shown once. A token that is made with a token is that one's child: it can do no
+ * more, lives no longer, and ends with it.
+ */
+import type { Handler, RequestContext } from "@nano/bus";
 import {
   type Actor,
   isPermission,
@@ -11,17 +14,19 @@ import {
   type Token,
   type TokenId,
   timestamp,
+  tokenCredential,
+  tokenOf,
 } from "@nano/contract";
 import { enqueue, once } from "@nano/store";
 import { type HeldPermissions, holds, readPermissions } from "./recognize.ts";
 import { derivedTokenSecret, hashOf, newTokenSecret } from "./secrets.ts";
 import type { PeopleContext } from "./sessions.ts";
-import { countTokens, deleteToken, insertToken, listTokens, type TokenRow } from "./store.ts";
+import { countTokens, deleteTokens, familyOf, findTokenById, insertToken, listTokens, type TokenRow } from "./store.ts";
 
 const defaultDays = 90;
 const dayMs = 24 * 3_600_000;
 
-const tokenOf = (row: TokenRow): Token => ({
+const viewOf = (row: TokenRow): Token => ({
   id: row.id as TokenId,
   name: row.name,
   permissions: [...readPermissions(row.permissions)],
@@ -50,23 +55,58 @@ const granted = (asked: readonly string[] | undefined, maker: Actor): HeldPermis
   return [...new Set(known)];
 };
 
+const tokenEvent = (
+  { clock }: PeopleContext,
+  name: NanoEvent["name"],
+  id: string,
+  { actor, requestId }: Pick<RequestContext, "actor" | "requestId">,
+): NanoEvent => ({ name, id, at: timestamp(clock.now()), actor: actor.name, requestId, data: {} });
+
+/**
+ * Deletes a token and all that were made with it. A token may do that to itself, to those it made, and to those that may do no more than it may.
+ * @returns the credentials that are no more
+ * @throws NanoError `token-not-found`, `forbidden`
+ */
+export const revoke = async (
+  people: PeopleContext,
+  id: string,
+  context: Pick<RequestContext, "actor" | "requestId">,
+): Promise<string[]> => {
+  const { actor } = context;
+  const revoked = await people.db.transaction().execute(async (trx) => {
+    const token = await findTokenById(trx, id);
+    if (token?.owner_id !== actor.id)
+      throw new NanoError("token-not-found", "Deleting a token: you have no such token", { details: { token: id } });
+    const asker = tokenOf(actor);
+    if (asker !== undefined && !(await familyOf(trx, asker)).includes(id)) {
+      const beyond = readPermissions(token.permissions).find((permission) => !holds(actor.permissions, permission));
+      if (beyond !== undefined)
+        throw new NanoError(
+          "forbidden",
+          `Deleting the token '${token.name}': it may do more than the token that asks`,
+          {
+            details: { permission: beyond },
+            remedy: "Log in, or use a token that may do as much.",
+          },
+        );
+    }
+    const family = await familyOf(trx, id);
+    await deleteTokens(trx, family);
+    for (const one of family) await enqueue(trx, tokenEvent(people, "token.deleted", one, context));
+    return family;
+  });
+  people.committed();
+  return revoked.map(tokenCredential);
+};
+
 type TokenOperations = "token.list" | "token.create" | "token.delete";
 
 export const tokenHandlers = (people: PeopleContext): { readonly [N in TokenOperations]: Handler<N> } => {
   const { db, clock } = people;
-  const event = (name: NanoEvent["name"], id: string, actor: Actor, requestId: string): NanoEvent => ({
-    name,
-    id,
-    at: timestamp(clock.now()),
-    actor: actor.name,
-    requestId,
-    data: {},
-  });
-
   return {
     "token.list": async ({ limit = limits.page.default, cursor }, { actor }) => {
       const rows = await listTokens(db, actor.id, limit + 1, cursor);
-      const items = rows.slice(0, limit).map(tokenOf);
+      const items = rows.slice(0, limit).map(viewOf);
       const last = items.at(-1);
       return {
         items,
@@ -84,8 +124,15 @@ export const tokenHandlers = (people: PeopleContext): { readonly [N in TokenOper
       const secretOf = (tokenId: string) =>
         idempotencyKey === undefined ? fresh : derivedTokenSecret(people.key, tokenId, idempotencyKey);
       const now = clock.now();
-      const request = { key: idempotencyKey, actor: actor.id, operation: "token.create", input, now };
+      const parentId = tokenOf(actor);
+      // What repeats a request gets the secret again: another token of the same person must not.
+      const asker = parentId === undefined ? actor.id : `${actor.id}/${parentId}`;
+      const request = { key: idempotencyKey, actor: asker, operation: "token.create", input, now };
       const token = await once(db, request, async (trx) => {
+        const parent = parentId === undefined ? undefined : await findTokenById(trx, parentId);
+        if (parentId !== undefined && parent === undefined)
+          throw new NanoError("unauthenticated", "Creating a token: the token it was asked for with is no more");
+        const wanted = timestamp(now + (input.expiresInDays ?? defaultDays) * dayMs);
         const id = Bun.randomUUIDv7();
         const row: TokenRow = {
           id,
@@ -94,26 +141,21 @@ export const tokenHandlers = (people: PeopleContext): { readonly [N in TokenOper
           hash: hashOf(secretOf(id)),
           permissions: JSON.stringify(permissions),
           created_at: timestamp(now),
-          expires_at: timestamp(now + (input.expiresInDays ?? defaultDays) * dayMs),
+          expires_at: parent && parent.expires_at < wanted ? parent.expires_at : wanted,
           last_used_at: null,
+          parent_id: parent?.id ?? null,
+          expiry_told: 0,
         };
         await insertToken(trx, row);
-        await enqueue(trx, event("token.created", id, actor, requestId));
-        return tokenOf(row);
+        await enqueue(trx, tokenEvent(people, "token.created", id, { actor, requestId }));
+        return viewOf(row);
       });
       people.committed();
       return { token, secret: secretOf(token.id) };
     },
 
-    "token.delete": async ({ id }, { actor, requestId }) => {
-      await db.transaction().execute(async (trx) => {
-        if (!(await deleteToken(trx, actor.id, id)))
-          throw new NanoError("token-not-found", "Deleting a token: you have no such token", {
-            details: { token: id },
-          });
-        await enqueue(trx, event("token.deleted", id, actor, requestId));
-      });
-      people.committed();
+    "token.delete": async ({ id }, context) => {
+      people.ended(await revoke(people, id, context));
       return {};
     },
   };

@@ -21,7 +21,7 @@ import { touched } from "../records/records.ts";
 import { type FileRow, findFile, type ImagesDatabase } from "../records/store.ts";
 import { downloadNameOf } from "../records/view.ts";
 import type { Renditions } from "../renditions/renditions.ts";
-import type { BlobClaims, DownloadClaims, Tickets } from "../tickets.ts";
+import type { BlobClaims, DownloadClaims, Tickets, UploadClaims } from "../tickets.ts";
 import type { Resumable } from "../uploads/resumable.ts";
 import type { Uploads } from "../uploads/uploads.ts";
 import { fileResponse } from "./file.ts";
@@ -39,6 +39,8 @@ export interface HttpParts {
   readonly renditions: Pick<Renditions, "take">;
   /** Whether it is as it was when it was verified. */
   readonly isTrusted: (blob: StoredBlob) => Promise<boolean>;
+  /** Whether a session or token still is. @throws NanoError `unavailable` when nobody can say */
+  readonly isLive: (credential: string) => Promise<boolean>;
   readonly view: (row: FileRow) => Image | Media;
 }
 
@@ -111,8 +113,14 @@ export const openHttp = (options: HttpOptions): HttpServer => {
     return response;
   };
 
+  /** A person's ticket ends with the session or token that it was asked for with. @throws NanoError `ticket-invalid` */
+  const live = async <C extends UploadClaims | DownloadClaims>(claims: C, parts: HttpParts): Promise<C> => {
+    if (claims.credential === undefined || (await parts.isLive(claims.credential))) return claims;
+    throw new NanoError("ticket-invalid", "The session or token that this ticket was asked for with has ended");
+  };
+
   const put = async (request: Request, id: string, parts: HttpParts): Promise<Response> => {
-    const claims = parts.tickets.readUpload(bearer(request), id);
+    const claims = await live(parts.tickets.readUpload(bearer(request), id), parts);
     const row = await parts.uploads.accept(claims, request.body, {
       exactly: contentLength(request),
       onReceived: () => server.timeout(request, 0),
@@ -125,7 +133,7 @@ export const openHttp = (options: HttpOptions): HttpServer => {
       request,
       method,
       resumable: parts.resumable,
-      claims: () => parts.tickets.readUpload(bearer(request), id),
+      claims: () => live(parts.tickets.readUpload(bearer(request), id), parts),
       bodyBytes: contentLength(request),
       onReceived: () => server.timeout(request, 0),
     });
@@ -134,7 +142,7 @@ export const openHttp = (options: HttpOptions): HttpServer => {
     const form = await readForm(request);
     const next = origins.next(form.next);
     try {
-      const claims = parts.tickets.readUpload(form.ticket, id);
+      const claims = await live(parts.tickets.readUpload(form.ticket, id), parts);
       const row = await parts.uploads.accept(claims, form.file ?? null, {
         atMost: contentLength(request),
         onReceived: () => server.timeout(request, 0),
@@ -182,7 +190,7 @@ export const openHttp = (options: HttpOptions): HttpServer => {
   };
 
   const download = async (request: Request, id: string, parts: HttpParts): Promise<Response> => {
-    const claims = parts.tickets.readDownload(bearer(request), id);
+    const claims = await live(parts.tickets.readDownload(bearer(request), id), parts);
     const { row, file, headers } = await stored(parts, claims);
     return fileResponse(request, file, {
       ...headers,

@@ -26,7 +26,7 @@ export interface TusRequest {
   readonly method: string;
   readonly resumable: Resumable;
   /** @throws NanoError `ticket-invalid` */
-  readonly claims: () => UploadClaims;
+  readonly claims: () => Promise<UploadClaims>;
   /** Of the body, if it is said, in bytes. */
   readonly bodyBytes: number | undefined;
   /** The last byte has come; the answer may take a while. */
@@ -71,7 +71,7 @@ export const answerTus = async ({ request, method, resumable, ...more }: TusRequ
     throw new WrongVersion("malformed-request", `This is no request of tus ${version}`, {
       remedy: `Send the header Tus-Resumable: ${version}.`,
     });
-  const claims = more.claims();
+  const claims = await more.claims();
   switch (method) {
     case "HEAD":
       return new Response(null, { headers: headersOf(await resumable.status(claims)) });

@@ -122,13 +122,15 @@ export const createRecords = (options: RecordsOptions) => {
     requireOwned(row, actor);
     return row;
   };
-  const ticketFor = (row: FileRow): UploadTicket => ({
+  const heldBy = ({ credential }: Actor) => (credential === undefined ? {} : { credential });
+  const ticketFor = (row: FileRow, actor: Actor): UploadTicket => ({
     url: `${publicUrl}/upload/${row.id}`,
     ticket: tickets.forUpload({
       kind: row.kind,
       id: row.id,
       attempt: row.attempt,
       expiresAt: Number(row.ticket_until),
+      ...heldBy(actor),
     }),
     expiresAt: timestamp(Number(row.ticket_until)),
   });
@@ -219,7 +221,7 @@ export const createRecords = (options: RecordsOptions) => {
 
     async create(kind: Kind, input: CreateInput, context: RequestContext) {
       const row = await register(kind, { ...input, source: { from: "upload" } }, context);
-      return { row, upload: ticketFor(row) };
+      return { row, upload: ticketFor(row, context.actor) };
     },
 
     register,
@@ -249,7 +251,7 @@ export const createRecords = (options: RecordsOptions) => {
       const row = await own(kind, id, context.actor);
       // What arrived stays, and whoever sends it is not disturbed.
       const extended = row.part === null ? undefined : await extendPart(db, row, clock.now() + limits.waitMs);
-      if (extended) return ticketFor(extended);
+      if (extended) return ticketFor(extended, context.actor);
       if (running.has(id))
         throw new NanoError("upload-in-progress", `The ${kind} '${row.name}' is being uploaded right now`);
       const cause = causeOf(context);
@@ -259,7 +261,7 @@ export const createRecords = (options: RecordsOptions) => {
           details: { state: row.state, allowed: ["delete"] },
         });
       onCommit();
-      return ticketFor(renewed);
+      return ticketFor(renewed, context.actor);
     },
 
     /**
@@ -327,6 +329,7 @@ export const createRecords = (options: RecordsOptions) => {
         id,
         sha256: file.sha256,
         ...(format ? { format } : {}),
+        ...heldBy(context.actor),
       });
       return {
         url: `${publicUrl}/download/${id}`,

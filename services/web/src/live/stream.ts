@@ -17,6 +17,8 @@ const ringSize = 2_000;
 
 export interface Reader {
   readonly actor: Actor;
+  /** Asked now and then: a page whose session has ended hears no more. */
+  stillThere(): Promise<boolean>;
   /** `instance`, or `instance:<id>`. */
   readonly topics: ReadonlySet<string>;
   /** The last event this page has seen. */
@@ -26,6 +28,8 @@ export interface Reader {
 
 export interface LiveEvents {
   readonly newest: number;
+  /** Ends the streams that a session or token opened. */
+  endOf(credential: string): void;
   /** A page's stream; `undefined` when there are too many. */
   open(reader: Reader): ReadableStream<Uint8Array> | undefined;
   stop(): void;
@@ -45,9 +49,17 @@ const message = (name: string, id: number, data: unknown): Uint8Array =>
 
 export const createLiveEvents = ({ bus }: { bus: Bus }): LiveEvents => {
   const ring = createRing(ringSize);
-  const readers = new Set<(event: SequencedEvent | "reload" | "heartbeat" | "end") => void>();
-  const tellAll = (what: SequencedEvent | "reload" | "heartbeat" | "end") => {
-    for (const tell of [...readers]) tell(what);
+  type News = SequencedEvent | "reload" | "heartbeat" | "end";
+  const readers = new Map<(news: News) => void, Reader>();
+  const tellAll = (news: News) => {
+    for (const tell of [...readers.keys()]) tell(news);
+  };
+  /** Where nobody can be asked, the stream stays: nothing comes either. */
+  const check = async (tell: (news: News) => void, reader: Reader) => {
+    if (!(await reader.stillThere().catch(() => true))) tell("end");
+  };
+  const checkAll = () => {
+    for (const [tell, reader] of readers) void check(tell, reader);
   };
   const stops = [
     bus.onEvents((event) => {
@@ -57,10 +69,15 @@ export const createLiveEvents = ({ bus }: { bus: Bus }): LiveEvents => {
     }),
     // What happened while the bus was away is not known yet: look again.
     bus.onConnection((connected) => {
-      if (connected) tellAll("reload");
+      if (!connected) return;
+      tellAll("reload");
+      checkAll();
     }),
   ];
-  const heartbeat = setInterval(() => tellAll("heartbeat"), heartbeatMs);
+  const heartbeat = setInterval(() => {
+    tellAll("heartbeat");
+    checkAll();
+  }, heartbeatMs);
   heartbeat.unref();
 
   const open = (reader: Reader): ReadableStream<Uint8Array> | undefined => {
@@ -83,7 +100,7 @@ export const createLiveEvents = ({ bus }: { bus: Bus }): LiveEvents => {
               // Closed by the reader already.
             }
           };
-          const tell = (what: SequencedEvent | "reload" | "heartbeat" | "end") => {
+          const tell = (what: News) => {
             if (what === "end" || (controller.desiredSize ?? 0) < -maxQueued) return close();
             if (what === "heartbeat") controller.enqueue(encoder.encode(": still here\n\n"));
             else if (what === "reload") controller.enqueue(message("nano:reload", ring.newest, {}));
@@ -98,7 +115,9 @@ export const createLiveEvents = ({ bus }: { bus: Bus }): LiveEvents => {
               );
           };
           stop = () => readers.delete(tell);
-          readers.add(tell);
+          readers.set(tell, reader);
+          // It may have ended while this stream was being opened.
+          void check(tell, reader);
           reader.signal.addEventListener("abort", close, { once: true });
           // It may have left while the page was made.
           if (reader.signal.aborted) return close();
@@ -115,6 +134,9 @@ export const createLiveEvents = ({ bus }: { bus: Bus }): LiveEvents => {
   return {
     get newest() {
       return ring.newest;
+    },
+    endOf(credential) {
+      for (const [tell, { actor }] of [...readers]) if (actor.credential === credential) tell("end");
     },
     open,
     stop() {

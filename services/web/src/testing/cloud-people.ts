@@ -1,7 +1,9 @@
 /** What the gateway answers about people, their sessions and tokens, and consoles. */
 import type { Handlers } from "@nano/bus";
-import { NanoError, type Token, timestamp, type UserId } from "@nano/contract";
+import { NanoError, sessionCredential, type Token, timestamp, type UserId } from "@nano/contract";
 import { type Cloud, example, now, page, uuid } from "./cloud.ts";
+
+const credentialOf = (secret: string): string => sessionCredential(Bun.hash(secret).toString(16));
 
 export const gatewayHandlers = (cloud: Cloud): Handlers<"gateway"> => {
   const session = (name: string) => ({
@@ -30,9 +32,11 @@ export const gatewayHandlers = (cloud: Cloud): Handlers<"gateway"> => {
       permissions: [...actor.permissions],
     }),
     "session.delete": ({ session: secret }) => {
-      if (secret) cloud.sessions.delete(secret);
+      if (secret && cloud.sessions.delete(secret))
+        void cloud.emit("session.deleted", example.user.id, { credential: credentialOf(secret) });
       return {};
     },
+    "session.check": () => ({ valid: true }),
     "session.resolve": ({ secret }) => {
       const name = cloud.sessions.get(secret);
       if (!name) throw new NanoError("unauthenticated", "There is no such session");
@@ -40,6 +44,7 @@ export const gatewayHandlers = (cloud: Cloud): Handlers<"gateway"> => {
         kind: "user",
         id: example.user.id,
         name,
+        credential: credentialOf(secret),
         permissions: name === "reader" ? ["instance.read", "zone.read"] : ["*"],
         expiresAt: timestamp(Date.now() + 3_600_000),
       };
