@@ -131,6 +131,7 @@ export const cellHandlers = ({ hypervisor, consoles, stamp }: HandlerContext): H
         await hypervisor.plugNics(input.id);
         return observed(input.id);
       }),
+    "cell.instance.get": ({ id }) => observed(id),
     "cell.instance.list": async () => {
       const seen = stamp();
       return { items: (await hypervisor.list()).map((each) => ({ ...each, seen })) };

@@ -256,6 +256,15 @@ export const onCellOperations = {
     deadlineMs: 30_000,
     example: { input: reference, output: { ...observed, state: "running", pending: ["hardware"] } },
   }),
+  "cell.instance.get": operation({
+    ...shared,
+    summary: "Tell how an instance is now",
+    input: Closed({ id: InstanceIdSchema }),
+    output: Observed,
+    errors: ["instance-not-found", "hypervisor-failed"],
+    changes: false,
+    example: { input: { id: ids.instance }, output: observed },
+  }),
   "cell.instance.list": operation({
     ...shared,
     summary: "List what this cell has",

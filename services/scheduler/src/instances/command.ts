@@ -11,8 +11,8 @@ type Run = Pick<StepRun<{ readonly id: InstanceId; readonly cell: CellId }>, "st
 
 export type Commander = ReturnType<typeof commander>;
 
-export function commander(deps: Pick<InstanceDeps, "journal" | "registry" | "clock">) {
-  const { journal, registry, clock } = deps;
+export function commander(deps: Pick<InstanceDeps, "journal" | "registry" | "clock" | "ask" | "log">) {
+  const { journal, registry, clock, ask, log } = deps;
 
   /**
    * Commands the cell and takes its answer into the row, unless something newer was taken before: cells number what they answer in one line with their
@@ -35,6 +35,19 @@ export function commander(deps: Pick<InstanceDeps, "journal" | "registry" | "clo
     });
   };
 
+  /**
+   * Takes how the instance is now into the row: for the last command of a task, if its answer does not say. What was done is done, whether or not the cell
+   * tells: its reports follow.
+   */
+  const look = async (run: Run): Promise<void> => {
+    const { id, cell } = run.state;
+    try {
+      await command(run, () => ask(cell, "cell.instance.get", { id }, run.requestId));
+    } catch (error) {
+      log.warn("Could not see what a command made of an instance", { cell, instance: id, error });
+    }
+  };
+
   /** Changes the row, if it is still there. */
   const changeRow = (run: Run, changes: Changes | ((row: StoredInstance) => Changes)): Promise<void> =>
     journal.write(async (trx) => {
@@ -42,5 +55,5 @@ export function commander(deps: Pick<InstanceDeps, "journal" | "registry" | "clo
       if (row) await changeInstance(deps, trx, row, typeof changes === "function" ? changes(row) : changes, run);
     });
 
-  return { command, changeRow };
+  return { command, changeRow, look };
 }

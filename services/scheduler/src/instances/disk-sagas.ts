@@ -25,7 +25,7 @@ const gibibyte = 2 ** 30;
 
 export const diskSagas = (deps: InstanceDeps): Saga[] => {
   const { ask } = deps;
-  const { command, changeRow } = commander(deps);
+  const { command, changeRow, look } = commander(deps);
 
   const reference = ({ state: { id, epoch, disk } }: Run) => ({ id, epoch, disk: disk.name });
 
@@ -35,6 +35,7 @@ export const diskSagas = (deps: InstanceDeps): Saga[] => {
 
   const attach = async (run: Run): Promise<void> => {
     await ask(run.state.cell, "cell.disk.attach", reference(run), run.requestId);
+    await look(run);
   };
   const detach = async (run: Run): Promise<void> => {
     await ask(run.state.cell, "cell.disk.detach", reference(run), run.requestId);
@@ -131,6 +132,7 @@ export const diskSagas = (deps: InstanceDeps): Saga[] => {
         do: async (run) => {
           const { sizeGiB } = run.state.disk;
           await ask(run.state.cell, "cell.disk.grow", { ...reference(run), sizeGiB }, run.requestId);
+          await look(run);
         },
         undo: "The guest may have used the room already: the steps before settle what it has become.",
       },

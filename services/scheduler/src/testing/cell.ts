@@ -275,6 +275,13 @@ export class TestCell {
     return { domain, observed: () => ({ ...(this.#find(id) ?? fail(id)), seen: this.#stamp() }) };
   }
 
+  /** The running guest has these disks as they are defined, too. */
+  #guestHas({ live, spec }: Domain, gets: (disk: string) => boolean): void {
+    if (!live) return;
+    const had = new Map(live.disks.map((disk) => [disk.name, disk]));
+    live.disks = spec.disks.flatMap((disk) => (gets(disk.name) ? disk : (had.get(disk.name) ?? [])));
+  }
+
   /** The file that a disk is, by what the domain says. */
   #diskOf(id: InstanceId, name: string): { key: string; file: DiskFile } {
     const disk = this.#require(id).domain.spec.disks.find((each) => each.name === name);
@@ -401,17 +408,20 @@ export class TestCell {
         const { domain } = this.#require(input.id);
         if (!domain.spec.disks.some(({ name }) => name === input.disk))
           throw new NanoError("disk-not-found", `No disk ${input.disk}`);
+        this.#guestHas(domain, (name) => name === input.disk);
         return {};
       },
       "cell.disk.detach": async (input) => {
         await this.#take("cell.disk.detach", input);
-        this.#require(input.id);
+        const { live } = this.#require(input.id).domain;
+        if (live) live.disks = live.disks.filter(({ name }) => name !== input.disk);
         return {};
       },
       "cell.disk.grow": async (input) => {
         await this.#take("cell.disk.grow", input);
         const { key, file } = this.#diskOf(input.id, input.disk);
         if (file.sizeGiB < input.sizeGiB) this.disks.set(key, { ...file, sizeGiB: input.sizeGiB });
+        this.#guestHas(this.#require(input.id).domain, (name) => name === input.disk);
         return {};
       },
       "cell.disk.rewrite": async (input) => {
@@ -480,7 +490,7 @@ export class TestCell {
         await this.#take("cell.instance.start", input);
         const { domain, observed } = this.#require(input.id);
         if (domain.state === "stopped") delete domain.media;
-        if (domain.state !== "running") domain.live = domain.spec;
+        if (domain.state !== "running") domain.live = { ...domain.spec };
         domain.state = "running";
         domain.startedAt ??= timestamp(Date.now());
         if (input.media) domain.media = { id: input.media.id, name: input.media.name };
@@ -545,6 +555,7 @@ export class TestCell {
         if (domain.state !== "stopped") domain.live = liveRecord(live, spec, others);
         return observed();
       },
+      "cell.instance.get": async ({ id }) => this.#require(id).observed(),
       "cell.instance.list": async () => {
         await this.#take("cell.instance.list", {});
         const seen = this.#stamp();
