@@ -344,6 +344,11 @@ export const errorDefinitions = define({
     remedy: "Look whether it happened, or ask again: with the same idempotency key nothing happens twice.",
     retryable: true,
   },
+  stalled: {
+    status: 504,
+    title: "The work got nowhere and was ended",
+    remedy: "Look at the cell's problems and its storage, and at the image service, then try again.",
+  },
   overloaded: { status: 429, title: "Too many requests at once", remedy: "Slow down and repeat.", retryable: true },
   "rate-limited": {
     status: 429,

@@ -66,4 +66,6 @@ test("says which variable it lacks", () => {
   const given = { NANO_NATS_URL: "nats://127.0.0.1:1", NANO_NATS_CREDS: "x", NANO_DATA: "/x" };
   expect(() => configFromEnv({ ...given, NANO_DISCOVERY_PORT: "99999" })).toThrow("NANO_DISCOVERY_PORT is '99999'");
   expect(configFromEnv(given).database).toBe("sqlite:/x/scheduler.db");
+  expect(configFromEnv({ ...given, NANO_STALL_MINUTES: "5" }).stalledAfterMs).toBe(300_000);
+  expect(() => configFromEnv({ ...given, NANO_STALL_MINUTES: "soon" })).toThrow("NANO_STALL_MINUTES is 'soon'");
 });

@@ -22,6 +22,8 @@ export interface SchedulerConfig {
   /** The zone's identities, of which cells get theirs; without it no cell is discovered. */
   readonly identities?: string;
   readonly discovery?: AdmissionConfig;
+  /** Long work of a cell that makes no progress for so many milliseconds is ended. */
+  readonly stalledAfterMs?: number;
   /** `NANO_FAIL`, for tests: see `tasks/failpoints.ts`. */
   readonly fail?: string;
   readonly log?: Log;
@@ -44,6 +46,9 @@ export function configFromEnv(env: Environment): SchedulerConfig {
   const port = Number(env.NANO_DISCOVERY_PORT ?? 5_599);
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
     throw new TypeError(`NANO_DISCOVERY_PORT is '${env.NANO_DISCOVERY_PORT}', which is no port`);
+  const stall = env.NANO_STALL_MINUTES;
+  if (stall !== undefined && !(Number(stall) > 0))
+    throw new TypeError(`NANO_STALL_MINUTES is '${stall}', which is no number of minutes`);
   return {
     database: `sqlite:${join(required("NANO_DATA"), "scheduler.db")}`,
     domain,
@@ -57,6 +62,7 @@ export function configFromEnv(env: Environment): SchedulerConfig {
       busUrls: url.split(","),
       ...(env.NANO_JOIN_SECRET_FILE ? { joinSecret: readFileSync(env.NANO_JOIN_SECRET_FILE, "utf8").trim() } : {}),
     },
+    ...(stall === undefined ? {} : { stalledAfterMs: Number(stall) * 60_000 }),
     ...(env.NANO_FAIL ? { fail: env.NANO_FAIL } : {}),
   };
 }
@@ -92,6 +98,7 @@ export async function start(
     newId: () => Bun.randomUUIDv7(),
     zone: config.domain,
     failpoint: failpointFrom(config.fail),
+    ...(config.stalledAfterMs === undefined ? {} : { stalledAfterMs: config.stalledAfterMs }),
     ...overrides,
     clock,
     db,

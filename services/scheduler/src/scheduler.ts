@@ -67,6 +67,10 @@ export interface SchedulerDeps {
   readonly zone: string;
   readonly policy?: Policy;
   readonly backoff?: Backoff;
+  /** Steps of tasks that run at once at most. */
+  readonly slots?: number;
+  /** Long work of a cell that makes no progress for so many milliseconds is ended. */
+  readonly stalledAfterMs?: number;
   /** How long until a damaged file of a cell that could not be fetched is tried again, in milliseconds. */
   readonly repairPauseMs?: number;
   /** How long what is stale on a cell must be found so before it is removed, in milliseconds. */
@@ -110,6 +114,8 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     random,
     ...(deps.failpoint ? { failpoint: deps.failpoint } : {}),
     ...(deps.backoff ? { backoff: deps.backoff } : {}),
+    ...(deps.slots === undefined ? {} : { slots: deps.slots }),
+    ...(deps.stalledAfterMs === undefined ? {} : { stalledAfterMs: deps.stalledAfterMs }),
     sagas: [
       createSaga(instances),
       cloneSaga(instances),

@@ -83,7 +83,12 @@ export class FileRepairer {
         : found?.media && (await bus.call("media.source", { id: found.media.id }, { requestId }));
     // Between the two questions a record may have become another file's.
     if (source?.sha256 !== sha256) return undefined;
-    await fetchVolume(this.#deps, { signal: this.#stop.signal, progress: () => {}, requestId }, cell, source);
+    await fetchVolume(
+      this.#deps,
+      { signal: this.#stop.signal, progress: () => {}, aside: (waiting) => waiting(), requestId },
+      cell,
+      source,
+    );
     return source.name;
   }
 }

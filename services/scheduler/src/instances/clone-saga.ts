@@ -49,7 +49,9 @@ export const cloneSaga = (deps: InstanceDeps): Saga => {
               run.progress(before + done, before + total);
             };
             const input = { id: spec.id, epoch: spec.epoch, disk: name, from: source.id };
-            await pollCopy({ signal: run.signal, progress }, () => ask(cell, "cell.disk.copy", input, run.requestId));
+            await pollCopy({ signal: run.signal, aside: run.aside, progress }, () =>
+              ask(cell, "cell.disk.copy", input, run.requestId),
+            );
             before += whole;
           }
         },

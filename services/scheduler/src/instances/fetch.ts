@@ -10,7 +10,7 @@ const longestPauseMs = 1_000;
 /** Resolves when the cell has the verified file; rejects when the run is aborted, or as the cell answered. */
 export async function fetchVolume(
   { ask }: Pick<InstanceDeps, "ask">,
-  run: Pick<StepRun<unknown>, "signal" | "progress" | "requestId">,
+  run: Pick<StepRun<unknown>, "signal" | "progress" | "aside" | "requestId">,
   cell: CellId,
   source: Output<"image.source">,
 ): Promise<void> {
@@ -20,14 +20,16 @@ export async function fetchVolume(
 
 /** Asks how far a cell is with copying something, until it is ready; rejects when the run is aborted, or as the cell answered. */
 export async function pollCopy(
-  run: Pick<StepRun<unknown>, "signal" | "progress">,
+  run: Pick<StepRun<unknown>, "signal" | "progress" | "aside">,
   ask: () => Promise<Output<"cell.volume.fetch">>,
 ): Promise<void> {
-  for (let pause = firstPauseMs; ; pause = Math.min(longestPauseMs, pause * 1.5)) {
-    run.signal.throwIfAborted();
-    const { ready, bytesDone, bytesTotal } = await ask();
-    run.progress(bytesDone, bytesTotal);
-    if (ready) return;
-    await sleep(pause, run.signal);
-  }
+  await run.aside(async () => {
+    for (let pause = firstPauseMs; ; pause = Math.min(longestPauseMs, pause * 1.5)) {
+      run.signal.throwIfAborted();
+      const { ready, bytesDone, bytesTotal } = await ask();
+      run.progress(bytesDone, bytesTotal);
+      if (ready) return;
+      await sleep(pause, run.signal);
+    }
+  });
 }

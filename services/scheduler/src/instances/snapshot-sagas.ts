@@ -36,16 +36,17 @@ export const DeleteSnapshotState = Closed({ ...reference, force: Type.Boolean() 
 export type DeleteSnapshotState = Static<typeof DeleteSnapshotState>;
 
 /** Asks the cell again until its work is done; each answer takes its time there. */
-export const untilReady = async (
-  { signal }: Pick<StepRun<unknown>, "signal">,
+export const untilReady = (
+  { signal, aside }: Pick<StepRun<unknown>, "signal" | "aside">,
   tell: () => Promise<{ ready: boolean; observed: Observed }>,
-): Promise<Observed> => {
-  for (;;) {
-    signal.throwIfAborted();
-    const { ready, observed } = await tell();
-    if (ready) return observed;
-  }
-};
+): Promise<Observed> =>
+  aside(async () => {
+    for (;;) {
+      signal.throwIfAborted();
+      const { ready, observed } = await tell();
+      if (ready) return observed;
+    }
+  });
 
 const ignoringGone = async (work: Promise<void>): Promise<void> => {
   try {

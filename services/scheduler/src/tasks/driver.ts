@@ -16,20 +16,18 @@
  *   step that destroys is entered: so one write in the database decides which of the two came first.
  * - What goes wrong outside a step (a write that fails, a full disk) is met with another try, from what the row says.
  */
-import { type Bytes, type Clock, type Log, NanoError, type Task, type TaskId, timestamp } from "@nano/contract";
+import { type Clock, type Log, NanoError, type Task, type TaskId, timestamp } from "@nano/contract";
 import { isPassingFailure } from "@nano/store";
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
 import type { Journal, Write } from "../events/journal.ts";
-import { bytes } from "../units.ts";
+import { Attempt, type Live } from "./attempt.ts";
 import { type Backoff, delayAfter } from "./backoff.ts";
-import type { Failpoint, Saga, StepDefinition, StepRun } from "./saga.ts";
-import type { Slots } from "./slots.ts";
+import type { Failpoint, Saga, StepDefinition } from "./saga.ts";
+import type { Aside, Slots } from "./slots.ts";
 import { findTask, hasEnded, type StoredTask, saveTask, tasksWaitingFor } from "./store.ts";
 
 const defaultPatienceMs = 15_000;
-/** Progress is told at most this often. */
-const progressEveryMs = 500;
 
 /** What all drivers share. */
 export interface Surroundings {
@@ -41,8 +39,10 @@ export interface Surroundings {
   readonly random: () => number;
   readonly failpoint: Failpoint;
   readonly backoff: Backoff;
-  /** So many steps run at once; who waits (backoff, another task) holds no slot. */
+  /** So many steps run at once; who waits (backoff, another task, long work of a cell) holds no slot. */
   readonly slots: Slots;
+  /** Long work of a cell that makes no progress for so many milliseconds is ended. */
+  readonly stalledAfterMs: number;
   sagaOf(operation: string): Saga;
   view(task: StoredTask): Task;
   tell(trx: Write, task: StoredTask): Promise<void>;
@@ -90,7 +90,7 @@ export class Driver {
   /** Why it could not write down how far it is, while that lasts. */
   trouble: string | undefined;
   /** How far the running step is. */
-  live: { bytesDone: Bytes; bytesTotal?: Bytes } | undefined;
+  live: Live | undefined;
 
   constructor(id: TaskId, around: Surroundings) {
     this.#id = id;
@@ -206,8 +206,8 @@ export class Driver {
     const { clock } = this.#around;
     const giveUpAt = clock.monotonic() + (step.patienceMs ?? defaultPatienceMs);
     for (let failures = 1; ; failures++) {
-      const work = () => this.#once(task, step, "do");
-      const error = await (step.waits ? work() : this.#around.slots.run(work));
+      const work = (aside: Aside) => this.#once(task, step, "do", aside);
+      const error = await (step.waits ? work((waiting) => waiting()) : this.#around.slots.run(work));
       if (!error || this.#stopping) return undefined;
       const patient = error.retryable && clock.monotonic() < giveUpAt && !this.#abort.signal.aborted;
       if (!patient && !step.onwardsOnly) return error;
@@ -250,7 +250,7 @@ export class Driver {
       this.#mark(task, "undoing");
       await this.#save(task);
       for (let failures = 1; ; failures++) {
-        const error = await this.#around.slots.run(() => this.#once(task, step, "undo"));
+        const error = await this.#around.slots.run((aside) => this.#once(task, step, "undo", aside));
         if (this.#stopping) return;
         if (!error) break;
         await this.#waitToRetry(task, error, failures);
@@ -268,13 +268,25 @@ export class Driver {
   // --- both ways -------------------------------------------------------------------------------------------------------
 
   /** @returns the error, if there was one */
-  async #once(task: StoredTask, step: StepDefinition<unknown>, way: "do" | "undo"): Promise<NanoError | undefined> {
-    const { failpoint } = this.#around;
+  async #once(
+    task: StoredTask,
+    step: StepDefinition<unknown>,
+    way: "do" | "undo",
+    aside: Aside,
+  ): Promise<NanoError | undefined> {
+    const { failpoint, clock, stalledAfterMs, onProgress, view } = this.#around;
     const { undo } = step;
+    using attempt = new Attempt({
+      ...{ task, aside, clock, stalledAfterMs, signal: this.#abort.signal },
+      onProgress: (live, tell) => {
+        this.live = live;
+        if (tell) onProgress(view(task));
+      },
+    });
     try {
       await failpoint(task.operation, step.name, way === "do" ? "before" : "undo-before");
-      if (way === "do") await step.do(this.#runOf(task));
-      else if (typeof undo !== "string") await undo(this.#runOf(task));
+      if (way === "do") await step.do(attempt.run);
+      else if (typeof undo !== "string") await undo(attempt.run);
       await failpoint(task.operation, step.name, way === "do" ? "after" : "undo-after");
       return undefined;
     } catch (thrown) {
@@ -320,31 +332,6 @@ export class Driver {
     await promise;
     clearTimeout(timer);
     this.#wake = () => {};
-  }
-
-  #runOf(task: StoredTask): StepRun<unknown> {
-    const { clock, onProgress, view } = this.#around;
-    let toldAt = Number.NEGATIVE_INFINITY;
-    return {
-      taskId: task.id,
-      actor: task.actor,
-      requestId: task.requestId,
-      state: task.data,
-      signal: this.#abort.signal,
-      keep: (state) => {
-        task.data = state;
-      },
-      progress: (bytesDone, bytesTotal) => {
-        this.live = {
-          bytesDone: bytes(bytesDone),
-          ...(bytesTotal === undefined ? {} : { bytesTotal: bytes(bytesTotal) }),
-        };
-        const now = clock.monotonic();
-        if (now - toldAt < progressEveryMs) return;
-        toldAt = now;
-        onProgress(view(task));
-      },
-    };
   }
 
   /** Changes the current step's state in memory; `#save` writes it. */

@@ -16,6 +16,7 @@ import {
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
 import type { Journal, Write } from "../events/journal.ts";
+import { stalledAfterDefaultMs } from "./attempt.ts";
 import { type Backoff, defaultBackoff } from "./backoff.ts";
 import { Driver, isFinal, type Surroundings } from "./driver.ts";
 import type { Failpoint, Saga } from "./saga.ts";
@@ -48,6 +49,8 @@ export interface EngineOptions extends Pick<Surroundings, "onEnd" | "onProgress"
   readonly backoff?: Backoff;
   /** Steps that run at once at most; 256 unless told. */
   readonly slots?: number;
+  /** Long work of a cell that makes no progress for so many milliseconds is ended; half an hour by default. */
+  readonly stalledAfterMs?: number;
 }
 
 export interface NewTask {
@@ -82,6 +85,7 @@ export class TaskEngine {
       failpoint: options.failpoint ?? (() => {}),
       backoff: options.backoff ?? defaultBackoff,
       slots: new Slots(options.slots ?? 256),
+      stalledAfterMs: options.stalledAfterMs ?? stalledAfterDefaultMs,
       sagaOf: (operation) => this.#sagaOf(operation),
       view: (task) => this.view(task),
       tell: (trx, task) => this.#tell(trx, task),

@@ -14,6 +14,7 @@ import {
   type TaskResult,
   type TSchema,
 } from "@nano/contract";
+import type { Aside } from "./slots.ts";
 
 /** What a step gets to work with. */
 export interface StepRun<State> {
@@ -28,6 +29,11 @@ export interface StepRun<State> {
   keep(state: State): void;
   /** How far the step is, in bytes. Cheap: call it as often as there is news. */
   progress(bytesDone: number, bytesTotal?: number): void;
+  /**
+   * Waits for long work of a cell: meanwhile other tasks' steps may run. Aborts the signal with `stalled` when no progress was told for too long, or, of work
+   * that tells none, when it takes too long.
+   */
+  readonly aside: Aside;
 }
 
 export interface StepDefinition<State> {

@@ -16,6 +16,8 @@ type SnapshotOperations = Extract<OperationsOf<"cell">, `cell.snapshot.${string}
 /** What of the cell these need. */
 export interface SnapshotHost {
   take(name: SnapshotOperations, input: { id: InstanceId; epoch?: number }): Promise<void>;
+  /** Work on snapshots ends; otherwise it is never done. */
+  endsSnapshots(): boolean;
   snapshotsOf(id: InstanceId): Snapshot[];
   keep(id: InstanceId, snapshots: Snapshot[]): void;
   isRunning(id: InstanceId): boolean;
@@ -26,7 +28,7 @@ export interface SnapshotHost {
 export function snapshotHandlers(host: SnapshotHost): Pick<Handlers<"cell">, SnapshotOperations> {
   const begun = new Set<string>();
   const answer = (id: InstanceId, key: string, work: () => void) => {
-    const ready = begun.delete(key);
+    const ready = host.endsSnapshots() && begun.delete(key);
     if (ready) work();
     else begun.add(key);
     return { ready, observed: host.observed(id) };

@@ -92,6 +92,8 @@ export class TestCell {
   answering: () => Promise<void> | void = () => {};
   /** How many times a fetch answers "not yet". */
   fetchRounds = 2;
+  /** Whether work on snapshots is ever done. */
+  endsSnapshots = true;
   /** A guest without an ACPI daemon does not follow its power button. */
   followsPowerButton = true;
   displayPassword = "testtest";
@@ -334,6 +336,7 @@ export class TestCell {
     return {
       ...snapshotHandlers({
         take: (name, input) => this.#take(name, input),
+        endsSnapshots: () => this.endsSnapshots,
         snapshotsOf: (id) => domainOf(id).snapshots ?? [],
         keep: (id, snapshots) => {
           domainOf(id).snapshots = snapshots;

@@ -253,6 +253,9 @@ export const contractTexts = {
   "Update that service, so that it has the version of the others. If it has, look into its host: something else may speak in its name.":
     "请更新该服务，使其版本与其他服务一致。若版本已一致，请检查其主机：可能有其他程序冒用其名义。",
   "Too many requests at once": "同时请求过多",
+  "The work got nowhere and was ended": "操作长时间没有进展，已被终止",
+  "Look at the cell's problems and its storage, and at the image service, then try again.":
+    "请检查该节点的问题和存储以及镜像服务，然后重试。",
   "Slow down and repeat.": "请放慢速度后重试。",
   "Too many attempts": "尝试次数过多",
   "The cell's host cannot do this": "节点主机不支持",
