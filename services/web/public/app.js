@@ -177,6 +177,27 @@ document.addEventListener("input", (event) => {
   }
 });
 
+/** The first field that does not fit, in sight and ready to be typed into. */
+const goTo = (field) => {
+  const input = field?.matches("input, textarea, select") ? field : field?.querySelector("input, textarea, select");
+  for (
+    let fold = input?.closest("details:not([open])");
+    fold;
+    fold = fold.parentElement?.closest("details:not([open])")
+  )
+    fold.open = true;
+  input?.focus({ preventScroll: true });
+  field?.closest(".field, .options, .disks")?.scrollIntoView({ block: "center" });
+};
+const showProblem = () => goTo(document.querySelector("#main .field-bad [aria-invalid], #main .field-bad input"));
+document.addEventListener("click", (event) => {
+  const link = event.target instanceof Element ? event.target.closest(".problem-list a") : null;
+  const field = link && document.getElementById(link.hash.slice(1));
+  if (!field) return;
+  event.preventDefault();
+  goTo(field);
+});
+
 // --- htmx -------------------------------------------------------------------------------------------------------------
 document.addEventListener("htmx:after:swap", (event) => {
   const { ctx } = event.detail;
@@ -189,6 +210,7 @@ document.addEventListener("htmx:after:swap", (event) => {
   if (ctx?.sourceElement?._htmx?.boosted || ctx?.target?.id === "page") {
     if (dialog()?.open) dialog().close();
     if (!document.activeElement || document.activeElement === document.body) main?.focus({ preventScroll: true });
+    showProblem();
   }
   prepare(document);
   watchToasts();
@@ -200,3 +222,4 @@ window.htmx?.registerExtension("nano", {
 
 prepare(document);
 watchToasts();
+showProblem();

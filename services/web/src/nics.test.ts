@@ -52,13 +52,17 @@ test("what does not fit is refused and said; where there are as many as there ma
   const person = world.person();
   const { id, nics } = world.cloud.addInstance("web-1");
   const page = `/instances/${id}`;
-  for (const [mac, said] of [
-    ["01:00:5e:00:00:01", "The input does not fit"],
-    ["<b>", "The input does not fit"],
-    [nics[0]?.mac ?? "", "This MAC address belongs to another network interface"],
+  for (const [mac, said, status] of [
+    ["01:00:5e:00:00:01", "Use ", 422],
+    ["<b>", "Use ", 422],
+    [nics[0]?.mac ?? "", "There is a network interface with the address", 409],
   ] as const) {
-    const refused = await person.post(`${page}/nics`, { mac, model: "" });
-    expect((await person.get(refused.location ?? "")).text.includes(said), mac).toBe(true);
+    // At its field, with what was typed: not in a toast, and not on an empty form.
+    const refused = await person.post(`${page}/nics`, { mac, model: "e1000" });
+    expect(refused.status).toBe(status);
+    expect(refused.text).toMatch(new RegExp(`id="field-mac-problem"[^>]*>${said}`));
+    expect(refused.text).toContain(`value="${mac.replaceAll("<", "&lt;").replaceAll(">", "&gt;")}"`);
+    expect(refused.text).toMatch(/<option value="e1000" selected/);
   }
   const many = world.cloud.addInstance("web-2", {
     nics: Array.from({ length: limits.nics }, (_, n) => ({

@@ -45,6 +45,7 @@ export const to = {
   files,
   fileNew: (kind: FileKind) => `${files(kind)}/new`,
   file: (kind: FileKind, id: string) => `${files(kind)}/${part(id)}`,
+  imageBuild: "/images/build",
   fileImport: (kind: FileKind) => `${files(kind)}/import`,
   fileSync: (kind: FileKind) => `${files(kind)}/sync`,
   fileUpload: (kind: FileKind, id: string) => `${files(kind)}/${part(id)}/upload`,

@@ -58,7 +58,7 @@ export function beginner(deps: InstanceDeps, engine: TaskEngine) {
     if (answer !== true)
       throw new NanoError("wrong-state", `Cannot ${words(action)} ${instance.name}, which is ${instance.state}`, {
         remedy: answer,
-        details: { state: instance.state, action, allowed: allowedActions(instance.state) },
+        details: { instance: instance.id, state: instance.state, action, allowed: allowedActions(instance.state) },
       });
   };
 

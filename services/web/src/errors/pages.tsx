@@ -10,8 +10,9 @@ import {
 import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { page } from "../view/layout.tsx";
-import { FactRow, Facts, LinkButton, Mono, Notice, PageHead, Panel } from "../view/parts.tsx";
+import { FactRow, Facts, LinkButton, Mono, Notice, PageHead, Panel, Said } from "../view/parts.tsx";
 import { Head } from "../view/table.tsx";
+import { WayButton, wayOf } from "../view/ways.tsx";
 
 const codes = Object.keys(errorDefinitions).filter(isErrorCode);
 
@@ -122,10 +123,12 @@ export const failurePage = (visit: Visit, error: NanoError): Promise<Response> =
     <div class="failure">
       <p class="failure-code">{status}</p>
       <h1 safe>{visit.say(title)}</h1>
-      <p class="lead" safe>
-        {error.message}
+      <p class="lead">
+        <Said visit={visit} text={error.message} />
       </p>
-      <p safe>{visit.say(error.remedy)}</p>
+      <p>
+        <Said visit={visit} text={error.remedy} />
+      </p>
       <div class="empty-actions">
         {retryable ? (
           <LinkButton
@@ -134,8 +137,8 @@ export const failurePage = (visit: Visit, error: NanoError): Promise<Response> =
             boosted={false}
           />
         ) : null}
+        <WayButton visit={visit} way={wayOf(error)} />
         <LinkButton href={to.dashboard} look={{ label: t("Dashboard"), icon: "dashboard" }} />
-        <LinkButton href={to.error(error.code)} look={{ label: t("What does this mean?"), icon: "info" }} />
       </div>
       <p class="quiet request-id">
         <span safe>{t("Request")}</span> <Mono visit={visit} text={visit.facts.requestId} />

@@ -1,6 +1,7 @@
 /** The few shapes of the portal's answers. */
 import { isErrorCode, type NanoError } from "@nano/contract";
 import { isPortalText } from "../text/translate.ts";
+import { readWay, wayOf } from "../view/ways.tsx";
 import { flashCookie, writeCookie } from "./cookies.ts";
 import type { Flash, Visit } from "./visit.ts";
 
@@ -36,6 +37,8 @@ export const decodeFlash = (text: string | undefined): Flash | undefined => {
   const error =
     "error" in value && typeof value.error === "string" && isErrorCode(value.error) ? value.error : undefined;
   const detail = "detail" in value && typeof value.detail === "string" ? value.detail : undefined;
+  const remedy = "remedy" in value && typeof value.remedy === "string" ? value.remedy : undefined;
+  const way = "way" in value ? readWay(value.way) : undefined;
   const values = "values" in value && typeof value.values === "object" && value.values !== null ? value.values : {};
   return {
     kind: value.kind === "failed" ? "failed" : "done",
@@ -48,6 +51,8 @@ export const decodeFlash = (text: string | undefined): Flash | undefined => {
     ...(task ? { task } : {}),
     ...(error ? { error } : {}),
     ...(detail ? { detail } : {}),
+    ...(remedy ? { remedy } : {}),
+    ...(way ? { way } : {}),
   };
 };
 
@@ -63,12 +68,17 @@ export const seeOther = (visit: Visit, location: string, flash?: Flash, cookies:
   return new Response(null, { status: 303, headers });
 };
 
-export const failedFlash = (error: NanoError): Flash => ({
-  kind: "failed",
-  text: "That did not work",
-  error: error.code,
-  detail: error.message.slice(0, 400),
-});
+export const failedFlash = (error: NanoError): Flash => {
+  const way = wayOf(error);
+  return {
+    kind: "failed",
+    text: "That did not work",
+    error: error.code,
+    detail: error.message.slice(0, 400),
+    remedy: error.remedy.slice(0, 300),
+    ...(way ? { way } : {}),
+  };
+};
 
 /** Field problems of `invalid-input` by field: `/systemDisk/sizeGiB` → its message. */
 export const fieldProblems = (error: NanoError): ReadonlyMap<string, string> => {

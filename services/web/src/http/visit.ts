@@ -16,6 +16,7 @@ import {
 import type { PortalConfig } from "../config.ts";
 import type { ChineseKey } from "../text/chinese.ts";
 import { type Language, type Translate, translateKnown, translator, type Values } from "../text/translate.ts";
+import type { Way } from "../view/ways.tsx";
 
 export type ZoneOperation = Exclude<OperationName, OperationsOf<"cell">>;
 export type Theme = "auto" | "light" | "dark";
@@ -29,8 +30,10 @@ export interface Flash {
   readonly values?: Values;
   readonly task?: string;
   readonly error?: ErrorCode;
-  /** What the owner said, when it refused. */
+  /** What the owner said, when it refused, and what to do about it. */
   readonly detail?: string;
+  readonly remedy?: string;
+  readonly way?: Way;
 }
 
 export type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: NanoError };

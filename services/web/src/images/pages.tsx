@@ -11,6 +11,7 @@ import { Icon } from "../view/icons.tsx";
 import { page } from "../view/layout.tsx";
 import {
   ConfirmLink,
+  DisabledButton,
   Empty,
   ErrorNotice,
   FactRow,
@@ -25,6 +26,7 @@ import {
   Time,
 } from "../view/parts.tsx";
 import { Head, Pager } from "../view/table.tsx";
+import { whyNoBuild } from "./build.tsx";
 import { UsedByLinks } from "./delete.tsx";
 import { formatName } from "./format.tsx";
 import type { FilePage, Kind, StoredFile } from "./kinds.ts";
@@ -49,6 +51,12 @@ const Arriving = ({ visit, file }: { visit: Visit; file: StoredFile }) =>
       {formatBytes(file.bytes)}
     </span>
   );
+
+const BuildButton = ({ visit }: { visit: Visit }) => {
+  const look = { label: visit.t("Build…"), icon: "instance" as const };
+  const why = whyNoBuild(visit);
+  return why === undefined ? <LinkButton href={to.imageBuild} look={look} /> : <DisabledButton look={look} why={why} />;
+};
 
 const virtualSize = (file: StoredFile): string =>
   "virtualBytes" in file && file.virtualBytes ? formatBytes(file.virtualBytes) : "–";
@@ -172,6 +180,7 @@ export const filesPage = (
           <SubmitButton look={{ label: t("From the server's directory"), icon: "disk" }} />
         </form>
         <LinkButton href={to.fileImport(kind.kind)} look={{ label: t("From a URL"), icon: "out" }} />
+        {kind.kind === "image" ? <BuildButton visit={visit} /> : null}
         <LinkButton
           href={to.fileNew(kind.kind)}
           look={{ label: t(kind.text.upload), icon: "upload", kind: "primary" }}

@@ -6,6 +6,7 @@ import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { get, post, type Route } from "../route.ts";
 import { pageQuery } from "../view/table.tsx";
+import { buildRoutes } from "./build.tsx";
 import { deleteRoutes } from "./delete.tsx";
 import { download } from "./download.ts";
 import { importRoutes } from "./import.tsx";
@@ -136,4 +137,4 @@ const routesOf = (kind: Kind): Route[] => {
   ];
 };
 
-export const imageRoutes: readonly Route[] = [...kinds.flatMap(routesOf), ...renditionRoutes];
+export const imageRoutes: readonly Route[] = [...buildRoutes, ...kinds.flatMap(routesOf), ...renditionRoutes];

@@ -1,5 +1,5 @@
 /** Start, stop, reboot, delete: the button's POST, and the question before what loses something. */
-import { allows, type InstanceId, NanoError, type Output } from "@nano/contract";
+import { allowedActions, allows, type InstanceId, NanoError, type Output } from "@nano/contract";
 import { type Form, readForm } from "../http/forms.ts";
 import { readId } from "../http/ids.ts";
 import { failedFlash, seeOther } from "../http/respond.ts";
@@ -71,7 +71,12 @@ const ask = async (visit: Visit): Promise<Response> => {
   const allowed = allows(instance.state, verb);
   // Who follows an old link is told why not, instead of being asked something that will be refused.
   const refused =
-    allowed === true ? undefined : new NanoError("wrong-state", `${name} is ${instance.state}: ${allowed}`);
+    allowed === true
+      ? undefined
+      : new NanoError("wrong-state", t("{name} is {state}", { name, state: visit.word(instance.state) }), {
+          remedy: visit.say(allowed),
+          details: { instance: instance.id, allowed: allowedActions(instance.state) },
+        });
   const deleted = [
     t("The instance {name} and its record.", { name }),
     ...instance.disks.map((disk) =>
@@ -101,6 +106,7 @@ const ask = async (visit: Visit): Promise<Response> => {
       back,
       ...(visit.query("back") === "" ? {} : { fields: [["back", back] as const] }),
       button: t(question?.button ?? label),
+      ...(allowed === true ? {} : { why: visit.say(allowed) }),
       commands: [verbCommand(verb, instance.id)],
     },
     refused ? ErrorNotice({ visit, error: refused }) : undefined,

@@ -12,6 +12,11 @@ import { outcomesPage } from "./outcomes.tsx";
 
 const isBatchAction = (text: string): text is BatchAction => batchActions.some((action) => action === text);
 
+const leftOut = (visit: Visit, { state }: Instance, verb: Verb): string => {
+  const why = allows(state, verb);
+  return why === true ? "" : visit.say(why);
+};
+
 const askAll = (
   visit: Visit,
   verb: Verb,
@@ -36,10 +41,9 @@ const askAll = (
               })
             : name,
         ),
-        ...unable.map(({ name, state }) => {
-          const why = allows(state, verb);
-          return t("Left out: {name}. {why}", { name, why: why === true ? "" : visit.say(why) });
-        }),
+        ...unable.map((instance) =>
+          t("Left out: {name}. {why}", { name: instance.name, why: leftOut(visit, instance, verb) }),
+        ),
       ],
       action: to.instanceBulk,
       back: to.instances,
@@ -67,7 +71,12 @@ const bulk = async (visit: Visit): Promise<Response> => {
   const context = { idempotencyKey: form.text("key") || crypto.randomUUID() };
   const done = await visit.attempt("instance.batch", { action: verb, ids: able.map(({ id }) => id) }, context);
   if (!done.ok) return seeOther(visit, to.instances, failedFlash(done.error));
-  return outcomesPage(visit, visit.t(actionTexts[verb].label), done.value);
+  return outcomesPage(
+    visit,
+    visit.t(actionTexts[verb].label),
+    done.value,
+    unable.map((instance) => ({ name: instance.name, why: leftOut(visit, instance, verb) })),
+  );
 };
 
 export const bulkRoutes: readonly Route[] = [post("/instances/bulk", bulk)];

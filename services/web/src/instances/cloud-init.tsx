@@ -214,7 +214,9 @@ export const CloudInitFields = ({ visit, form, problems }: FieldsProps) => {
         <Check
           name="cloudInit"
           label={t("Tell the guest the following at its first boot")}
-          hint={t("The image must have cloud-init, as those of distributions' clouds and of `nanoctl image build` do.")}
+          hint={t(
+            "Only an image with cloud-init follows this, like those of distributions' clouds and of `nanoctl image build`. Nano does not look inside an image; on another one, and on a blank disk, nothing of it happens.",
+          )}
           checked={form.on}
         />
         <Login visit={visit} form={form} problems={problems} />

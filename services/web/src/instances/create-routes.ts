@@ -22,14 +22,16 @@ const choicesOf = async (visit: Visit): Promise<CreateChoices> => {
     visit.attempt("pool.list", { limit: 100 }),
     visit.attempt("image.list", { state: "ready", limit: 200 }),
   ]);
+  // The newest first: it is the likely one.
+  if (images.ok) images.value.items.sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
   return { pools, images };
 };
 
 const newInstance = async (visit: Visit): Promise<Response> => {
   const choices = await choicesOf(visit);
-  const image = choices.images.ok
-    ? choices.images.value.items.find(({ id }) => id === visit.query("image"))
-    : undefined;
+  const images = choices.images.ok ? choices.images.value.items : [];
+  const asked = visit.query("image");
+  const image = asked === "blank" ? undefined : (images.find(({ id }) => id === asked) ?? images[0]);
   const pool = visit.query("pool");
   return createPage(
     visit,

@@ -20,6 +20,7 @@ import { EnterPresses, Folded, Key } from "../view/form.tsx";
 import { Icon } from "../view/icons.tsx";
 import { page } from "../view/layout.tsx";
 import { ErrorNotice, LinkButton, Notice, PageHead, Panel, SubmitButton } from "../view/parts.tsx";
+import { ProblemSummary } from "../view/problem-summary.tsx";
 import { CloudInitFields } from "./cloud-init.tsx";
 import { batchInput, type CreateForm, createInput, isBatch } from "./create-input.ts";
 import { DecisionView } from "./decision.tsx";
@@ -49,13 +50,17 @@ export interface CreateOutcome {
 
 const diskPresets = [10, 20, 50, 100].map((gib) => ({ value: gib, label: `${gib} G` }));
 
+/** With what is known of it: its size, and the words that its owner gave it. */
+const imageText = ({ name, virtualBytes, tags }: Output<"image.list">["items"][number]): string =>
+  [name, ...(virtualBytes ? [formatBytes(virtualBytes)] : []), ...tags.slice(0, 4)].join(" · ");
+
 const imageOptions = (visit: Visit, choices: CreateChoices): Option[] => [
-  { value: "", text: visit.t("Blank disk") },
   ...(choices.images.ok ? choices.images.value.items : []).map((image) => ({
     value: image.id,
-    text: image.virtualBytes ? `${image.name} · ${formatBytes(image.virtualBytes)}` : image.name,
+    text: imageText(image),
     minimumGiB: image.minimumDiskGiB ?? 1,
   })),
+  { value: "", text: visit.t("Blank disk") },
 ];
 const poolOptions = (choices: CreateChoices, chosen: string): Option[] => {
   const names = choices.pools.ok ? choices.pools.value.items.map(({ name }) => name) : [chosen];
@@ -121,7 +126,7 @@ export const CreateCommand = ({ visit, form }: { visit: Visit; form: CreateForm 
 const DataDisks = ({ visit, form, problems }: { visit: Visit; form: CreateForm; problems: Problems }) => {
   const { t } = visit;
   return (
-    <div class="disks">
+    <div class="disks" id="at-dataDisks">
       {form.dataGiB.map((size, i) => {
         const problem = problems.get(`/dataDisks/${i}/sizeGiB`);
         return (
@@ -168,7 +173,7 @@ const DataDisks = ({ visit, form, problems }: { visit: Visit; form: CreateForm; 
       })}
       {problems.has("/dataDisks") ? (
         <p class="field-problem" safe>
-          {problems.get("/dataDisks") ?? ""}
+          {visit.say(problems.get("/dataDisks") ?? "")}
         </p>
       ) : null}
       {form.dataGiB.length < limits.dataDisks ? (
@@ -237,11 +242,7 @@ export const createPage = (
       />
       <Advice visit={visit} choices={choices} />
       {error && problems.size === 0 ? <ErrorNotice visit={visit} error={error} /> : null}
-      {problems.size > 0 ? (
-        <Notice tone="bad">
-          <p safe>{t("Something does not fit yet; see the marked fields.")}</p>
-        </Notice>
-      ) : null}
+      <ProblemSummary visit={visit} problems={problems} />
       <form method="post" action={to.instanceNew} class="create">
         <Key value={form.key} />
         <EnterPresses label={t("Create the instance")} />

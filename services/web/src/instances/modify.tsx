@@ -9,6 +9,7 @@ import { Check, fieldsOf, NumberField, noProblems, type Problems, TextArea, Text
 import { EnterPresses, Folded, Key } from "../view/form.tsx";
 import { page } from "../view/layout.tsx";
 import { DisabledButton, ErrorNotice, LinkButton, Notice, PageHead, Panel, SubmitButton } from "../view/parts.tsx";
+import { ProblemSummary } from "../view/problem-summary.tsx";
 import { pendingTexts, runningText } from "./hardware-text.ts";
 import {
   changedMeanwhile,
@@ -171,11 +172,7 @@ export const modifyPage = (
       />
       {conflict ? <Conflict visit={visit} instance={instance} typed={conflict} /> : null}
       {error && !conflict && problems.size === 0 ? <ErrorNotice visit={visit} error={error} /> : null}
-      {problems.size > 0 ? (
-        <Notice tone="bad">
-          <p safe>{t("Something does not fit yet; see the marked fields.")}</p>
-        </Notice>
-      ) : null}
+      <ProblemSummary visit={visit} problems={problems} />
       <form method="post" action={to.instanceModify(id)} class="create">
         <Key />
         <input type="hidden" name="revision" value={String(instance.revision)} />

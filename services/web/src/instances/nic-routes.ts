@@ -2,11 +2,13 @@
 import { NanoError, type Task } from "@nano/contract";
 import { readForm } from "../http/forms.ts";
 import { readId } from "../http/ids.ts";
-import { failedFlash, seeOther } from "../http/respond.ts";
+import { failedFlash, fieldProblems, seeOther } from "../http/respond.ts";
 import type { Attempt, Flash, Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { get, post, type Route } from "../route.ts";
 import { confirmPage } from "../view/confirm.tsx";
+import { instancePage } from "./show.tsx";
+import { networkTabWith } from "./tabs/network.tsx";
 
 const answer = (visit: Visit, id: string, done: Attempt<Task>, text: Flash["text"]): Response => {
   const back = to.instance(id, "network");
@@ -22,6 +24,12 @@ const add = async (visit: Visit): Promise<Response> => {
   const [mac, model] = [form.text("mac"), form.text("model")];
   const input = { id, ...(mac === "" ? {} : { mac }), ...(model === "" ? {} : { model }) };
   const done = await visit.submit("nic.add", input, context);
+  if (!done.ok && (done.error.code === "invalid-input" || done.error.code === "mac-taken")) {
+    const { error } = done;
+    const problems = error.code === "mac-taken" ? new Map([["/mac", error.message]]) : fieldProblems(error);
+    const tab = networkTabWith({ mac, model, problems });
+    return instancePage(visit, await visit.call("instance.get", { id }), { tab, status: error.status });
+  }
   return answer(visit, id, done, "{name} gets a network interface");
 };
 

@@ -4,7 +4,7 @@ import { seeOther } from "../http/respond.ts";
 import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { page } from "../view/layout.tsx";
-import { LinkButton, Mono, PageHead, Panel } from "../view/parts.tsx";
+import { LinkButton, Mono, PageHead, Panel, Said } from "../view/parts.tsx";
 
 const Row = ({ visit, item }: { visit: Visit; item: BatchItem }) => (
   <tr>
@@ -27,19 +27,26 @@ const Row = ({ visit, item }: { visit: Visit; item: BatchItem }) => (
         </>
       ) : (
         <>
-          <span class="text-bad" safe>
-            {item.error?.message ?? ""}
-          </span>{" "}
-          <span class="quiet" safe>
-            {visit.say(item.error?.remedy ?? "")}
-          </span>
+          <Said visit={visit} class="text-bad" text={item.error?.message ?? ""} />{" "}
+          <Said visit={visit} class="quiet" text={item.error?.remedy ?? ""} />
         </>
       )}
     </td>
   </tr>
 );
 
-export const outcomesPage = (visit: Visit, title: string, outcome: Output<"instance.batch">): Promise<Response> => {
+export interface LeftOut {
+  readonly name: string;
+  readonly why: string;
+}
+
+/** @param leftOut what was chosen and not even asked for, because it cannot be done now */
+export const outcomesPage = (
+  visit: Visit,
+  title: string,
+  outcome: Output<"instance.batch">,
+  leftOut: readonly LeftOut[] = [],
+): Promise<Response> => {
   const { t } = visit;
   const { items, started, refused } = outcome;
   // A generated password is told once: here.
@@ -47,8 +54,18 @@ export const outcomesPage = (visit: Visit, title: string, outcome: Output<"insta
     return Promise.resolve(
       seeOther(visit, to.instances, {
         kind: "done",
-        text: "{count} {count|task|tasks} started",
-        values: { count: started },
+        ...(leftOut.length === 0
+          ? { text: "{count} {count|task|tasks} started" as const, values: { count: started } }
+          : {
+              text: "{count} {count|task|tasks} started. Left out: {left}" as const,
+              values: {
+                count: started,
+                left: leftOut
+                  .map(({ name, why }) => `${name} (${why})`)
+                  .join(", ")
+                  .slice(0, 500),
+              },
+            }),
       }),
     );
   return page(
@@ -70,6 +87,14 @@ export const outcomesPage = (visit: Visit, title: string, outcome: Output<"insta
             <tbody>
               {items.map((item) => (
                 <Row visit={visit} item={item} />
+              ))}
+              {leftOut.map(({ name, why }) => (
+                <tr>
+                  <td safe>{name}</td>
+                  <td class="quiet" safe>
+                    {why}
+                  </td>
+                </tr>
               ))}
             </tbody>
           </table>

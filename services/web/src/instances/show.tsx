@@ -8,10 +8,16 @@ import { Live, Notice, PageHead } from "../view/parts.tsx";
 import { InstanceActions } from "./actions.tsx";
 import { instanceTabs } from "./tabs/index.ts";
 import { overviewTab } from "./tabs/overview.tsx";
+import type { Tab } from "./tabs/tab.ts";
 
-export const instancePage = async (visit: Visit, instance: Instance): Promise<Response> => {
+/** @param shown a tab in the place of the one that the address names, and the status it has */
+export const instancePage = async (
+  visit: Visit,
+  instance: Instance,
+  shown?: { readonly tab: Tab; readonly status: number },
+): Promise<Response> => {
   const { t } = visit;
-  const tab = instanceTabs.find(({ name }) => name === visit.query("tab")) ?? overviewTab;
+  const tab = shown?.tab ?? instanceTabs.find(({ name }) => name === visit.query("tab")) ?? overviewTab;
   const commands = tab.commands(instance);
   // Markup that the tab's components made.
   const safeTab = await tab.render(visit, instance);
@@ -25,6 +31,7 @@ export const instancePage = async (visit: Visit, instance: Instance): Promise<Re
         ...(instance.cell ? [{ text: instance.cellName ?? instance.cell, path: to.cell(instance.cell) }] : []),
         { text: instance.name },
       ],
+      ...(shown ? { status: shown.status } : {}),
       topics: [`instance:${instance.id}`, "task"],
       ...(instance.task ? { refreshSeconds: 3 } : {}),
     },
@@ -42,14 +49,18 @@ export const instancePage = async (visit: Visit, instance: Instance): Promise<Re
       </Live>
       <nav class="tabs" aria-label={t("Parts of the instance")}>
         {instanceTabs.map((one) => (
-          <a href={to.instance(instance.id, one.name)} aria-current={one === tab ? "page" : undefined} safe>
+          <a href={to.instance(instance.id, one.name)} aria-current={one.name === tab.name ? "page" : undefined} safe>
             {t(one.text)}
           </a>
         ))}
       </nav>
-      <Live visit={visit} id="instance-body" on={["instance", "task", ...(tab.follows ?? [])]} every="500ms">
-        {safeTab}
-      </Live>
+      {shown ? (
+        <div id="instance-body">{safeTab}</div>
+      ) : (
+        <Live visit={visit} id="instance-body" on={["instance", "task", ...(tab.follows ?? [])]} every="500ms">
+          {safeTab}
+        </Live>
+      )}
       {commands.length > 0 ? <ShowAsCommand visit={visit} commands={commands} /> : null}
     </>,
   );

@@ -4,21 +4,9 @@ import { to } from "../paths.ts";
 import { formatDuration } from "../text/format.ts";
 import { TaskBadge } from "../view/badges.tsx";
 import { Bar } from "../view/charts.tsx";
-import { Time } from "../view/parts.tsx";
+import { Said, Time } from "../view/parts.tsx";
 import { hasEnded } from "./state.ts";
-
-/** What a task does, in words: `instance.force-stop` → "Force stop". */
-export const taskTitle = (visit: Visit, operation: string): string => {
-  const known: Readonly<Record<string, string>> = {
-    "instance.create": visit.t("Create"),
-    "instance.delete": visit.t("Delete"),
-    "instance.start": visit.t("Start"),
-    "instance.stop": visit.t("Stop"),
-    "instance.reboot": visit.t("Reboot"),
-    "disk.export": visit.t("Export as an image"),
-  };
-  return known[operation] ?? operation;
-};
+import { taskTitle } from "./words.ts";
 
 /** Milliseconds it has run, or ran. */
 export const elapsed = (task: Task, now: number): number =>
@@ -33,13 +21,14 @@ export const TaskRows = ({ visit, tasks }: { visit: Visit; tasks: readonly Task[
       <li id={`task-${task.id}`}>
         <div class="task-row-head">
           <a href={to.task(task.id)}>
-            <span safe>{taskTitle(visit, task.operation)}</span> <b safe>{task.resource.name}</b>
+            <b safe>{taskTitle(visit, task.operation, task.resource.name)}</b>
           </a>
           <TaskBadge visit={visit} state={task.state} />
         </div>
         {hasEnded(task.state) ? (
           <p class="quiet">
-            <span safe>{task.error?.message ?? ""}</span> <Time at={task.endedAt ?? task.createdAt} relative />
+            {task.error ? <Said visit={visit} text={task.error.message} /> : null}{" "}
+            <Time at={task.endedAt ?? task.createdAt} relative />
           </p>
         ) : (
           <>

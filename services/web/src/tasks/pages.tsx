@@ -19,11 +19,13 @@ import {
   Mono,
   PageHead,
   Panel,
+  Said,
   Time,
 } from "../view/parts.tsx";
 import { Head, hereWith, Pager } from "../view/table.tsx";
-import { currentStep, elapsed, taskTitle } from "./list.tsx";
+import { currentStep, elapsed } from "./list.tsx";
 import { hasEnded } from "./state.ts";
+import { taskTitle } from "./words.ts";
 
 export const TaskTable = ({ visit, tasks }: { visit: Visit; tasks: readonly Task[] }) => {
   const { t } = visit;
@@ -45,22 +47,19 @@ export const TaskTable = ({ visit, tasks }: { visit: Visit; tasks: readonly Task
             <tr id={`task-${task.id}`}>
               <td data-label={t("Task")}>
                 <a class="strong" href={to.task(task.id)}>
-                  <span safe>{taskTitle(visit, task.operation)}</span> <span safe>{task.resource.name}</span>
+                  <span safe>{taskTitle(visit, task.operation, task.resource.name)}</span>
                 </a>
-                <span class="sub" safe>
-                  {task.operation}
-                </span>
               </td>
               <td data-label={t("Status")}>
                 <TaskBadge visit={visit} state={task.state} />
               </td>
               <td data-label={t("Progress")} class="grow">
                 {hasEnded(task.state) ? (
-                  <span class={task.error ? "text-bad" : "quiet"} safe>
-                    {task.error
-                      ? task.error.message
-                      : visit.t("{count} {count|step|steps}", { count: task.steps.length })}
-                  </span>
+                  <Said
+                    visit={visit}
+                    class={task.error ? "text-bad" : "quiet"}
+                    text={task.error?.message ?? t("{count} {count|step|steps}", { count: task.steps.length })}
+                  />
                 ) : (
                   <div class="cell-load">
                     <Bar percent={task.progress} label={t("Progress")} />
@@ -227,7 +226,7 @@ const Step = ({ visit, step, number }: { visit: Visit; step: TaskStep; number: n
 
 export const taskPage = (visit: Visit, task: Task): Promise<Response> => {
   const { t } = visit;
-  const title = `${taskTitle(visit, task.operation)} ${task.resource.name}`;
+  const title = taskTitle(visit, task.operation, task.resource.name);
   const ended = hasEnded(task.state);
   return page(
     visit,

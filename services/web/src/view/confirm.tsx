@@ -2,9 +2,9 @@
 import type { Children } from "@kitajs/html";
 import type { Visit } from "../http/visit.ts";
 import { type Command, ShowAsCommand } from "./command.tsx";
+import { SubmitUnless } from "./form.tsx";
 import { Icon } from "./icons.tsx";
 import { type PageOptions, page } from "./layout.tsx";
-import { SubmitButton } from "./parts.tsx";
 
 export interface Question {
   readonly title: string;
@@ -14,6 +14,8 @@ export interface Question {
   /** Where "no" leads. */
   readonly back: string;
   readonly button: string;
+  /** Why it cannot be done now: the button is there, but cannot be pressed. */
+  readonly why?: string;
   readonly fields?: readonly (readonly [string, string])[];
   readonly commands?: readonly Command[];
 }
@@ -24,7 +26,7 @@ export const confirmPage = (
   question: Question,
   extra?: Children,
 ): Promise<Response> => {
-  const { title, losses, action, back, button, fields = [], commands } = question;
+  const { title, losses, action, back, button, fields = [], commands, why } = question;
   return page(
     visit,
     options,
@@ -50,7 +52,7 @@ export const confirmPage = (
           <a class="button button-plain" href={back} data-dismiss safe>
             {visit.t("Cancel")}
           </a>
-          <SubmitButton look={{ label: button, kind: "danger" }} />
+          <SubmitUnless why={why} look={{ label: button, kind: "danger" }} />
         </div>
       </form>
       {commands ? <ShowAsCommand visit={visit} commands={commands} /> : null}

@@ -26,10 +26,19 @@ const problemOf = ({ problems, pointer, name }: Common): string | undefined => {
   return problems.get(at) ?? [...problems].find(([path]) => path.startsWith(`${at}/`))?.[1];
 };
 
+/** Where a problem's link leads: its field; of something in a list, the list's. */
+export const anchorOf = (pointer: string): string =>
+  `at-${
+    pointer
+      .replace(/\/\d+(\/.*)?$/, "")
+      .slice(1)
+      .replaceAll("/", "-") || "form"
+  }`;
+
 const Wrap = ({ common, id, children }: { common: Common; id: string; children?: Children }) => {
   const problem = problemOf(common);
   return (
-    <div class={problem ? "field field-bad" : "field"}>
+    <div class={problem ? "field field-bad" : "field"} id={anchorOf(common.pointer ?? `/${common.name}`)}>
       <label for={id} safe>
         {common.label}
       </label>
@@ -218,7 +227,7 @@ export const SelectField = (props: Common & { value: string; options: readonly O
 export const ChoiceField = (props: Common & { value: string; options: readonly (Option & { hint: string })[] }) => {
   const problem = problemOf(props);
   return (
-    <fieldset class={problem ? "options field-bad" : "options"}>
+    <fieldset class={problem ? "options field-bad" : "options"} id={anchorOf(props.pointer ?? `/${props.name}`)}>
       <legend safe>{props.label}</legend>
       {props.options.map(({ value, text, hint }) => (
         <label class="option">

@@ -2,7 +2,10 @@ import { errorDefinitions, type Task } from "@nano/contract";
 import type { Flash, Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { hasEnded } from "../tasks/state.ts";
+import { taskNews } from "../tasks/words.ts";
+import { Said } from "./error-notice.tsx";
 import { Icon } from "./icons.tsx";
+import { WayButton, wayOf } from "./ways.tsx";
 
 /** What an action said: its result, and the task that carries it on. */
 export const Toast = ({ visit, flash }: { visit: Visit; flash: Flash }) => {
@@ -13,18 +16,16 @@ export const Toast = ({ visit, flash }: { visit: Visit; flash: Flash }) => {
       <div class="toast-text">
         <p safe>{flash.error ? visit.say(errorDefinitions[flash.error].title) : t(flash.text, flash.values)}</p>
         {flash.detail ? (
-          <p class="quiet" safe>
-            {flash.detail}
+          <p class="quiet">
+            <Said visit={visit} text={flash.detail} />
           </p>
         ) : null}
         {flash.error ? (
           <p class="quiet">
-            <span safe>{visit.say(errorDefinitions[flash.error].remedy)}</span>{" "}
-            <a href={to.error(flash.error)} safe>
-              {t("What does this mean?")}
-            </a>
+            <Said visit={visit} text={flash.remedy ?? errorDefinitions[flash.error].remedy} />
           </p>
         ) : null}
+        <WayButton visit={visit} way={flash.way} />
         {flash.task ? (
           <p
             class="quiet"
@@ -51,7 +52,7 @@ export const TaskLine = ({ visit, task }: { visit: Visit; task: Task }) => {
   const ended = hasEnded(task.state);
   const step = task.steps.find(({ state }) => state === "running" || state === "undoing");
   return (
-    <p
+    <div
       class={`quiet task-line task-line-${task.state}`}
       id={`toast-${task.id}`}
       hx-get={ended ? undefined : to.taskToast(task.id)}
@@ -59,9 +60,15 @@ export const TaskLine = ({ visit, task }: { visit: Visit; task: Task }) => {
       hx-swap="outerHTML"
     >
       <a href={to.task(task.id)} safe>
-        {ended ? visit.word(task.state) : `${Math.round(task.progress)} %`}
+        {ended ? taskNews(visit, task) : `${Math.round(task.progress)} %`}
       </a>{" "}
-      <span safe>{visit.say(step?.title ?? "")}</span>
-    </p>
+      {task.error ? (
+        <>
+          <Said visit={visit} text={task.error.message} /> <WayButton visit={visit} way={wayOf(task.error)} />
+        </>
+      ) : (
+        <span safe>{ended ? "" : visit.say(step?.title ?? "")}</span>
+      )}
+    </div>
   );
 };

@@ -1,7 +1,7 @@
 import { type Cell, firstNic, Hardware, type Instance, limits } from "@nano/contract";
 import type { Attempt, Visit } from "../../http/visit.ts";
 import { to } from "../../paths.ts";
-import { noProblems, SelectField, TextField } from "../../view/fields.tsx";
+import { noProblems, type Problems, SelectField, TextField } from "../../view/fields.tsx";
 import { FormActions, Key } from "../../view/form.tsx";
 import { Icon } from "../../view/icons.tsx";
 import {
@@ -22,13 +22,36 @@ import type { Tab } from "./tab.ts";
 
 type Nic = Instance["nics"][number];
 
-const Remove = ({ visit, instance, nic }: { visit: Visit; instance: Instance; nic: Nic }) => {
+/** A snapshot with memory holds a machine with the interfaces of then. */
+const heldBy = async (visit: Visit, instance: Instance): Promise<string | undefined> => {
+  if (instance.snapshots === 0) return undefined;
+  const found = await visit.attempt("snapshot.list", { id: instance.id });
+  const holding = found.ok ? found.value.items.find(({ memory }) => memory) : undefined;
+  return (
+    holding &&
+    visit.t("Delete the snapshot {snapshot}, which holds memory, to change network interfaces.", {
+      snapshot: holding.name,
+    })
+  );
+};
+
+const Remove = ({
+  visit,
+  instance,
+  nic,
+  held,
+}: {
+  visit: Visit;
+  instance: Instance;
+  nic: Nic;
+  held: string | undefined;
+}) => {
   const { t } = visit;
   const look: ButtonLook = { label: t("Remove"), icon: "trash", small: true };
   const why =
     nic.name === firstNic
       ? t("The first network interface stays as long as the instance.")
-      : obstacle(visit, instance, "remove-nic", "nic.remove");
+      : (obstacle(visit, instance, "remove-nic", "nic.remove") ?? held);
   return why === undefined ? (
     <ConfirmLink href={to.nicRemove(instance.id, nic.name)} look={{ ...look, kind: "danger" }} />
   ) : (
@@ -41,11 +64,13 @@ const NicRow = ({
   instance,
   nic,
   cell,
+  held,
 }: {
   visit: Visit;
   instance: Instance;
   nic: Nic;
   cell: Attempt<Cell> | undefined;
+  held: string | undefined;
 }) => {
   const { t } = visit;
   return (
@@ -53,7 +78,7 @@ const NicRow = ({
       <div class="nic-head">
         <Icon name="plug" />
         <b safe>{nic.name}</b>
-        <Remove visit={visit} instance={instance} nic={nic} />
+        <Remove visit={visit} instance={instance} nic={nic} held={held} />
       </div>
       <Facts>
         <FactRow term="MAC">
@@ -75,13 +100,30 @@ const NicRow = ({
   );
 };
 
-const Add = ({ visit, instance }: { visit: Visit; instance: Instance }) => {
+export interface NicForm {
+  readonly mac: string;
+  readonly model: string;
+  readonly problems: Problems;
+}
+const emptyForm: NicForm = { mac: "", model: "", problems: noProblems };
+
+const Add = ({
+  visit,
+  instance,
+  held,
+  form,
+}: {
+  visit: Visit;
+  instance: Instance;
+  held: string | undefined;
+  form: NicForm;
+}) => {
   const { t } = visit;
   const look = { label: t("Add the network interface"), icon: "plus" as const };
   const why =
     instance.nics.length >= limits.nics
       ? t("It has {count}; there are no more.", { count: limits.nics })
-      : obstacle(visit, instance, "add-nic", "nic.add");
+      : (obstacle(visit, instance, "add-nic", "nic.add") ?? held);
   const { networkModel } = instance.hardware;
   return (
     <Panel title={t("Add a network interface")}>
@@ -92,7 +134,7 @@ const Add = ({ visit, instance }: { visit: Visit; instance: Instance }) => {
           name="model"
           label={t("Card")}
           hint={t("Which one it sees: the guest needs a driver for it.")}
-          value=""
+          value={form.model}
           options={[
             { value: "", text: t("as its hardware: {model}", { model: deviceName(visit, networkModel) }) },
             ...Hardware.properties.networkModel.enum.map((model: string) => ({
@@ -100,18 +142,18 @@ const Add = ({ visit, instance }: { visit: Visit; instance: Instance }) => {
               text: deviceName(visit, model),
             })),
           ]}
-          problems={noProblems}
+          problems={form.problems}
         />
         <TextField
           visit={visit}
           name="mac"
           label={t("MAC address")}
           hint={t("Left empty, one is chosen that no other interface of the zone has.")}
-          value=""
+          value={form.mac}
           maxlength={17}
           placeholder="52:54:00:1a:2b:3c"
           mono
-          problems={noProblems}
+          problems={form.problems}
         />
         <p class="quiet" safe>
           {t(
@@ -130,7 +172,19 @@ const Add = ({ visit, instance }: { visit: Visit; instance: Instance }) => {
   );
 };
 
-const Network = ({ visit, instance, cell }: { visit: Visit; instance: Instance; cell: Attempt<Cell> | undefined }) => {
+const Network = ({
+  visit,
+  instance,
+  cell,
+  held,
+  form,
+}: {
+  visit: Visit;
+  instance: Instance;
+  cell: Attempt<Cell> | undefined;
+  held: string | undefined;
+  form: NicForm;
+}) => {
   const { t } = visit;
   const known = new Set(instance.nics.flatMap(({ addresses }) => addresses));
   const elsewhere = instance.addresses.filter((address) => !known.has(address));
@@ -151,7 +205,7 @@ const Network = ({ visit, instance, cell }: { visit: Visit; instance: Instance; 
         ) : null}
         <ul class="nic-rows">
           {instance.nics.map((nic) => (
-            <NicRow visit={visit} instance={instance} nic={nic} cell={cell} />
+            <NicRow visit={visit} instance={instance} nic={nic} cell={cell} held={held} />
           ))}
         </ul>
         {elsewhere.length > 0 ? (
@@ -168,22 +222,28 @@ const Network = ({ visit, instance, cell }: { visit: Visit; instance: Instance; 
         )}
       </Panel>
       <div>
-        <Add visit={visit} instance={instance} />
+        <Add visit={visit} instance={instance} held={held} form={form} />
       </div>
     </div>
   );
 };
 
+/** The tab with what was typed into its form, and what of it does not fit. */
+export const networkTabWith = (form: NicForm): Tab => ({
+  ...networkTab,
+  render: async (visit, instance) => {
+    const [cell, held] = await Promise.all([
+      instance.cell ? visit.attempt("cell.get", { id: instance.cell }) : undefined,
+      heldBy(visit, instance),
+    ]);
+    return <Network visit={visit} instance={instance} cell={cell} held={held} form={form} />;
+  },
+});
+
 export const networkTab: Tab = {
   name: "network",
   text: "Network",
-  render: async (visit, instance) => (
-    <Network
-      visit={visit}
-      instance={instance}
-      cell={instance.cell ? await visit.attempt("cell.get", { id: instance.cell }) : undefined}
-    />
-  ),
+  render: (visit, instance) => networkTabWith(emptyForm).render(visit, instance),
   commands: ({ id, nics }) => {
     const last = nics.at(-1);
     return [

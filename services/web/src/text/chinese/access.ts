@@ -35,8 +35,8 @@ export const accessTexts = {
   "Tell the guest the following at its first boot": "首次启动时将以下内容告知云主机",
   "The first here, the second at the same with -2 behind it, and so on. Blank disks are formatted.":
     "第一块挂载于此，第二块挂载于同名加 -2 的目录，依此类推；空白磁盘会被格式化。",
-  "The image must have cloud-init, as those of distributions' clouds and of `nanoctl image build` do.":
-    "镜像必须带有 cloud-init，各发行版的云镜像和 `nanoctl image build` 构建的镜像都带有。",
+  "Only an image with cloud-init follows this, like those of distributions' clouds and of `nanoctl image build`. Nano does not look inside an image; on another one, and on a blank disk, nothing of it happens.":
+    "只有带 cloud-init 的镜像才会执行，例如各发行版的云镜像和 `nanoctl image build` 构建的镜像。Nano 不检查镜像内容；其他镜像和空白磁盘不会执行。",
   "The password of {user} is shown once. Copy it now.": "{user} 的密码只显示一次，请立即复制。",
   "To the instance": "前往云主机",
   "Up to four, separated by spaces.": "最多四个，以空格分隔。",

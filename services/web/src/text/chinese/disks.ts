@@ -5,6 +5,7 @@ export const diskTexts = {
   "Add the disk": "添加磁盘",
   "Blank, and given to the guest at once where its disk bus allows that.":
     "空白磁盘；在磁盘总线允许的情况下立即提供给客户系统。",
+  "Delete the snapshots of {name} to change its disks.": "要更改磁盘，请先删除 {name} 的快照。",
   Drive: "光驱",
   "Everything on the disk {disk} of {name} ({size}).": "{name} 的磁盘 {disk}（{size}）上的全部数据。",
   "Reclaim space": "回收空间",

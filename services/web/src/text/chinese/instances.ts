@@ -1,5 +1,6 @@
 /** Instances: the list, their pages, creating them, the console. English is the key. */
 export const instanceTexts = {
+  "{name} is {state}": "{name}：{state}",
   "A clone of an image takes milliseconds and only the room of what changes.":
     "克隆镜像只需几毫秒，并且只占用变化部分的空间。",
   "Add a data disk": "添加数据盘",
@@ -93,7 +94,7 @@ export const instanceTexts = {
   "Select {name}": "选择 {name}",
   "Serial log": "串口日志",
   Size: "大小",
-  "Something does not fit yet; see the marked fields.": "还有不符合要求的内容，请查看标记的字段。",
+  "Something does not fit yet": "还有不符合要求的内容",
   "Start it once it is created": "创建后立即启动",
   "Start it whenever its cell's host starts": "随节点主机启动",
   "Start with media…": "从光盘启动…",

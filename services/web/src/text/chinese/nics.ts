@@ -1,5 +1,7 @@
 /** Network interfaces: the portal's texts. */
 export const nicTexts = {
+  "Delete the snapshot {snapshot}, which holds memory, to change network interfaces.":
+    "要更改网卡，请先删除含内存的快照 {snapshot}。",
   "A network interface of {name} is being removed": "正在移除 {name} 的网卡",
   "Add a network interface": "添加网卡",
   "Add the network interface": "添加网卡",

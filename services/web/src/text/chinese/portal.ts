@@ -132,7 +132,6 @@ export const portalTexts = {
   "Upload a qcow2 disk image to clone systems from, or an ISO to install one.":
     "上传用于克隆系统的 qcow2 磁盘镜像，或用于安装的 ISO。",
   "Upload an image": "上传镜像",
-  "What does this mean?": "这是什么意思？",
   "What to do": "处理办法",
   "Whatever takes steps, like creating an instance, appears here.": "需要多个步骤的工作（如创建云主机）会显示在这里。",
   "Where you are": "当前位置",
