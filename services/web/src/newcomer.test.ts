@@ -86,12 +86,12 @@ test("of many, what cannot be done now is named with its reason", async () => {
   const on = world.cloud.addInstance("on-1", { state: "running" });
   const off = world.cloud.addInstance("off-1", { state: "stopped" });
   const key = crypto.randomUUID();
-  const body = new URLSearchParams([
+  const body: [string, string][] = [
     ["action", "stop"],
     ["id", on.id],
     ["id", off.id],
     ["key", key],
-  ]);
+  ];
   const answer = await person.post("/instances/bulk", body);
   expect(answer.status).toBe(303);
   expect((await person.get(answer.location ?? "")).text).toContain(
