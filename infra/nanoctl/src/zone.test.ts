@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "@nano/bus/testing";
+import { decode, InstanceCreateInput, type InstanceId, InstanceIdSchema } from "@nano/contract";
 import { type LabLibvirtd, startLibvirtd } from "@nano/lab";
 import { checkout, paths, readSettings, type Settings, serviceNames } from "./config.ts";
 import { asOperator, findOwnCell, operatorBus } from "./health.ts";
@@ -228,6 +229,52 @@ test(
     await zone.until(healthy);
     await zone.done("down");
     for (const pid of pidsOf(units).filter((pid) => pid > 0)) expect(identify(pid)).toBeUndefined();
+  },
+  patience,
+);
+
+test(
+  "two zones on one machine keep to themselves, one of them on IPv6; with a fresh database each finds its own again",
+  async () => {
+    await using one = await Zone.make();
+    await using other = await Zone.make({ NANO_HOST: "::1" });
+    const zones = [one, other];
+    for (const up of await Promise.all(zones.map((zone) => zone.done("up"))))
+      expect(up).toContain("in the pool default");
+    const make = async (zone: Zone, name: string): Promise<InstanceId> => {
+      const bus = await operatorBus(zone.settings);
+      const made = { name, pool: "default", cores: 1, memoryMiB: 32, systemDisk: { sizeGiB: 1 } };
+      const { resource } = await bus.call(
+        "instance.create",
+        decode(InstanceCreateInput, made, "Making one"),
+        asOperator,
+      );
+      const id = decode(InstanceIdSchema, resource.id, "Reading a task");
+      const state = async () => (await bus.call("instance.get", { id }, asOperator)).state;
+      while ((await state()) !== "stopped") await Bun.sleep(50);
+      await bus.close();
+      return id;
+    };
+    const ids = await Promise.all([make(one, "same"), make(other, "same")]);
+    const expectOwn = async (zone: Zone, id: InstanceId | undefined): Promise<void> => {
+      const bus = await operatorBus(zone.settings);
+      const all = async () => (await bus.call("instance.list", {}, asOperator)).items;
+      while ((await all()).length === 0) await Bun.sleep(50);
+      const [cell] = (await bus.call("cell.list", {}, asOperator)).items;
+      // An inventory comes every 10 s: asking for one is not waiting for it.
+      expect((await bus.call("stray.list", {}, asOperator)).items).toEqual([]);
+      expect((await all()).map((instance) => [instance.id, instance.name, instance.state])).toEqual([
+        [id, "same", "stopped"],
+      ]);
+      expect(cell).toMatchObject({ problems: [] });
+      await bus.close();
+    };
+    for (const [index, zone] of zones.entries()) await expectOwn(zone, ids[index]);
+    await other.done("down");
+    await rm(paths(other.settings).dataOf("scheduler"), { recursive: true });
+    await rm(join(other.settings.data, "cell-added"));
+    await other.done("up");
+    for (const [index, zone] of zones.entries()) await expectOwn(zone, ids[index]);
   },
   patience,
 );
