@@ -2,7 +2,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { chmod, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type Bytes, type InstanceId, type Sha256, silentLog } from "@nano/contract";
+import { type Bytes, type InstanceId, type Sha256, silentLog, type ZoneId } from "@nano/contract";
+import { zoneIdOf } from "@nano/discovery";
 import { type Cell, startCell } from "./cell.ts";
 import { reportsOf, startTestZone, type TestZone } from "./join/zone.testing.ts";
 import { SimulatedHypervisor } from "./sim/hypervisor.ts";
@@ -22,13 +23,18 @@ const zoneOf = async (): Promise<TestZone> => {
   cleanups.push(() => zone[Symbol.asyncDispose]());
   return zone;
 };
-const startIn = async (zone: TestZone, directory: string): Promise<Cell> => {
+const startIn = async (
+  zone: TestZone,
+  directory: string,
+  more: Partial<Parameters<typeof startCell>[0]> = {},
+): Promise<Cell> => {
   const cell = await startCell({
     directory,
     name: "one",
     rendezvous: zone.rendezvous,
     hypervisor: new SimulatedHypervisor({ capacity }),
     log: silentLog,
+    ...more,
   });
   cleanups.push(() => cell.stop());
   return cell;
@@ -95,6 +101,46 @@ describe("joining", () => {
     await until(() => zone.sequences.length > heard);
     expect(zone.announcements.length).toBeGreaterThan(before);
     expect(listener.counters.forged).toBe(0);
+  }, 30_000);
+
+  test("a cell that is told where the bus is looks nowhere else first, wherever it was the last time", async () => {
+    const zone = await zoneOf();
+    const directory = await zone.directory();
+    const listener = await zone.answer();
+    const first = await startIn(zone, directory);
+    await until(() => reportsOf(zone, first.cell, "heartbeat").length > 0);
+    await first.stop();
+    await listener.stop();
+    let tried = 0;
+    const former = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { open: () => void tried++, data() {} } });
+    cleanups.push(() => former.stop(true));
+    const grant = join(directory, "bus.json");
+    const { jwt }: { jwt: string } = await Bun.file(grant).json();
+    await Bun.write(grant, JSON.stringify({ busUrls: [`nats://127.0.0.1:${former.port}`], jwt }));
+    const before = zone.announcements.length;
+    const heard = zone.sequences.length;
+    await startIn(zone, directory, { busUrls: [zone.world.url] });
+    await until(() => zone.sequences.length > heard);
+    expect(tried).toBe(0);
+    expect(zone.announcements.length).toBe(before);
+  }, 30_000);
+
+  test("it serves the zone whose account its JWT is of, and knows so again without being told", async () => {
+    const zone = await zoneOf();
+    const directory = await zone.directory();
+    const listener = await zone.answer();
+    for (let start = 0; start < 2; start++) {
+      const joined: string[] = [];
+      const hypervisor = new SimulatedHypervisor({ capacity });
+      const cell = await startIn(zone, directory, {
+        hypervisor: Object.assign(hypervisor, { join: (id: ZoneId) => void joined.push(id) }),
+      });
+      await until(() => joined.length > 0);
+      expect(new Set(joined)).toEqual(new Set([zoneIdOf(zone.world.identities.account)]));
+      await until(() => reportsOf(zone, cell.cell, "heartbeat").length > 0);
+      await cell.stop();
+      if (start === 0) await listener.stop();
+    }
   }, 30_000);
 
   test("a damaged pin keeps it out of every zone, until somebody removes it", async () => {

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { type Bytes, nicsOf, type Sha256, type SnapshotId } from "@nano/contract";
+import { type Bytes, nicsOf, type Sha256, type SnapshotId, type ZoneId } from "@nano/contract";
 import { layersAtMost } from "../hypervisor.ts";
 import { isPng } from "../image/png.ts";
 import { oneGiB, specOf } from "../testing.ts";
 import { gib, mib } from "../units.ts";
 import { heldMs } from "../volumes/fetcher.ts";
 import { usualPolicy } from "../volumes/upkeep.ts";
-import { SimulatedHypervisor } from "./hypervisor.ts";
+import { type SimulatedHost, SimulatedHypervisor } from "./hypervisor.ts";
 import { ManualTimeline } from "./timeline.ts";
 
 const capacity = { cores: 8, memoryMiB: mib(16_384), storageGiB: gib(500) };
@@ -170,5 +170,34 @@ describe("a simulated host, in its own time", () => {
     expect(after.cpuPercent).toBeGreaterThan(before.cpuPercent);
     expect(after.memoryUsedMiB - before.memoryUsedMiB).toBe(4_096);
     expect(after.storageUsedGiB - before.storageUsedGiB).toBe(1);
+  });
+
+  test("two zones on one host see and change their own alone; what nobody claimed is shown to both", async () => {
+    const domains: NonNullable<SimulatedHost["domains"]> = new Map();
+    const [a, b] = [new SimulatedHypervisor({ capacity, domains }), new SimulatedHypervisor({ capacity, domains })];
+    a.join("zone-aaaaaaaaaaaaaaaa" as ZoneId);
+    b.join("zone-bbbbbbbbbbbbbbbb" as ZoneId);
+    const told: unknown[] = [];
+    b.onChange((id) => told.push(id));
+    const [ofA, former] = [specOf(), specOf()];
+    await a.define(ofA);
+    await a.boot(ofA.id, undefined);
+    expect(await b.list()).toEqual([]);
+    expect(await b.find(ofA.id)).toBeUndefined();
+    await b.undefine(ofA.id);
+    await expect(b.define(ofA)).rejects.toMatchObject({ code: "hypervisor-failed" });
+    await expect(b.shutdown(ofA.id, true)).rejects.toMatchObject({ code: "instance-not-found" });
+    await expect(b.claim(ofA.id)).rejects.toMatchObject({ code: "instance-not-found" });
+    expect(await b.statistics()).toEqual([]);
+    expect(told).toEqual([]);
+    expect(await a.find(ofA.id)).toMatchObject({ state: "running" });
+
+    await a.define(former);
+    const domain = domains.get(former.id);
+    if (domain) domain.zone = undefined;
+    for (const hypervisor of [a, b]) expect(await hypervisor.find(former.id)).toMatchObject({ unclaimed: true });
+    await b.claim(former.id);
+    expect((await b.find(former.id))?.unclaimed).toBeUndefined();
+    expect(await a.find(former.id)).toBeUndefined();
   });
 });
