@@ -15,12 +15,16 @@ export const GuestUser = Type.String({
   maxLength: 32,
   description: "A Unix account: small letters, digits, '_' and '-', at most 32",
 });
-const SshKey = Type.String({
-  pattern:
-    "^(ssh-(rsa|ed25519)|ecdsa-sha2-nistp(256|384|521)|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\\.com) [A-Za-z0-9+/]{32,}={0,2}( [^\\x00-\\x1f\\x7f]{1,256})?$",
-  maxLength: 8_192,
-  description: "A public key as in `authorized_keys`: its type, the key, and perhaps a comment",
+/** As it is pasted; `readSshKeys` reads it, and says what is wrong with it. */
+const PastedSshKeys = Type.String({
+  minLength: 1,
+  maxLength: 16_384,
+  description: "Public keys as in `authorized_keys`, options included: usually one, or all lines of a file",
 });
+export const sshKeyLength = 8_192;
+/** As it is kept: one line. */
+const SshKey = Type.String({ pattern: "^[^\\x00-\\x1f\\x7f]+$", minLength: 32, maxLength: sshKeyLength });
+export const sshKeysMax = 32;
 const HostName = Type.String({
   pattern: "^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$",
   maxLength: 253,
@@ -57,14 +61,11 @@ export type GuestNetwork = Static<typeof GuestNetwork>;
 /** In characters; what a guest reads is a third longer. */
 export const userDataMax = 65_536;
 
-const shared = {
-  user: Type.Optional(GuestUser),
-  sshKeys: Type.Optional(Type.Array(SshKey, { maxItems: 32 })),
-};
 export const CloudInitInput = Closed(
   {
     hostname: Type.Optional(HostName),
-    ...shared,
+    user: Type.Optional(GuestUser),
+    sshKeys: Type.Optional(Type.Array(PastedSshKeys, { maxItems: sshKeysMax })),
     password: Type.Optional(GuestPassword),
     passwordLogin: Type.Optional(
       Type.Boolean({ description: "With `false` there is no password at all, only keys; true unless told" }),
@@ -81,7 +82,8 @@ export const CloudInitInput = Closed(
       Type.String({
         maxLength: userDataMax,
         description:
-          "A `#cloud-config` of one's own, or a `#!` script: merged, and where both say something, this wins",
+          "What cloud-init takes: a `#cloud-config` (where it and Nano both say something, it wins), a `#!` script, a Jinja template, a multipart archive, " +
+          "`#cloud-config-archive`, `#cloud-boothook`, `#part-handler`, `#include`",
       }),
     ),
   },
@@ -100,7 +102,7 @@ export const CloudInitSettings = Closed({
   passwordHash: Type.Optional(
     Type.String({ pattern: "^\\$6\\$[./0-9A-Za-z]{1,16}\\$[./0-9A-Za-z]{86}$", maxLength: 106 }),
   ),
-  sshKeys: Type.Array(SshKey, { maxItems: 32 }),
+  sshKeys: Type.Array(SshKey, { maxItems: sshKeysMax }),
   rootLogin: Type.Boolean(),
   growSystemDisk: Type.Boolean(),
   dataPath: DataPath,

@@ -187,3 +187,46 @@ test("who may log in: with a password, with keys alone, root beside somebody els
   });
   expect(configOf({ user: "deb", rootLogin: true, passwordHash, sshKeys: [key] }).users).toHaveLength(2);
 });
+
+/** The parts as Python's `email` reads them, which is what cloud-init uses. */
+const walked = (userData: string): { type: string; text: string }[] => {
+  const script = [
+    "import email, json, sys",
+    "message = email.message_from_string(sys.stdin.read())",
+    "parts = [p for p in message.walk() if not p.is_multipart()]",
+    "print(json.dumps([{'type': p.get_content_type(), 'text': p.get_payload(decode=True).decode()} for p in parts]))",
+  ].join("\n");
+  const run = Bun.spawnSync(["python3", "-c", script], { stdin: new TextEncoder().encode(userData) });
+  if (run.exitCode !== 0) throw new Error(run.stderr.toString());
+  return JSON.parse(run.stdout.toString());
+};
+
+test.each([
+  ["\n#cloud-config\npackages: [git]\n", "text/cloud-config"],
+  ["#cloud-config-archive\n- '#!/bin/sh'\n", "text/cloud-config-archive"],
+  ["## template: jinja\n#cloud-config\nfqdn: {{ v1.x }}\n", "text/jinja2"],
+  ["#include\nhttps://a.example/b\n", "text/x-include-url"],
+  ["#part-handler\n", "text/part-handler"],
+  ["#cloud-boothook\necho\n", "text/cloud-boothook"],
+  ["#!/bin/sh\necho '--==nano-seed==--'\n", "text/x-shellscript"],
+])("%j travels as what it is, before Nano's own part", async (userData, type) => {
+  const { "user-data": archive = "" } = await filesOf(seedImage(request({ userData })));
+  const [own, nano] = walked(archive);
+  expect(own).toEqual({ type, text: userData });
+  expect(nano?.type).toBe("text/cloud-config");
+});
+
+test("a multipart message is read part by part, whatever boundary it has", async () => {
+  for (const boundary of ["b", "==nano-seed=="]) {
+    const part = (type: string, text: string) => `--${boundary}\nContent-Type: ${type}\n\n${text}\n`;
+    const parts = `${part("text/cloud-config", "#cloud-config\na: 1")}${part("text/x-shellscript", "#!/bin/sh")}`;
+    const userData = `Content-Type: multipart/mixed;\n boundary="${boundary}"\nMIME-Version: 1.0\n\n${parts}--${boundary}--\n`;
+    const { "user-data": archive = "" } = await filesOf(seedImage(request({ userData })));
+    const [first, second, nano] = walked(archive);
+    expect([first, second]).toEqual([
+      { type: "text/cloud-config", text: "#cloud-config\na: 1" },
+      { type: "text/x-shellscript", text: "#!/bin/sh" },
+    ]);
+    expect(nano?.text).toStartWith("#cloud-config\n{");
+  }
+});

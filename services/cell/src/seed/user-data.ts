@@ -5,7 +5,7 @@
  *
  * Nothing is pasted into YAML: our part is JSON, which is YAML, and every part travels in base64, so that no text can end it.
  */
-import type { CloudInitSettings, Disk, Hardware } from "@nano/contract";
+import { type CloudInitSettings, type Disk, type Hardware, multipartOf, userDataKind } from "@nano/contract";
 import growLvm from "./grow-lvm.txt" with { type: "text" };
 
 export interface Guest {
@@ -117,20 +117,27 @@ interface Part {
 }
 
 const ownPart = (userData: string): Part => ({
-  type: userData.startsWith("#cloud-config")
-    ? "text/cloud-config"
-    : userData.startsWith("#cloud-boothook")
-      ? "text/cloud-boothook"
-      : "text/x-shellscript",
+  type: userDataKind(userData)?.mediaType ?? "text/x-shellscript",
   name: "user",
   text: userData,
 });
 
-const boundary = "==nano-seed==";
+/** One that occurs in none of the texts, which are other people's. The same texts give the same. */
+const boundaryFor = (texts: readonly string[]): string => {
+  for (let n = 0; ; n++) {
+    const boundary = n === 0 ? "==nano-seed==" : `==nano-seed-${n}==`;
+    if (!texts.some((text) => text.includes(boundary))) return boundary;
+  }
+};
 
 /** RFC 2045 and 2046; lines of 76 characters. */
 const archive = (parts: readonly Part[]): string => {
+  const boundary = boundaryFor(parts.map(({ text }) => text));
   const written = parts.map(({ type, name, text, headers = {} }) => {
+    const inner = multipartOf(text);
+    // An archive inside the archive (RFC 2046 §5.1): its parts are read as if they stood here.
+    if (type.startsWith("multipart/") && inner)
+      return `--${boundary}\nContent-Type: multipart/mixed; boundary="${inner.boundary}"\nMIME-Version: 1.0\n\n${inner.body}\n`;
     const body = Buffer.from(text, "utf8").toString("base64").replace(/.{76}/g, "$&\n");
     const all = {
       "Content-Type": `${type}; charset="utf-8"`,

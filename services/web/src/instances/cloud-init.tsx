@@ -93,10 +93,7 @@ const networkInput = (form: NetworkForm): object =>
 /** @param shown for the command beside the form: with a placeholder in the password's place */
 export const cloudInitInput = (form: CloudInitForm, shown = false): Record<string, unknown> => {
   if (!form.on) return {};
-  const keys = form.sshKeys
-    .split("\n")
-    .map((key) => key.trim())
-    .filter((key) => key !== "");
+  const keys = form.sshKeys.trim();
   const user = form.user === "" ? "root" : form.user;
   return {
     cloudInit: {
@@ -105,7 +102,7 @@ export const cloudInitInput = (form: CloudInitForm, shown = false): Record<strin
       ...(form.passwordLogin
         ? unlessEmpty("password", shown && form.password !== "" ? "your-password" : form.password)
         : { passwordLogin: false }),
-      ...(keys.length > 0 ? { sshKeys: keys } : {}),
+      ...(keys === "" ? {} : { sshKeys: [keys] }),
       ...(form.rootLogin === (user === "root") ? {} : { rootLogin: form.rootLogin }),
       ...(form.growSystemDisk ? {} : { growSystemDisk: false }),
       ...(form.dataPath === emptyCloudInitForm.dataPath ? {} : unlessEmpty("dataPath", form.dataPath)),

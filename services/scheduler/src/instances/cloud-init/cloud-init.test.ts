@@ -96,7 +96,12 @@ describe("instance.create with cloudInit", () => {
   });
 
   test.each<[string, CloudInit, string]>([
-    ["user data that is not of a known kind", { userData: "#include http://192.0.2.1/" }, "/cloudInit/userData"],
+    ["user data that cloud-init would drop", { userData: "packages: [git]" }, "/cloudInit/userData"],
+    ["user data with a tab for a blank", { userData: "#cloud-config\na:\n\tb: 1\n" }, "/cloudInit/userData"],
+    ["user data with a tab behind a colon", { userData: "#cloud-config\na:\tb\n" }, "/cloudInit/userData"],
+    ["an archive that is no list", { userData: "#cloud-config-archive\na: b\n" }, "/cloudInit/userData"],
+    ["a private key", { sshKeys: ["-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl"] }, "/cloudInit/sshKeys/0"],
+    ["half a key", { sshKeys: ["ssh-ed25519 AAAA"] }, "/cloudInit/sshKeys/0"],
     ["user data that is no YAML", { userData: "#cloud-config\na: [1" }, "/cloudInit/userData"],
     ["user data that is a list", { userData: "#cloud-config\n- a\n" }, "/cloudInit/userData"],
     ["a static network without an address", { network: { mode: "static" } }, "/cloudInit/network/address"],
@@ -120,12 +125,32 @@ describe("instance.create with cloudInit", () => {
       { password: "short" },
       { hostname: "a b" },
       { sshKeys: ["ssh-rsa AAAA\nroot"] },
+      { sshKeys: [Array.from({ length: 33 }, (_, i) => `ssh-rsa ${"A".repeat(40)} ${i}`).join("\n")] },
       { dataPath: "/opt/../etc/$(id)" },
       { userData: `#!${"x".repeat(65_536)}` },
     ]) {
       const failed = world.call("instance.create", { ...smallInstance(), name: "never", cloudInit });
       expect(await codeOf(failed)).toBe("invalid-input");
     }
+  });
+
+  test.each([
+    ["a blank line in front", "\n\n#cloud-config\npackages: [git]\n", "#cloud-config\npackages: [git]\n"],
+    ["Windows' line ends", "#!/bin/sh\r\necho\r\n", "#!/bin/sh\necho\n"],
+    ["a Jinja template", "## template: jinja\n#cloud-config\nfqdn: {{ v1.x }}\n", undefined],
+    ["an archive", "#cloud-config-archive\n- '#!/bin/sh'\n", undefined],
+    ["an include", "#include\nhttps://a.example/b\n", undefined],
+    ["a multipart message", 'Content-Type: multipart/mixed; boundary="b"\n\n--b\n\n#!/bin/sh\n--b--\n', undefined],
+    ["tabs where cloud-init takes them", "#cloud-config\na: |\n  \tb\nc: 'd\te' #\tf\n", undefined],
+  ])("takes %s", async (_, userData, kept) => {
+    const { instance } = await create({ userData });
+    expect(seedOf(instance.id)?.settings.userData).toBe(kept ?? userData);
+  });
+
+  test("keys are taken as they are pasted, each kept as one line", async () => {
+    const [one, two] = ["ssh-ed25519", "ssh-rsa"].map((type) => `${type} ${"A".repeat(68)}`);
+    const { instance } = await create({ sshKeys: [`# mine\r\n${one} \r\n\r\nno-pty ${two} a b\r\n`, `${one}\n`] });
+    expect(seedOf(instance.id)?.settings.sshKeys).toEqual([`${one}`, `no-pty ${two} a b`]);
   });
 
   test("deleting it deletes its drive and its settings", async () => {

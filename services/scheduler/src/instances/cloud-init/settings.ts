@@ -7,8 +7,15 @@ import {
   type FieldProblem,
   type GuestNetwork,
   NanoError,
+  readSshKeys,
+  sshKeyLength,
+  sshKeysMax,
+  tidyUserData,
+  userDataBeginnings,
+  userDataKind,
 } from "@nano/contract";
 import { generatePassword, hashPassword } from "./crypt.ts";
+import { yamlProblem } from "./yaml.ts";
 
 export interface PreparedCloudInit {
   readonly settings: CloudInitSettings;
@@ -17,20 +24,29 @@ export interface PreparedCloudInit {
   readonly generatedPassword?: string;
 }
 
-/** What user data may begin with; `#include` and the like would have the guest fetch something from elsewhere. */
-const headers = /^(#cloud-config\b|#cloud-boothook\b|#!\s*\/)/;
-
+/** What cloud-init would drop without a word, in a log that nobody reads. */
 const userDataProblem = (text: string): string | undefined => {
-  if (!headers.test(text)) return "must begin with #cloud-config, #cloud-boothook or #!/";
-  if (!text.startsWith("#cloud-config")) return undefined;
-  let value: unknown;
-  try {
-    value = Bun.YAML.parse(text);
-  } catch (error) {
-    return `is no well-formed YAML: ${error instanceof Error ? error.message.slice(0, 200) : "it cannot be read"}`;
-  }
-  const isMapping = typeof value === "object" && value !== null && !Array.isArray(value);
-  return isMapping || value === null || value === undefined ? undefined : "must be a YAML mapping";
+  const kind = userDataKind(text);
+  if (!kind)
+    return `cloud-init would ignore this. Begin with one of ${userDataBeginnings.join(", ")}, or give a multipart archive`;
+  if (kind.mediaType === "text/cloud-config") return yamlProblem(text, "mapping");
+  return kind.mediaType === "text/cloud-config-archive" ? yamlProblem(text, "sequence") : undefined;
+};
+
+/** Every key of every field, and what is wrong with those that cannot be read. */
+const readKeys = (pasted: readonly string[]): { keys: string[]; problems: FieldProblem[] } => {
+  const keys: string[] = [];
+  const problems: FieldProblem[] = [];
+  const found = pasted.flatMap((text, index) => readSshKeys(text).map((reading) => ({ index, reading })));
+  for (const { index, reading } of found)
+    if ("key" in reading) keys.push(reading.key);
+    else problems.push({ path: `/cloudInit/sshKeys/${index}`, message: reading.problem });
+  if (keys.length > sshKeysMax)
+    problems.push({ path: "/cloudInit/sshKeys", message: `Give at most ${sshKeysMax} keys` });
+  const long = keys.find((key) => key.length > sshKeyLength);
+  if (long !== undefined)
+    problems.push({ path: "/cloudInit/sshKeys", message: `Give keys of at most ${sshKeyLength} characters` });
+  return { keys: [...new Set(keys)], problems };
 };
 
 const networkProblems = (
@@ -64,14 +80,14 @@ export const checkNetwork = (network: GuestNetwork): void => {
 };
 
 /** @throws NanoError `invalid-input` naming the fields */
-const check = (input: CloudInitInput): void => {
-  const problems = input.network ? networkProblems(input.network) : [];
-  const userData = input.userData === undefined ? undefined : userDataProblem(input.userData);
+const check = (input: CloudInitInput, userDataGiven: string | undefined, keys: ReturnType<typeof readKeys>): void => {
+  const problems = [...(input.network ? networkProblems(input.network) : []), ...keys.problems];
+  const userData = userDataGiven === undefined ? undefined : userDataProblem(userDataGiven);
   if (userData !== undefined) problems.push({ path: "/cloudInit/userData", message: userData });
   if (input.passwordLogin === false) {
     if (input.password !== undefined)
       problems.push({ path: "/cloudInit/password", message: "must be absent without password login" });
-    if ((input.sshKeys ?? []).length === 0 && input.userData === undefined)
+    if (keys.keys.length === 0 && keys.problems.length === 0 && userDataGiven === undefined)
       problems.push({ path: "/cloudInit/sshKeys", message: "must hold a key: without a password nobody could log in" });
   }
   const [first] = problems;
@@ -86,8 +102,10 @@ const check = (input: CloudInitInput): void => {
  * @throws NanoError `invalid-input`
  */
 export const prepareCloudInit = (input: CloudInitInput, name: string): PreparedCloudInit => {
-  check(input);
-  const { hostname = name, user = "root", userData } = input;
+  const { hostname = name, user = "root" } = input;
+  const userData = input.userData === undefined ? undefined : tidyUserData(input.userData);
+  const keys = readKeys(input.sshKeys ?? []);
+  check(input, userData, keys);
   const generatedPassword =
     input.password === undefined && input.passwordLogin !== false ? generatePassword() : undefined;
   const password = input.password ?? generatedPassword;
@@ -95,7 +113,7 @@ export const prepareCloudInit = (input: CloudInitInput, name: string): PreparedC
     hostname,
     user,
     ...(password === undefined ? {} : { passwordHash: hashPassword(password) }),
-    sshKeys: input.sshKeys ?? [],
+    sshKeys: keys.keys,
     rootLogin: input.rootLogin ?? user === "root",
     growSystemDisk: input.growSystemDisk ?? true,
     dataPath: input.dataPath ?? "/opt/data",
