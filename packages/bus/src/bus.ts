@@ -10,7 +10,6 @@ import {
   cellSubject,
   createQuietLog,
   eventSubject,
-  fits,
   type Log,
   NanoError,
   type OperationName,
@@ -23,6 +22,7 @@ import {
   type ReportName,
   reportSubject,
   reports,
+  shortened,
 } from "@nano/contract";
 import {
   connect,
@@ -36,6 +36,7 @@ import {
 import { type Caller, request } from "./call.ts";
 import { EventReader } from "./event-reader.ts";
 import { ensureEventStream, readPastEvents } from "./event-stream.ts";
+import { ReportReader, senderOf } from "./report-reader.ts";
 import { addService, type Endpoint, type ServiceDefinition } from "./serve.ts";
 import { createEndOfTurn } from "./turn.ts";
 import type { Bus, Report, ServiceStats } from "./types.ts";
@@ -75,6 +76,7 @@ class NatsBus implements Bus {
   readonly #config: BusConfig;
   readonly #caller: Caller;
   readonly #quiet: QuietLog;
+  readonly #reports: ReportReader;
   readonly #newRequestId: () => string;
   readonly #endOfTurn = createEndOfTurn();
   readonly #running = new Set<Promise<void>>();
@@ -97,6 +99,7 @@ class NatsBus implements Bus {
   constructor(config: BusConfig) {
     this.#config = config;
     this.#quiet = createQuietLog(config.log);
+    this.#reports = new ReportReader(this.#quiet);
     this.#newRequestId = config.newRequestId ?? (() => Bun.randomUUIDv7());
     this.#caller = {
       name: config.name,
@@ -316,7 +319,10 @@ class NatsBus implements Bus {
 
   report: Bus["report"] = (name, report) => {
     if (!this.#connection || !this.#connected) return;
-    this.#connection.publish(reportSubject(report.cell, name), encoder.encode(JSON.stringify(report)));
+    this.#connection.publish(
+      reportSubject(report.cell, name),
+      encoder.encode(JSON.stringify(shortened(reports[name], report))),
+    );
   };
 
   onReports: Bus["onReports"] = (listeners) => {
@@ -334,17 +340,14 @@ class NatsBus implements Bus {
   };
 
   #hearReport(name: ReportName, subject: string, data: Uint8Array, listeners: Parameters<Bus["onReports"]>[0]): void {
+    // The subject is what the cell's identity allows it to say; a report in another cell's name is not believed.
+    const sender = senderOf(subject);
+    const report = this.#reports.read(name, sender, data);
+    if (report === undefined) return;
     try {
-      const value: unknown = JSON.parse(new TextDecoder().decode(data));
-      const schema = reports[name];
-      // The subject is what the cell's identity allows it to say; a report in another cell's name is not believed.
-      if (!fits(schema, value) || reportSubject(value.cell, name) !== subject) {
-        this.#config.log.warn("A cell's report does not fit the contract", { subject });
-        return;
-      }
-      (listeners[name] as (report: Report<ReportName>) => void)(value);
+      (listeners[name] as (report: Report<ReportName>) => void)(report);
     } catch (error) {
-      this.#config.log.error("Failed over a cell's report", { subject, error });
+      this.#quiet.warn("report failed", sender, "Failed over a cell's report", { report: name, error });
     }
   }
 

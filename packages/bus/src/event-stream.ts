@@ -4,12 +4,15 @@
  * A reader that missed some (it or the bus was away) asks the scheduler for them by `event.list`.
  */
 import {
+  EventSchema,
   eventFeedSubject,
   eventStream,
+  fits,
   isEventName,
   NanoError,
   type NanoEvent,
   type SequencedEvent,
+  shortened,
 } from "@nano/contract";
 import {
   AckPolicy,
@@ -62,7 +65,14 @@ export const ensureEventStream = async (
   return manager;
 };
 
-/** An event as it travels. A message of an unknown kind (a newer peer's) is not an event to us. */
+/** Of an event's facts, as many as are read, and of each text as much. */
+const factsMax = 32;
+const textMax = 128;
+
+/**
+ * An event as it travels, or as it was stored when less was checked: what is too long is cut. A message of an unknown kind (a newer peer's) is not an
+ * event to us, nor is one that does not fit otherwise.
+ */
 export const readEvent = (value: unknown): NanoEvent | undefined => {
   if (typeof value !== "object" || value === null || !("name" in value) || !("id" in value) || !("at" in value))
     return undefined;
@@ -70,18 +80,24 @@ export const readEvent = (value: unknown): NanoEvent | undefined => {
   if (typeof name !== "string" || !isEventName(name) || typeof id !== "string" || typeof at !== "string")
     return undefined;
   const data = "data" in value && typeof value.data === "object" && value.data !== null ? value.data : {};
-  return {
+  const event: NanoEvent = {
     name,
     id,
     at,
     ...("actor" in value && typeof value.actor === "string" ? { actor: value.actor } : {}),
     ...("requestId" in value && typeof value.requestId === "string" ? { requestId: value.requestId } : {}),
     data: Object.fromEntries(
-      Object.entries(data).filter((entry): entry is [string, string | number | boolean] =>
-        ["string", "number", "boolean"].includes(typeof entry[1]),
-      ),
+      Object.entries(data)
+        .filter(
+          (entry): entry is [string, string | number | boolean] =>
+            entry[0].length <= textMax && ["string", "number", "boolean"].includes(typeof entry[1]),
+        )
+        .slice(0, factsMax)
+        .map(([key, fact]) => [key, typeof fact === "string" ? fact.slice(0, textMax).toWellFormed() : fact]),
     ),
   };
+  const short = shortened(EventSchema, event);
+  return fits(EventSchema, short) ? { ...event, ...short, name } : undefined;
 };
 
 /** `$JS.ACK.<stream>.<consumer>.<delivered>.<stream sequence>.…`; newer servers put domain and account before the stream. */

@@ -6,6 +6,7 @@
  */
 import {
   decode,
+  ErrorRecord,
   errorDefinitions,
   fits,
   type Log,
@@ -14,6 +15,7 @@ import {
   type OperationName,
   operationOf,
   parseObject,
+  shortened,
 } from "@nano/contract";
 import type { NatsConnection, Service, ServiceMsg } from "nats";
 import { decodeContext } from "./headers.ts";
@@ -53,7 +55,7 @@ const respondError = (message: ServiceMsg, error: NanoError): void => {
   message.respondError(
     error.status,
     headerText(error.message),
-    encoder.encode(JSON.stringify({ error: error.toBody() })),
+    encoder.encode(JSON.stringify({ error: shortened(ErrorRecord, error.toBody()) })),
   );
 };
 
@@ -108,7 +110,7 @@ export const addService = async (
       authorize(endpoint.name, context);
       const { input, output } = operationOf(endpoint.name);
       const decoded = decode(input, parseObject(text(message.data, endpoint.name), endpoint.name), endpoint.name);
-      const reply = await endpoint.handler(decoded, context);
+      const reply = shortened(output, await endpoint.handler(decoded, context));
       if (options.checkReplies && !fits(output, reply)) decode(output, reply, `The reply of ${endpoint.name}`);
       const encoded = encoder.encode(JSON.stringify(reply));
       await options.endOfTurn();

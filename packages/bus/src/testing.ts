@@ -9,6 +9,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { type CellId, type Log, silentLog } from "@nano/contract";
+import { connect, credsAuthenticator, type NatsConnection } from "nats";
 import { type IdentityName, identityNames } from "./allow-lists.ts";
 import { connectBus } from "./bus.ts";
 import {
@@ -34,6 +35,8 @@ export interface TestBus extends AsyncDisposable {
    * @param options.rogue it answers whatever its handlers say, fitting the contract or not
    */
   cellBus(cell: CellId, log?: Log, options?: { rogue?: boolean }): Promise<Bus>;
+  /** The same as a plain NATS client has it: says and hears bytes, and checks nothing. */
+  rawCell(cell: CellId): Promise<NatsConnection>;
   credentials(name: IdentityName): Promise<Uint8Array>;
   /** `kill -9` of the server, as a crash would. */
   kill(): Promise<void>;
@@ -115,6 +118,7 @@ export const startTestBus = async (options: { shared?: boolean } = {}): Promise<
   for (const name of identityNames) credentials[name] = await readFile(identities.credentials(name));
   const mint = await openCellMint(join(directory, "nats"));
   const buses: Bus[] = [];
+  const raws: NatsConnection[] = [];
   let server: Bun.Subprocess | undefined;
 
   const start = async () => {
@@ -151,7 +155,7 @@ export const startTestBus = async (options: { shared?: boolean } = {}): Promise<
     return bus;
   };
   const stop = async () => {
-    await Promise.all(buses.map((bus) => bus.close()));
+    await Promise.all([...buses, ...raws].map((one) => one.close()));
     await kill();
     await rm(directory, { recursive: true, force: true });
   };
@@ -169,6 +173,16 @@ export const startTestBus = async (options: { shared?: boolean } = {}): Promise<
       const { seed, publicKey } = createCellKey();
       const own = credentialsOf(await mint.mint(cell, publicKey), seed);
       return keep(connectBus({ url, credentials: own, name: cell, version: "0.0.0", log, checkReplies: !rogue }));
+    },
+    rawCell: async (cell) => {
+      const { seed, publicKey } = createCellKey();
+      const raw = await connect({
+        servers: url,
+        authenticator: credsAuthenticator(credentialsOf(await mint.mint(cell, publicKey), seed)),
+        inboxPrefix: `_INBOX_${cell}`,
+      });
+      raws.push(raw);
+      return raw;
     },
     credentials: (name) => readFile(identities.credentials(name)),
     kill,

@@ -88,6 +88,44 @@ export const decode = <S extends TSchema>(schema: S, value: unknown, doing: stri
 export const fits = <S extends TSchema>(schema: S, value: unknown): value is Static<S> =>
   checkerOf(schema).Check(value);
 
+const shortText = (text: string, most: number): string =>
+  text.length <= most ? text : `${text.slice(0, Math.max(0, most - 1)).toWellFormed()}…`;
+
+const isList = (value: unknown): value is readonly unknown[] => Array.isArray(value);
+
+const shorten = (schema: TSchema, value: unknown): unknown => {
+  const already: boolean = fits(schema, value);
+  if (already) return value;
+  if (typeof value === "string")
+    return typeof schema.maxLength === "number" ? shortText(value, schema.maxLength) : value;
+  if (typeof value === "number") {
+    if (typeof schema.maximum === "number" && value > schema.maximum) return schema.maximum;
+    return typeof schema.minimum === "number" && value < schema.minimum ? schema.minimum : value;
+  }
+  if (Array.isArray(schema.anyOf)) {
+    const shortened = schema.anyOf.map((one: TSchema) => [one, shorten(one, value)] as const);
+    return shortened.find(([one, short]: readonly [TSchema, unknown]) => fits(one, short))?.[1] ?? value;
+  }
+  if (isList(value))
+    return value
+      .slice(0, schema.maxItems)
+      .map((item) => (schema.items ? shorten(schema.items as TSchema, item) : item));
+  if (typeof value !== "object" || value === null || typeof schema.properties !== "object")
+    // A free object that is too large has nothing of which a part would do.
+    return schema.type === "object" && typeof value === "object" && value !== null ? {} : value;
+  const properties = schema.properties as Readonly<Record<string, TSchema>>;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, one]) => [key, properties[key] ? shorten(properties[key], one) : one]),
+  );
+};
+
+/**
+ * The same value, with what is too long or too large cut down to what the schema takes. What does not fit for another reason stays as it is: `decode` it.
+ * For what we say ourselves, and for what was stored when the bounds were wider.
+ */
+export const shortened = <S extends TSchema>(schema: S, value: Static<S>): Static<S> =>
+  shorten(schema, value) as Static<S>;
+
 /** Deeper JSON than this is refused before it is parsed. */
 const maxDepth = 32;
 

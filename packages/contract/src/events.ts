@@ -4,6 +4,8 @@ import { isCredential, tokenCredential } from "./actor.ts";
  * Everything that is announced, declared once. An event says *that* something changed and the few facts a list needs; who wants the whole
  * asks its owner. Subject: `nano.v1.event.<resource>.<id>.<what>`, kept in the JetStream stream `NANO_EVENTS`.
  */
+import { AnyObject, Closed, OneOf, Type, Word } from "./schema.ts";
+
 export const eventDefinitions = {
   "pool.created": "A pool was created",
   "pool.deleted": "A pool was deleted",
@@ -33,6 +35,16 @@ export const eventDefinitions = {
 
 export type EventName = keyof typeof eventDefinitions;
 export const isEventName = (name: string): name is EventName => Object.hasOwn(eventDefinitions, name);
+
+/** An event, as everybody who hears one reads it. */
+export const EventSchema = Closed({
+  name: OneOf(Object.keys(eventDefinitions)),
+  id: Word,
+  at: Type.String({ maxLength: 32 }),
+  actor: Type.Optional(Word),
+  requestId: Type.Optional(Word),
+  data: AnyObject<NanoEvent["data"]>("The few facts a list shows", 8_192),
+});
 
 export interface NanoEvent {
   readonly name: EventName;

@@ -108,7 +108,10 @@ export const abilityTexts = {
 } as const satisfies Record<string, { title: string; lacking: string; without: string }>;
 export type Ability = keyof typeof abilityTexts;
 export const abilities = ["uefi", "cpu-priority", "network-limits"] as const satisfies readonly Ability[];
-export const Abilities = Type.Array(OneOf(abilities), { description: "What its host can do that others may lack" });
+export const Abilities = Type.Array(OneOf(abilities), {
+  maxItems: 16,
+  description: "What its host can do that others may lack",
+});
 
 /** What a host must be able to do for an instance with these settings. */
 export const needsOf = ({ hardware, qos }: { readonly hardware: Hardware; readonly qos: Qos }): Ability[] => [
@@ -126,7 +129,7 @@ export const disksAtMost = ({ diskBus }: Pick<Hardware, "diskBus">, hasSeed: boo
 /** Half and double a host's attention, when its CPUs are busy (cgroup's `cpu.shares`). */
 export const cpuShares = { high: 2048, medium: 1024, low: 512 } as const;
 
-export const Tags = Type.Array(Type.String({ pattern: "^[A-Za-z0-9._-]{1,32}$" }), {
+export const Tags = Type.Array(Type.String({ pattern: "^[A-Za-z0-9._-]{1,32}$", maxLength: 32 }), {
   maxItems: 16,
   uniqueItems: true,
   description: "Words to find it by: letters, digits, '.', '_' and '-'",

@@ -5,6 +5,7 @@
 export * from "./actor.ts";
 export * from "./addresses.ts";
 export * from "./brand.ts";
+export * from "./bucket.ts";
 export * from "./client-address.ts";
 export * from "./clock.ts";
 export * from "./cloud-init.ts";
@@ -24,6 +25,7 @@ export { guestPatience, InstanceCreateInput } from "./operations/instance.ts";
 export { InstanceSpec, Observed, Seen } from "./operations/on-cell.ts";
 export { Stray, type StrayReason, strayReasons, strayTexts } from "./operations/stray.ts";
 export { Zone } from "./operations/zone.ts";
+export * from "./page.ts";
 export * from "./pending.ts";
 export * from "./picture.ts";
 export * from "./quiet.ts";

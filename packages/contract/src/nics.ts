@@ -28,16 +28,24 @@ export const Nic = Closed({
   model: Type.Optional(NetworkModel),
 });
 export type Nic = Static<typeof Nic>;
+export const Nics = Type.Array(Nic, { maxItems: limits.nics });
 
+/** IP addresses, as an agent or the host's network tells them: hearsay. */
+export const Addresses = Type.Array(Type.String({ maxLength: 64 }), { maxItems: limits.addresses });
 /** IP addresses by interface, as far as it is known whose they are. */
-export const NicAddresses = Type.Array(Closed({ mac: Nic.properties.mac, addresses: Type.Array(Type.String()) }));
+export const NicAddresses = Type.Array(Closed({ mac: Nic.properties.mac, addresses: Addresses }), {
+  maxItems: limits.addresses,
+});
 export type NicAddresses = Static<typeof NicAddresses>;
 
 /** As it is shown. */
 export const NicStatus = Closed({
   ...Nic.properties,
   model: NetworkModel,
-  addresses: Type.Array(Type.String(), { description: "Those of the instance's addresses that are known to be here" }),
+  addresses: Type.Unsafe<string[]>({
+    ...Addresses,
+    description: "Those of the instance's addresses that are known to be here",
+  }),
 });
 
 /** The interface an instance is made with, and never without: `mac` is its address. */

@@ -3,7 +3,7 @@
 import type { GiB } from "./brand.ts";
 import { CloudInitFacts } from "./cloud-init.ts";
 import { Abilities, Hardware, pendingSettings, Qos, RestartPolicy, Tags } from "./hardware.ts";
-import { Nic, NicStatus } from "./nics.ts";
+import { Addresses, NicStatus, Nics } from "./nics.ts";
 import {
   AnyObject,
   BytesSchema,
@@ -17,36 +17,45 @@ import {
   DiskGiB,
   DiskName,
   GiBSchema,
+  Host,
+  HttpUrl,
   ImageIdSchema,
   ImageTags,
   InstanceIdSchema,
   Label,
+  limits,
   MediaIdSchema,
   MemoryMiB,
   MiBSchema,
   Name,
   OneOf,
   Percent,
+  Permissions,
+  PerSecond,
   PoolNameSchema,
   Revision,
+  Score,
+  Sentence,
   Sha256Schema,
   type Static,
   TaskIdSchema,
+  TicketText,
   TimestampSchema,
   TokenIdSchema,
   Type,
   UserIdSchema,
+  Word,
 } from "./schema.ts";
 import { instanceStates } from "./states.ts";
 
 export const ErrorRecord = Closed({
-  code: Type.String(),
-  message: Type.String(),
-  remedy: Type.String(),
+  code: Word,
+  message: Type.String({ maxLength: 2_000 }),
+  remedy: Type.String({ maxLength: 2_000 }),
   details: Type.Optional(AnyObject<Record<string, unknown>>("Facts for programs")),
 });
 
-export const ActorRecord = Closed({ kind: Type.String(), id: Type.String(), name: Type.String() });
+export const ActorRecord = Closed({ kind: Word, id: Word, name: Word });
 
 // --- pools and cells -------------------------------------------------------------------------------------------------
 
@@ -72,20 +81,21 @@ export const CellLoad = Closed({
   memoryUsedMiB: MiBSchema,
   storageUsedGiB: GiBSchema,
   /** Bytes per second over the last report interval. */
-  networkReceiveBytesPerSecond: Type.Optional(Type.Number({ minimum: 0 })),
-  networkSendBytesPerSecond: Type.Optional(Type.Number({ minimum: 0 })),
-  diskReadBytesPerSecond: Type.Optional(Type.Number({ minimum: 0 })),
-  diskWriteBytesPerSecond: Type.Optional(Type.Number({ minimum: 0 })),
-  diskReadsPerSecond: Type.Optional(Type.Number({ minimum: 0 })),
-  diskWritesPerSecond: Type.Optional(Type.Number({ minimum: 0 })),
+  networkReceiveBytesPerSecond: Type.Optional(PerSecond),
+  networkSendBytesPerSecond: Type.Optional(PerSecond),
+  diskReadBytesPerSecond: Type.Optional(PerSecond),
+  diskWriteBytesPerSecond: Type.Optional(PerSecond),
+  diskReadsPerSecond: Type.Optional(PerSecond),
+  diskWritesPerSecond: Type.Optional(PerSecond),
 });
 export type CellLoad = Static<typeof CellLoad>;
 
+const Version = Type.String({ maxLength: 64 });
 export const Cell = Closed({
   id: CellIdSchema,
   name: Name,
   pool: Type.Optional(PoolNameSchema),
-  address: Type.String({ description: "IP address the cell announced" }),
+  address: Type.String({ ...Host, description: "IP address the cell announced" }),
   online: Type.Boolean(),
   enabled: Type.Boolean({ description: "Whether new instances are placed here" }),
   virtualization: OneOf(
@@ -100,18 +110,23 @@ export const Cell = Closed({
     Type.Integer({ minimum: 1, description: "How many instances it has that no record puts there: see stray.list" }),
   ),
   versions: Closed({
-    nano: Type.String(),
-    libvirt: Type.Optional(Type.String()),
-    hypervisor: Type.Optional(Type.String()),
+    nano: Version,
+    libvirt: Type.Optional(Version),
+    hypervisor: Type.Optional(Version),
   }),
   abilities: Abilities,
   network: Type.String({
+    maxLength: 128,
     description: "How instances reach the network here: 'bridge br0', 'nat default', or 'user' (QEMU's own)",
   }),
   fingerprint: Type.String({
+    maxLength: 64,
     description: "The cell's public nkey: compare it with `nanoctl cell fingerprint` on the host",
   }),
-  problems: Type.Array(Type.String(), { description: "What the host cannot do now, in words; empty when all is well" }),
+  problems: Type.Array(Sentence, {
+    maxItems: 32,
+    description: "What the host cannot do now, in words; empty when all is well",
+  }),
   discoveredAt: TimestampSchema,
   lastSeenAt: TimestampSchema,
   revision: Revision,
@@ -138,15 +153,18 @@ export type Disk = Static<typeof Disk>;
 export const groundOf = ({ image, backing }: Pick<Disk, "image" | "backing">): string | undefined =>
   backing === "none" ? undefined : backing === "shared" ? "a file it shares with linked clones" : image?.name;
 
+/** The system disk and the data disks. */
+export const Disks = Type.Array(Disk, { maxItems: 1 + limits.dataDisks });
+
 /** Of the settings that wait for the next start: what the guest has until then. */
 export const Running = Closed(
   {
     cores: Type.Optional(Cores),
     memoryMiB: Type.Optional(MemoryMiB),
-    disks: Type.Optional(Type.Array(Disk)),
+    disks: Type.Optional(Disks),
     hardware: Type.Optional(Hardware),
     qos: Type.Optional(Qos),
-    nics: Type.Optional(Type.Array(Nic)),
+    nics: Type.Optional(Nics),
   },
   { description: "What the running guest has until its next start, of what is `pending`" },
 );
@@ -161,19 +179,28 @@ export const Instance = Closed({
   cellName: Type.Optional(Name),
   state: OneOf(instanceStates),
   /** Why it is in a state nobody asked for, in words. */
-  stateReason: Type.Optional(Type.String()),
+  stateReason: Type.Optional(Type.String({ maxLength: 2_000 })),
   copies: Type.Optional(
     Type.Array(Closed({ cell: CellIdSchema, cellName: Name, state: OneOf(instanceStates) }), {
+      maxItems: 64,
       description:
         "Other cells that have it, too; absent without any. A person decides which one is right: see stray.list",
     }),
   ),
   cores: Cores,
   memoryMiB: MemoryMiB,
-  disks: Type.Array(Disk),
-  mac: Type.String({ pattern: "^52:54:00(:[0-9a-f]{2}){3}$", description: "Of its first network interface" }),
-  nics: Type.Array(NicStatus, { description: "Its network interfaces, the one it was made with first" }),
-  addresses: Type.Array(Type.String(), {
+  disks: Disks,
+  mac: Type.String({
+    pattern: "^52:54:00(:[0-9a-f]{2}){3}$",
+    maxLength: 17,
+    description: "Of its first network interface",
+  }),
+  nics: Type.Array(NicStatus, {
+    maxItems: limits.nics,
+    description: "Its network interfaces, the one it was made with first",
+  }),
+  addresses: Type.Unsafe<string[]>({
+    ...Addresses,
     description:
       "IP addresses, if known: as its agent says, else as the host's network has seen it. At most 16; never loopback or link-local",
   }),
@@ -186,18 +213,19 @@ export const Instance = Closed({
   agent: Type.Boolean({ description: "Whether a guest agent (qemu-guest-agent) answers inside" }),
   /** Changed, but not yet so in the running guest. */
   pending: Type.Array(OneOf(pendingSettings), {
+    maxItems: pendingSettings.length,
     description: "What was changed and becomes true at its next start; empty when nothing waits",
   }),
   running: Type.Optional(Running),
   snapshots: Type.Integer({
-    minimum: 0,
+    ...Count,
     description: "How many it has; its disks keep their number and size meanwhile",
   }),
   autostart: Type.Boolean(),
-  owner: Type.String({ description: "Who created it" }),
+  owner: Type.String({ maxLength: 128, description: "Who created it" }),
   decision: Type.Optional(DecisionIdSchema),
   task: Type.Optional(TaskIdSchema),
-  epoch: Type.Integer({ minimum: 0, description: "Grows at every placement; a cell refuses commands of an older one" }),
+  epoch: Type.Integer({ ...Count, description: "Grows at every placement; a cell refuses commands of an older one" }),
   createdAt: TimestampSchema,
   modifiedAt: TimestampSchema,
   startedAt: Type.Optional(TimestampSchema),
@@ -210,9 +238,11 @@ export type Instance = Static<typeof Instance>;
 export const taskStates = ["queued", "running", "unwinding", "done", "failed", "cancelled"] as const;
 export type TaskState = (typeof taskStates)[number];
 
+/** More than any task has. */
+const stepsMax = 256;
 export const TaskStep = Closed({
-  name: Type.String(),
-  title: Type.String(),
+  name: Word,
+  title: Sentence,
   state: OneOf(["waiting", "running", "done", "failed", "undoing", "undone"]),
   startedAt: Type.Optional(TimestampSchema),
   endedAt: Type.Optional(TimestampSchema),
@@ -222,25 +252,28 @@ export const TaskStep = Closed({
 export type TaskStep = Static<typeof TaskStep>;
 
 /** What a task that is done has made, beside changing its resource. */
-export const TaskResult = Closed({ type: OneOf(["image"]), id: Type.String(), name: Type.String() });
+export const TaskResult = Closed({ type: OneOf(["image"]), id: Word, name: Word });
 export type TaskResult = Static<typeof TaskResult>;
 
 export const Task = Closed({
   kind: OneOf(["task"]),
   id: TaskIdSchema,
-  operation: Type.String({ description: "The operation that asked for it, like 'instance.create'" }),
-  resource: Closed({ type: OneOf(["instance"]), id: Type.String(), name: Type.String() }),
+  operation: Type.String({ maxLength: 128, description: "The operation that asked for it, like 'instance.create'" }),
+  resource: Closed({ type: OneOf(["instance"]), id: Word, name: Word }),
   state: OneOf(taskStates),
   progress: Percent,
-  steps: Type.Array(TaskStep),
+  steps: Type.Array(TaskStep, { maxItems: stepsMax }),
   cancellable: Type.Boolean(),
   error: Type.Optional(ErrorRecord),
   result: Type.Optional(TaskResult),
   obstacle: Type.Optional(
-    Type.String({ description: "What keeps it from getting on just now, in words; it is tried again until it does" }),
+    Type.String({
+      maxLength: 1_000,
+      description: "What keeps it from getting on just now, in words; it is tried again until it does",
+    }),
   ),
   actor: ActorRecord,
-  requestId: Type.String(),
+  requestId: Word,
   createdAt: TimestampSchema,
   startedAt: Type.Optional(TimestampSchema),
   endedAt: Type.Optional(TimestampSchema),
@@ -250,13 +283,16 @@ export type Task = Static<typeof Task>;
 /** The answer of a dry run: what would be done, and that nothing was. */
 export const Plan = Closed({
   kind: OneOf(["plan"]),
-  operation: Type.String(),
-  steps: Type.Array(Closed({ name: Type.String(), title: Type.String() })),
+  operation: Word,
+  steps: Type.Array(Closed({ name: Word, title: Sentence }), { maxItems: stepsMax }),
   cell: Type.Optional(Closed({ id: CellIdSchema, name: Name })),
   /** Bytes to be copied over the network at most; 0 when the cell has the image already. */
   copyBytes: BytesSchema,
-  locks: Type.Array(Type.String(), { description: "What no other task can change meanwhile, like 'instance web-1'" }),
-  decision: Type.Optional(AnyObject<Decision>("As decision.get")),
+  locks: Type.Array(Sentence, {
+    maxItems: 64,
+    description: "What no other task can change meanwhile, like 'instance web-1'",
+  }),
+  decision: Type.Optional(AnyObject<Decision>("As decision.get", 131_072)),
 });
 export type Plan = Static<typeof Plan>;
 
@@ -270,29 +306,31 @@ export const Decision = Closed({
   request: Resources,
   /** What its host must be able to do, beside having room. */
   needs: Type.Optional(Abilities),
-  considered: Type.Integer({ minimum: 0, description: "Cells of the pool when the decision was made" }),
-  winner: Type.Optional(Closed({ cell: CellIdSchema, name: Name, score: Type.Number() })),
-  runnerUp: Type.Optional(Closed({ cell: CellIdSchema, name: Name, score: Type.Number() })),
+  considered: Type.Integer({ ...Count, description: "Cells of the pool when the decision was made" }),
+  winner: Type.Optional(Closed({ cell: CellIdSchema, name: Name, score: Score })),
+  runnerUp: Type.Optional(Closed({ cell: CellIdSchema, name: Name, score: Score })),
   /** The best cells that fit, best first (at most 10). A lower score is better. */
   ranked: Type.Array(
     Closed({
       cell: CellIdSchema,
       name: Name,
-      score: Type.Number(),
-      terms: Type.Array(Closed({ rule: Type.String(), value: Type.Number(), weight: Type.Number() })),
+      score: Score,
+      terms: Type.Array(Closed({ rule: Word, value: Score, weight: Score }), { maxItems: 64 }),
     }),
+    { maxItems: 10 },
   ),
   /** Who removed which cells, and why with numbers (at most 10 examples a rule). */
   removed: Type.Array(
     Closed({
-      rule: Type.String(),
+      rule: Word,
       count: Count,
-      examples: Type.Array(Closed({ cell: CellIdSchema, name: Name, reason: Type.String() })),
+      examples: Type.Array(Closed({ cell: CellIdSchema, name: Name, reason: Sentence }), { maxItems: 10 }),
     }),
+    { maxItems: 64 },
   ),
   /** Where nothing fitted: the smallest change that would make it fit. */
-  smallestChange: Type.Optional(Type.String()),
-  summary: Type.String({ description: "The decision in one sentence" }),
+  smallestChange: Type.Optional(Sentence),
+  summary: Type.String({ maxLength: 1_000, description: "The decision in one sentence" }),
 });
 export type Decision = Static<typeof Decision>;
 
@@ -305,8 +343,11 @@ export type DiskSource = Static<typeof DiskSource>;
 /** Where a file came from. */
 export const FileSource = Type.Union([
   Closed({ from: OneOf(["upload"]) }),
-  Closed({ from: OneOf(["url"]), url: Type.String() }),
-  Closed({ from: OneOf(["directory"]), file: Type.String({ description: "Its name in the server's directory" }) }),
+  Closed({ from: OneOf(["url"]), url: Type.String({ maxLength: 2_048 }) }),
+  Closed({
+    from: OneOf(["directory"]),
+    file: Type.String({ maxLength: 1_024, description: "Its name in the server's directory" }),
+  }),
   DiskSource,
 ]);
 export type FileSource = Static<typeof FileSource>;
@@ -320,7 +361,10 @@ export const VisibilitySchema = OneOf(
 export const UsedBy = Closed({
   count: Count,
   instances: Type.Optional(
-    Type.Array(Closed({ id: InstanceIdSchema, name: Name }), { description: "The first of them by name" }),
+    Type.Array(Closed({ id: InstanceIdSchema, name: Name }), {
+      maxItems: 100,
+      description: "The first of them by name",
+    }),
   ),
 });
 export type UsedBy = Static<typeof UsedBy>;
@@ -344,7 +388,7 @@ const stored = {
   expectedBytes: Type.Optional(BytesSchema),
   sha256: Type.Optional(Sha256Schema),
   source: FileSource,
-  owner: Type.String(),
+  owner: Word,
   group: Label,
   usedBy: Type.Optional(UsedBy),
   createdAt: TimestampSchema,
@@ -397,7 +441,10 @@ export const Image = Closed({
     Type.Unsafe<GiB>({ ...DiskGiB, description: "The smallest system disk that is made of it, in GiB" }),
   ),
   renditions: Type.Optional(
-    Type.Array(Rendition, { description: "Its files in other formats, if there are any; told by `image.get`" }),
+    Type.Array(Rendition, {
+      maxItems: renditionFormats.length,
+      description: "Its files in other formats, if there are any; told by `image.get`",
+    }),
   ),
 });
 export type Image = Static<typeof Image>;
@@ -405,16 +452,16 @@ export const Media = Closed({
   id: MediaIdSchema,
   ...stored,
   format: OneOf(["iso"]),
-  volumeLabel: Type.Optional(Type.String()),
+  volumeLabel: Type.Optional(Word),
 });
 export type Media = Static<typeof Media>;
 
 /** Where the bytes are: `GET url` with `Authorization: Bearer ticket`, whole or in ranges. */
 export const DownloadTicket = Closed({
-  url: Type.String({ description: "Absolute URL of the image service's download" }),
-  ticket: Type.String(),
+  url: Type.String({ ...HttpUrl, description: "Absolute URL of the image service's download" }),
+  ticket: TicketText,
   expiresAt: TimestampSchema,
-  fileName: Type.String(),
+  fileName: Type.String({ maxLength: 255 }),
   bytes: BytesSchema,
   sha256: Sha256Schema,
 });
@@ -422,8 +469,8 @@ export type DownloadTicket = Static<typeof DownloadTicket>;
 
 /** Where to send the bytes: `PUT url` with `Authorization: Bearer ticket`, or a form with the ticket before the file. */
 export const UploadTicket = Closed({
-  url: Type.String({ description: "Absolute URL of the image service's upload" }),
-  ticket: Type.String(),
+  url: Type.String({ ...HttpUrl, description: "Absolute URL of the image service's upload" }),
+  ticket: TicketText,
   expiresAt: TimestampSchema,
 });
 export type UploadTicket = Static<typeof UploadTicket>;
@@ -433,7 +480,7 @@ export type UploadTicket = Static<typeof UploadTicket>;
 export const User = Closed({
   id: UserIdSchema,
   name: Type.String({ pattern: "^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$", minLength: 1, maxLength: 64 }),
-  permissions: Type.Array(Type.String()),
+  permissions: Permissions,
   createdAt: TimestampSchema,
 });
 export type User = Static<typeof User>;
@@ -441,7 +488,7 @@ export type User = Static<typeof User>;
 export const Token = Closed({
   id: TokenIdSchema,
   name: Label,
-  permissions: Type.Array(Type.String()),
+  permissions: Permissions,
   createdAt: TimestampSchema,
   expiresAt: Type.Optional(TimestampSchema),
   lastUsedAt: Type.Optional(TimestampSchema),

@@ -5,7 +5,7 @@
 import { KeptFile } from "./operations/cell-files.ts";
 import { Observed } from "./operations/on-cell.ts";
 import { Cell, CellLoad, Resources } from "./records.ts";
-import { CellIdSchema, Closed, InstanceIdSchema, type Static, Type } from "./schema.ts";
+import { CellIdSchema, Closed, Count, InstanceIdSchema, limits, type Static, Type } from "./schema.ts";
 import { InstanceUsage, measuredMax } from "./statistics.ts";
 
 const origin = {
@@ -13,7 +13,7 @@ const origin = {
   /** A new one whenever the cell service starts. */
   boot: Type.String({ maxLength: 36 }),
   /** Grows with every report of this boot; drawn before what it tells was read. */
-  sequence: Type.Integer({ minimum: 0 }),
+  sequence: Count,
 };
 
 /** More are told of when these are whole again. */
@@ -41,7 +41,7 @@ export const Heartbeat = Closed({
 export type Heartbeat = Static<typeof Heartbeat>;
 
 /** `nano.v1.cell.<cellId>.report.inventory`, on joining and every 10 s: everything there is. What is not in it is not there. */
-export const Inventory = Closed({ ...origin, instances: Type.Array(Observed) });
+export const Inventory = Closed({ ...origin, instances: Type.Array(Observed, { maxItems: limits.instancesOfCell }) });
 export type Inventory = Static<typeof Inventory>;
 
 /** `nano.v1.cell.<cellId>.report.instance`: one instance changed; without `observed` it is gone. */
@@ -67,6 +67,14 @@ export const reports = {
   statistics: StatisticsReport,
 } as const;
 export type ReportName = keyof typeof reports;
+/** What one cell may say of each: bytes of one report, and how many a second in the long run and at once. */
+export const reportLimits = {
+  heartbeat: { bytes: 65_536, perSecond: 10, burst: 100 },
+  inventory: { bytes: 8 * 2 ** 20, perSecond: 2, burst: 50 },
+  instance: { bytes: 262_144, perSecond: 300, burst: 3_000 },
+  leaving: { bytes: 1_024, perSecond: 2, burst: 20 },
+  statistics: { bytes: 2 * 2 ** 20, perSecond: 2, burst: 50 },
+} as const satisfies Record<ReportName, { bytes: number; perSecond: number; burst: number }>;
 export const reportSubject = (cell: string, report: ReportName | "*") => `nano.v1.cell.${cell}.report.${report}`;
 /** How long without a heartbeat until a cell counts as offline, in milliseconds. */
 export const offlineAfterMs = 3_500;

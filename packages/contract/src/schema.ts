@@ -49,7 +49,7 @@ export const OneOf = <const T extends readonly string[]>(words: T, description =
   });
 
 /** What of so much is left after a value: its characters, and one for everything else. Negative when it does not fit. */
-const leftAfter = (value: unknown, left: number, depth: number): number => {
+export const leftAfter = (value: unknown, left: number, depth: number): number => {
   if (typeof value === "string") return left - value.length;
   if (typeof value !== "object" || value === null) return left - 1;
   if (depth === 0) return -1;
@@ -162,6 +162,13 @@ export const TimestampSchema = text<Timestamp>({
   description: "RFC 3339, UTC",
 });
 
+/** An id, a code, a name of ours. */
+export const Word = Type.String({ maxLength: 128 });
+/** What people read: a reason, a title, a remedy. */
+export const Sentence = Type.String({ maxLength: 1_000 });
+export const HttpUrl = Type.String({ pattern: "^https?://[^\\s\"'<>`\\\\]+$", maxLength: 2_048 });
+/** A secret of ours that opens something for a while. */
+export const TicketText = Type.String({ maxLength: 2_048 });
 /** Where a host is reached or listens: an IP address, or a name. */
 export const Host = Type.String({
   pattern: "^[A-Za-z0-9.:%_-]+$",
@@ -179,7 +186,12 @@ export const SerialText = Type.String({
 });
 
 /** Of a disk image or a media image. */
-export const ImageTags = Type.Array(Type.String({ pattern: "^[A-Za-z0-9._-]{1,32}$" }), { maxItems: 16 });
+export const ImageTags = Type.Array(Type.String({ pattern: "^[A-Za-z0-9._-]{1,32}$", maxLength: 32 }), {
+  maxItems: 16,
+});
+
+/** Of a person, a token or an actor. */
+export const Permissions = Type.Array(Word, { maxItems: 128 });
 
 /** The largest integer that JSON carries exactly. */
 const exact = Number.MAX_SAFE_INTEGER;
@@ -187,6 +199,9 @@ export const BytesSchema = count<Bytes>(0, exact, "Bytes");
 export const MiBSchema = count<MiB>(0, 2 ** 40, "MiB (2^20 bytes)");
 export const GiBSchema = count<GiB>(0, 2 ** 30, "GiB (2^30 bytes)");
 export const Count = Type.Integer({ minimum: 0, maximum: exact });
+export const PerSecond = Type.Number({ minimum: 0, maximum: exact });
+/** Of placement: lower is better. */
+export const Score = Type.Number({ minimum: -exact, maximum: exact });
 export const Percent = Type.Number({ minimum: 0, maximum: 100, description: "0 to 100" });
 export const Revision = Type.Integer({
   minimum: 0,
@@ -203,6 +218,12 @@ export const limits = {
   nics: 8,
   snapshots: 64,
   page: { default: 50, maximum: 500 },
+  /** IP addresses that are told of an instance, or of one of its network interfaces. */
+  addresses: 16,
+  /** Instances of a cell; more than any host carries. */
+  instancesOfCell: 4_096,
+  /** Image files in a cell's storage. */
+  filesOfCell: 4_096,
 } as const;
 export const Cores = Type.Integer({ ...limits.cores, description: "Virtual CPU cores" });
 export const MemoryMiB = Type.Unsafe<MiB>(Type.Integer({ ...limits.memoryMiB, description: "Memory in MiB" }));
@@ -228,8 +249,8 @@ export const pageInput = {
 };
 export const Page = <T extends TSchema>(item: T) =>
   Closed({
-    items: Type.Array(item),
-    total: Type.Integer({ minimum: 0, description: "How many there are in all, filters applied" }),
+    items: Type.Array(item, { maxItems: limits.page.maximum }),
+    total: Type.Integer({ minimum: 0, maximum: exact, description: "How many there are in all, filters applied" }),
     next: Type.Optional(
       Type.String({ maxLength: cursorMax, description: "Cursor of the next page; absent on the last" }),
     ),

@@ -1,14 +1,25 @@
 /** What is used over time: of an instance, a cell, a pool, the zone. One shape for all, kept for an hour, lost at a restart. */
-import { Closed, Count, InstanceIdSchema, MiBSchema, OneOf, type Static, TimestampSchema, Type } from "./schema.ts";
+import {
+  Closed,
+  Count,
+  InstanceIdSchema,
+  limits,
+  MiBSchema,
+  OneOf,
+  PerSecond,
+  type Static,
+  TimestampSchema,
+  Type,
+} from "./schema.ts";
 
 /** How often everything is measured, in milliseconds. */
 export const statisticsIntervalMs = 10_000;
 /** How much is remembered: an hour. */
 export const statisticsPoints = 360;
 /** Instances a cell may measure; more than any host carries. */
-export const measuredMax = 4_096;
+export const measuredMax = limits.instancesOfCell;
 
-const Rate = (description: string) => Type.Optional(Type.Number({ minimum: 0, description }));
+const Rate = (description: string) => Type.Optional(Type.Number({ ...PerSecond, description }));
 
 /** Rates are means since the measurement before. */
 export const Usage = Closed({
@@ -36,6 +47,7 @@ export type UsagePoint = Static<typeof UsagePoint>;
 export const Statistics = Closed({
   everySeconds: Count,
   points: Type.Array(UsagePoint, {
+    maxItems: statisticsPoints + 1,
     description: "Oldest first, one about every 10 s, at most an hour. Empty for what does not run",
   }),
   memoryTotalMiB: MiBSchema,

@@ -7,9 +7,8 @@
  */
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:dgram";
-import { type Clock, fits, type Log, systemClock } from "@nano/contract";
+import { type Clock, createQuietLog, fits, type Log, systemClock } from "@nano/contract";
 import { cellIdOf, type Signer } from "./identity.ts";
-import { seldom } from "./limits.ts";
 import { type Answer, answerSchema, type CellDescription, subjectOf, unpackJwt } from "./messages.ts";
 import { type ClosedPacket, isGenuine, openBody, provesSecret, readPacket, sealPacket } from "./packet.ts";
 import type { AccountPin } from "./pin.ts";
@@ -65,7 +64,7 @@ export const join = async (options: JoinOptions): Promise<Joined> => {
   // It may have been aborted meanwhile: nothing below would hear of that.
   signal?.throwIfAborted();
   const nonces: string[] = [];
-  const mayLog = seldom(clock);
+  const quiet = createQuietLog(log);
   const answered = Promise.withResolvers<{ account: string; answer: Answer }>();
   let socket: Socket | undefined;
   let timer: Timer | undefined;
@@ -94,8 +93,8 @@ export const join = async (options: JoinOptions): Promise<Joined> => {
     const packet = readPacket("answer", bytes);
     const result = packet ? examine(packet) : refused("it is malformed");
     if (packet && !(result instanceof Refusal)) answered.resolve({ account: packet.signer, answer: result });
-    else if (result instanceof Refusal && mayLog(result.why))
-      log.warn(`An answer to our announcement was refused: ${result.why}`, { from: from.address, ...result.facts });
+    else if (result instanceof Refusal)
+      quiet.warn(result.why, from.address, `An answer to our announcement was refused: ${result.why}`, result.facts);
   };
 
   const announce = (to: Socket): void => {
@@ -113,7 +112,7 @@ export const join = async (options: JoinOptions): Promise<Joined> => {
     if (over) return;
     socket?.close();
     socket = undefined;
-    if (mayLog("socket")) log.warn("Cannot announce this cell; trying again", { interface: options.interface, error });
+    quiet.warn("socket", options.interface, "Cannot announce this cell; trying again", { error });
   };
 
   const round = async (delayMs: number): Promise<void> => {

@@ -1,29 +1,5 @@
 /** What keeps a flood, or an echo, from becoming work. All of it is bounded in memory. */
-import type { Clock } from "@nano/contract";
-
-/** A token bucket: `burst` at once, `perSecond` in the long run. */
-export class Bucket {
-  #tokens: number;
-  #at: number;
-
-  constructor(
-    private readonly clock: Clock,
-    private readonly perSecond: number,
-    private readonly burst: number,
-  ) {
-    this.#tokens = burst;
-    this.#at = clock.monotonic();
-  }
-
-  take(): boolean {
-    const now = this.clock.monotonic();
-    this.#tokens = Math.min(this.burst, this.#tokens + ((now - this.#at) / 1_000) * this.perSecond);
-    this.#at = now;
-    if (this.#tokens < 1) return false;
-    this.#tokens--;
-    return true;
-  }
-}
+import { Bucket, type Clock } from "@nano/contract";
 
 /** One bucket for each sender; the one that came first is forgotten when there are too many. */
 export class Buckets {
@@ -76,16 +52,4 @@ export class ReplayWindow {
 const dropOldest = (map: Map<string, unknown>): void => {
   const oldest = map.keys().next();
   if (!oldest.done) map.delete(oldest.value);
-};
-
-/** Lets one of each kind through every `everyMs`, so that a flood of bad packets is not a flood of log lines. */
-export const seldom = (clock: Clock, everyMs = 10_000): ((kind: string) => boolean) => {
-  const last = new Map<string, number>();
-  return (kind) => {
-    const now = clock.monotonic();
-    const before = last.get(kind);
-    if (before !== undefined && now - before < everyMs) return false;
-    last.set(kind, now);
-    return true;
-  };
 };

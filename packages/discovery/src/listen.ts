@@ -6,9 +6,9 @@
  * restart would miss: a cell repeats itself until it is answered.
  */
 import type { RemoteInfo, Socket } from "node:dgram";
-import { type Clock, fits, type Log, systemClock } from "@nano/contract";
+import { Bucket, type Clock, createQuietLog, fits, type Log, systemClock } from "@nano/contract";
 import { cellIdOf, type Signer } from "./identity.ts";
-import { Bucket, Buckets, ReplayWindow, seldom } from "./limits.ts";
+import { Buckets, ReplayWindow } from "./limits.ts";
 import { type Announcement, announcementSchema, type Grant, packJwt } from "./messages.ts";
 import { type ClosedPacket, isGenuine, openBody, provesSecret, readPacket, sealPacket } from "./packet.ts";
 import { checkRendezvous, openGroupSocket, type Rendezvous } from "./socket.ts";
@@ -69,7 +69,7 @@ export const listen = async (options: ListenOptions): Promise<Listener> => {
   const byAll = new Bucket(clock, 300, 600);
   const byCell = new Buckets(clock, 2, 5, 20_000);
   const replays = new ReplayWindow(clock, windowMs);
-  const mayLog = seldom(clock);
+  const quiet = createQuietLog(log);
   const underWay = new Set<Promise<void>>();
   let socket: Socket | undefined;
   let reopening: Timer | undefined;
@@ -77,7 +77,7 @@ export const listen = async (options: ListenOptions): Promise<Listener> => {
 
   const refuse = (counter: keyof ListenCounters, why: string, from: RemoteInfo, facts: object = {}): void => {
     counters[counter]++;
-    if (mayLog(`${counter} ${why}`)) log.warn(`An announcement was refused: ${why}`, { from: from.address, ...facts });
+    quiet.warn(`${counter} ${why}`, from.address, `An announcement was refused: ${why}`, { ...facts });
   };
 
   /** The announcement, if everything about it is right. */
@@ -141,7 +141,7 @@ export const listen = async (options: ListenOptions): Promise<Listener> => {
       counters.answered++;
     } catch (error) {
       counters.failed++;
-      log.error("Answering a cell's announcement failed", { cell: announcement.cell, error });
+      quiet.warn("failed", announcement.cell, "Answering a cell's announcement failed", { error });
     }
   };
 
@@ -174,8 +174,7 @@ export const listen = async (options: ListenOptions): Promise<Listener> => {
   const reopenLater = (why: unknown): void => {
     socket = undefined;
     if (stopped) return;
-    if (mayLog("socket"))
-      log.warn("Cannot listen for cells; trying again", { interface: options.interface, error: why });
+    quiet.warn("socket", options.interface, "Cannot listen for cells; trying again", { error: why });
     reopening = setTimeout(() => void openSocket(), reopenMs);
   };
 

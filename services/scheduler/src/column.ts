@@ -1,9 +1,12 @@
 /** Columns that hold JSON: the only place where a stored document becomes a typed value. */
-import { decode, type Static, type TSchema } from "@nano/contract";
+import { decode, type Static, shortened, type TSchema } from "@nano/contract";
 
-/** @param what for the error, if the document does not fit (a damaged or newer database): `the disks of instance …` */
+/**
+ * What was stored when the contract's bounds were wider is cut down to them.
+ * @param what for the error, if the document does not fit (a damaged or newer database): `the disks of instance …`
+ */
 export const fromColumn = <S extends TSchema>(schema: S, text: string, what: string): Static<S> =>
-  decode(schema, JSON.parse(text), `Reading ${what}`);
+  decode(schema, shortened(schema, JSON.parse(text)), `Reading ${what}`);
 
 export const toColumn = (value: unknown): string => JSON.stringify(value);
 /** Booleans are 0 and 1: every database understands that. */

@@ -1,7 +1,8 @@
 /** The same for many instances in one request: each has its own task, and its own answer. */
+import { GuestPassword } from "../cloud-init.ts";
 import { operation } from "../operation.ts";
 import { ErrorRecord, Task } from "../records.ts";
-import { Closed, Count, InstanceIdSchema, OneOf, type Static, Type } from "../schema.ts";
+import { Closed, Count, InstanceIdSchema, OneOf, type Static, Type, Word } from "../schema.ts";
 import { createTask, gib, ids, mib, verbTask } from "./examples.ts";
 import { InstanceCreateInput } from "./instance.ts";
 
@@ -11,17 +12,20 @@ export type BatchAction = (typeof batchActions)[number];
 
 export const BatchItem = Closed({
   id: Type.Optional(InstanceIdSchema),
-  name: Type.Optional(Type.String()),
+  name: Type.Optional(Word),
   /** What has begun; or why nothing has. */
   task: Type.Optional(Task),
   error: Type.Optional(ErrorRecord),
   /** As `instance.create` tells it: once. */
-  generatedPassword: Type.Optional(Type.String()),
+  generatedPassword: Type.Optional(GuestPassword),
 });
 export type BatchItem = Static<typeof BatchItem>;
 
 const Outcome = Closed({
-  items: Type.Array(BatchItem, { description: "One for each, in the order asked for, with its task or its error" }),
+  items: Type.Array(BatchItem, {
+    maxItems: batchMax,
+    description: "One for each, in the order asked for, with its task or its error",
+  }),
   started: Count,
   refused: Count,
 });

@@ -7,6 +7,7 @@ import {
   Count,
   ImageIdSchema,
   Label,
+  limits,
   MediaIdSchema,
   OneOf,
   Sha256Schema,
@@ -25,7 +26,7 @@ export const KeptFile = Closed({
   format: OneOf(["qcow2", "iso"], "Of a disk image, or of a medium"),
   bytes: BytesSchema,
   state: OneOf(fileStates, "`damaged` and `missing` ones are in use, and fetched again by themselves if that can be"),
-  users: Type.Integer({ minimum: 0, description: "How many disks or drives need it" }),
+  users: Type.Integer({ ...Count, description: "How many disks or drives need it" }),
   fetchedAt: Type.Optional(TimestampSchema),
   usedAt: Type.Optional(
     Type.Unsafe<Static<typeof TimestampSchema>>({
@@ -65,7 +66,7 @@ export const cellFileOperations = {
       "Fetched once and shared by all instances made of them. What nothing needs any more is removed after some time, and when there is no room.",
     input: one,
     output: Closed({
-      items: Type.Array(Closed({ ...KeptFile.properties, ...named })),
+      items: Type.Array(Closed({ ...KeptFile.properties, ...named }), { maxItems: limits.filesOfCell }),
       bytes: BytesSchema,
       unusedBytes: BytesSchema,
     }),
@@ -112,7 +113,7 @@ export const cellFileOperations = {
       files: Type.Array(Sha256Schema, { maxItems: 1_000 }),
       reader,
     }),
-    output: Closed({ items: Type.Array(Closed({ sha256: Sha256Schema, ...named })) }),
+    output: Closed({ items: Type.Array(Closed({ sha256: Sha256Schema, ...named }), { maxItems: 1_000 }) }),
     errors: [],
     changes: false,
     example: {
@@ -125,7 +126,7 @@ export const cellFileOperations = {
     owner: "cell",
     summary: "List the fetched files in the storage pool",
     input: Closed({}),
-    output: Closed({ items: Type.Array(KeptFile) }),
+    output: Closed({ items: Type.Array(KeptFile, { maxItems: limits.filesOfCell }) }),
     errors: ["hypervisor-failed"],
     changes: false,
     deadlineMs: 15_000,

@@ -1,7 +1,7 @@
 /** The disks of an instance that exists. */
 import { operation } from "../operation.ts";
 import { Disk, Task } from "../records.ts";
-import { BytesSchema, Closed, DiskGiB, DiskName, InstanceIdSchema, Type } from "../schema.ts";
+import { BytesSchema, Closed, DiskGiB, DiskName, InstanceIdSchema, limits, Type } from "../schema.ts";
 import { bytes, gib, ids, sha256, verbTask } from "./examples.ts";
 
 const one = { id: InstanceIdSchema, disk: DiskName };
@@ -36,7 +36,7 @@ export const diskOperations = {
     description:
       "A disk takes only the room of what was written to it: `allocatedBytes` is that, without the image it lies over, `sizeGiB` what it may grow to and what is reserved for it.",
     input: Closed({ id: InstanceIdSchema }),
-    output: Closed({ items: Type.Array(DiskStatus) }),
+    output: Closed({ items: Type.Array(DiskStatus, { maxItems: 1 + limits.dataDisks }) }),
     errors: ["instance-not-found", "cell-offline", "hypervisor-failed"],
     requires: "instance.read",
     rest: { method: "GET", path: "/api/v2/instances/{id}/disks", status: 200 },

@@ -35,15 +35,16 @@ const importErrors = ["name-taken", "quota-exceeded", "import-refused", "idempot
 const urlOf = (file: string) => `https://images.example/${file}`;
 const synced = <T extends typeof ImageIdSchema | typeof MediaIdSchema>(id: T) =>
   Closed({
-    directory: Type.String({ description: "Where the service looks, on its own machine" }),
+    directory: Type.String({ maxLength: 4_096, description: "Where the service looks, on its own machine" }),
     items: Type.Array(
       Closed({
-        file: Type.String(),
+        file: Type.String({ maxLength: 1_024 }),
         /** Of the record that it becomes. */
         id: Type.Optional(id),
         /** Why it is not taken. */
         error: Type.Optional(ErrorRecord),
       }),
+      { maxItems: 1_000 },
     ),
   });
 

@@ -21,7 +21,9 @@ export const imageUseOperations = {
     ...asked,
     summary: "Tell which instances have disks that are made of these disk images",
     input: Closed({ images: some(ImageIdSchema) }),
-    output: Closed({ items: Type.Array(Closed({ image: ImageIdSchema, usedBy: UsedBy })) }),
+    output: Closed({
+      items: Type.Array(Closed({ image: ImageIdSchema, usedBy: UsedBy }), { maxItems: limits.page.maximum }),
+    }),
     example: {
       input: { images: [ids.image] },
       output: { items: [{ image: ids.image, usedBy }] },
@@ -31,7 +33,9 @@ export const imageUseOperations = {
     ...asked,
     summary: "Tell which instances have these media images in their drives",
     input: Closed({ media: some(MediaIdSchema) }),
-    output: Closed({ items: Type.Array(Closed({ media: MediaIdSchema, usedBy: UsedBy })) }),
+    output: Closed({
+      items: Type.Array(Closed({ media: MediaIdSchema, usedBy: UsedBy }), { maxItems: limits.page.maximum }),
+    }),
     example: {
       input: { media: [ids.media] },
       output: { items: [{ media: ids.media, usedBy }] },

@@ -17,6 +17,7 @@ import {
   Closed,
   Description,
   DiskGiB,
+  HttpUrl,
   ImageIdSchema,
   ImageTags,
   Label,
@@ -28,7 +29,9 @@ import {
   pageInput,
   Revision,
   Sha256Schema,
+  TicketText,
   Type,
+  Word,
 } from "../schema.ts";
 import { at, bytes, ids, image, media, sha256 } from "./examples.ts";
 
@@ -64,8 +67,8 @@ const upload = {
 /** Where a cell fetches the bytes; only services ask for it. */
 const Source = Closed({
   name: Label,
-  url: Type.String(),
-  ticket: Type.String(),
+  url: HttpUrl,
+  ticket: TicketText,
   sha256: Sha256Schema,
   bytes: BytesSchema,
   virtualBytes: Type.Optional(BytesSchema),
@@ -76,10 +79,10 @@ const Source = Closed({
 export const reader = Type.Optional(
   Closed({
     kind: OneOf(["user", "service", "operator", "anonymous"]),
-    id: Type.String(),
-    name: Type.String(),
+    id: Word,
+    name: Word,
     group: Type.Optional(Label),
-    permissions: Type.Array(OneOf([...permissionNames, "*"])),
+    permissions: Type.Array(OneOf([...permissionNames, "*"]), { maxItems: 128 }),
   }),
 );
 const source = {

@@ -36,6 +36,7 @@ const CreateTask = Closed({
   ...Task.properties,
   generatedPassword: Type.Optional(
     Type.String({
+      maxLength: 128,
       description:
         "Of the administrator in the guest: told in this answer, and for ten minutes to who repeats the request with its Idempotency-Key",
     }),

@@ -1,12 +1,14 @@
 /** What the scheduler asks of a cell for an instance's first boot, and for ways into it. The secrets in these commands are kept by nobody on their way. */
+
 import { CloudInitFacts, CloudInitSettings, GuestUser } from "../cloud-init.ts";
 import { Hardware } from "../hardware.ts";
+import { Nic } from "../nics.ts";
 import { operation } from "../operation.ts";
 import { Disk } from "../records.ts";
-import { Closed, DisplayPassword, Host, InstanceIdSchema, Nothing, Port, Type } from "../schema.ts";
+import { Closed, Count, DisplayPassword, Host, InstanceIdSchema, limits, Nothing, Port, Type } from "../schema.ts";
 import { ids } from "./examples.ts";
 
-const instanceRef = { id: InstanceIdSchema, epoch: Type.Integer({ minimum: 0 }) };
+const instanceRef = { id: InstanceIdSchema, epoch: Count };
 const reference = { id: ids.instance, epoch: 1 };
 const shared = { owner: "cell" as const, requires: "internal" as const, events: [], changes: true };
 
@@ -17,12 +19,16 @@ export const onCellAccessOperations = {
     input: Closed({
       ...instanceRef,
       generation: CloudInitFacts.properties.generation,
-      mac: Type.String(),
+      mac: Nic.properties.mac,
       moreMacs: Type.Optional(
-        Type.Array(Type.String(), { description: "Of its other network interfaces: they ask for an address (DHCP)" }),
+        Type.Array(Nic.properties.mac, {
+          maxItems: limits.nics,
+          description: "Of its other network interfaces: they ask for an address (DHCP)",
+        }),
       ),
       diskBus: Hardware.properties.diskBus,
       dataDisks: Type.Array(Disk.properties.name, {
+        maxItems: limits.dataDisks,
         description: "Those to be formatted, where they are blank, and mounted",
       }),
       settings: CloudInitSettings,

@@ -5,11 +5,21 @@
  * of the next generation, and becomes that file when the instance is defined with it.
  */
 import { operation } from "../operation.ts";
-import { BytesSchema, Closed, DiskGeneration, DiskGiB, DiskName, InstanceIdSchema, Nothing, Type } from "../schema.ts";
+import {
+  BytesSchema,
+  Closed,
+  Count,
+  DiskGeneration,
+  DiskGiB,
+  DiskName,
+  InstanceIdSchema,
+  Nothing,
+  Type,
+} from "../schema.ts";
 import { bytes, gib, ids } from "./examples.ts";
 
 const shared = { owner: "cell" as const, requires: "internal" as const, events: [] };
-const one = { id: InstanceIdSchema, epoch: Type.Integer({ minimum: 0 }), disk: DiskName };
+const one = { id: InstanceIdSchema, epoch: Count, disk: DiskName };
 const example = { id: ids.instance, epoch: 1, disk: "data-1" };
 const errors = [
   "stale-epoch",
@@ -26,7 +36,9 @@ export const onCellDiskOperations = {
     summary: "Measure the disks of an instance; one whose file is gone is left out",
     input: Closed({ id: InstanceIdSchema }),
     output: Closed({
-      items: Type.Array(Closed({ name: DiskName, capacityBytes: BytesSchema, allocatedBytes: BytesSchema })),
+      items: Type.Array(Closed({ name: DiskName, capacityBytes: BytesSchema, allocatedBytes: BytesSchema }), {
+        maxItems: 64,
+      }),
     }),
     errors: ["instance-not-found", "hypervisor-failed"],
     changes: false,
@@ -110,7 +122,7 @@ export const onCellDiskOperations = {
       "Its own next files, of that generation, lie over them too: define it with those, unless `frozen` says that it lies over frozen files already and has written nothing since.",
     input: Closed({
       id: InstanceIdSchema,
-      epoch: Type.Integer({ minimum: 0 }),
+      epoch: Count,
       generation: DiskGeneration,
       to: InstanceIdSchema,
     }),

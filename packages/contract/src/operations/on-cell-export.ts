@@ -3,11 +3,11 @@
  * the image it becomes. The first two are begun once and asked after until they are ready; a failure is told once.
  */
 import { operation } from "../operation.ts";
-import { BytesSchema, Closed, DiskName, ImageIdSchema, InstanceIdSchema, Nothing, Type } from "../schema.ts";
+import { BytesSchema, Closed, Count, DiskName, ImageIdSchema, InstanceIdSchema, Nothing, Type } from "../schema.ts";
 import { bytes, ids } from "./examples.ts";
 
 const shared = { owner: "cell" as const, requires: "internal" as const, events: [], changes: true, deadlineMs: 10_000 };
-const one = { id: InstanceIdSchema, epoch: Type.Integer({ minimum: 0 }), image: ImageIdSchema };
+const one = { id: InstanceIdSchema, epoch: Count, image: ImageIdSchema };
 const example = { id: ids.instance, epoch: 1, image: ids.image };
 const progress = Closed({ ready: Type.Boolean(), bytesDone: BytesSchema, bytesTotal: BytesSchema });
 const underWay = { ready: false, bytesDone: bytes(1_024), bytesTotal: bytes(2_048) };

@@ -1,10 +1,10 @@
 /** What the scheduler asks of one cell about an instance's CD drive. */
 import { operation } from "../operation.ts";
-import { Closed, InstanceIdSchema, Label, MediaIdSchema, Sha256Schema, Type } from "../schema.ts";
+import { Closed, Count, InstanceIdSchema, Label, MediaIdSchema, Sha256Schema, Type } from "../schema.ts";
 import { ids, sha256 } from "./examples.ts";
 import { Observed, observed } from "./on-cell.ts";
 
-const instanceRef = { id: InstanceIdSchema, epoch: Type.Integer({ minimum: 0 }) };
+const instanceRef = { id: InstanceIdSchema, epoch: Count };
 const reference = { id: ids.instance, epoch: 1 };
 const shared = {
   owner: "cell" as const,

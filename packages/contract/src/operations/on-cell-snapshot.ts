@@ -3,7 +3,17 @@
  * ready. The work goes on meanwhile, and what fails is told once.
  */
 import { operation } from "../operation.ts";
-import { Closed, Description, InstanceIdSchema, Label, SnapshotIdSchema, TaskIdSchema, Type } from "../schema.ts";
+import {
+  Closed,
+  Count,
+  Description,
+  InstanceIdSchema,
+  Label,
+  SnapshotIdSchema,
+  TaskIdSchema,
+  Type,
+  Word,
+} from "../schema.ts";
 import { Snapshot } from "../snapshots.ts";
 import { at, ids } from "./examples.ts";
 import { InstanceSpec, Observed, onCellOperations } from "./on-cell.ts";
@@ -12,7 +22,7 @@ const shared = { owner: "cell" as const, requires: "internal" as const, events: 
 const errors = ["stale-epoch", "hypervisor-failed", "instance-not-found"] as const;
 const work = {
   id: InstanceIdSchema,
-  epoch: Type.Integer({ minimum: 0 }),
+  epoch: Count,
   task: TaskIdSchema,
   snapshot: SnapshotIdSchema,
 };
@@ -36,7 +46,7 @@ export const onCellSnapshotOperations = {
     ...shared,
     summary: "List an instance's snapshots, oldest first",
     input: Closed({ id: InstanceIdSchema }),
-    output: Closed({ items: Type.Array(Snapshot) }),
+    output: Closed({ items: Type.Array(Snapshot, { maxItems: 1_024 }) }),
     errors: ["instance-not-found", "hypervisor-failed"],
     changes: false,
     deadlineMs: 5_000,
@@ -45,7 +55,7 @@ export const onCellSnapshotOperations = {
   "cell.snapshot.create": operation({
     ...shared,
     summary: "Take a snapshot of all disks, and of the memory if asked; succeeds when there is that one already",
-    input: Closed({ ...work, name: Label, description: Description, createdBy: Type.String(), memory: Type.Boolean() }),
+    input: Closed({ ...work, name: Label, description: Description, createdBy: Word, memory: Type.Boolean() }),
     output: Answer,
     errors: [...errors, "wrong-state", "unsupported-by-cell", "disk-full"],
     changes: true,

@@ -4,15 +4,16 @@
  */
 import { CloudInitFacts } from "../cloud-init.ts";
 import { Hardware, pendingSettings, Qos, RestartPolicy, Tags } from "../hardware.ts";
-import { Nic, NicAddresses } from "../nics.ts";
+import { Addresses, Nic, NicAddresses, Nics } from "../nics.ts";
 import { operation } from "../operation.ts";
 import { Picture } from "../picture.ts";
-import { Disk, Running } from "../records.ts";
+import { Disks, Running } from "../records.ts";
 import {
   BytesSchema,
   Closed,
   ConsoleKind,
   Cores,
+  Count,
   Description,
   DiskGeneration,
   DiskGiB,
@@ -20,21 +21,24 @@ import {
   DisplayPassword,
   InstanceIdSchema,
   Label,
+  limits,
   MediaIdSchema,
   MemoryMiB,
   Name,
   Nothing,
   OneOf,
   PoolNameSchema,
+  Sentence,
   SerialText,
   Sha256Schema,
   type Static,
   Type,
+  Word,
 } from "../schema.ts";
 import { instanceStates } from "../states.ts";
 import { bytes, gib, ids, mib, sha256 } from "./examples.ts";
 
-const Epoch = Type.Integer({ minimum: 0 });
+const Epoch = Count;
 const instanceRef = { id: InstanceIdSchema, epoch: Epoch };
 
 /** What the domain's metadata says about an instance: enough to rebuild the scheduler's row from the cell alone. */
@@ -45,11 +49,11 @@ export const InstanceSpec = Closed({
   pool: PoolNameSchema,
   cores: Cores,
   memoryMiB: MemoryMiB,
-  disks: Type.Array(Disk),
+  disks: Disks,
   /** Of its first network interface. */
-  mac: Type.String(),
+  mac: Nic.properties.mac,
   /** Absent when it has that one only. */
-  nics: Type.Optional(Type.Array(Nic)),
+  nics: Type.Optional(Nics),
   // Absent in records of older versions: then as `defaultSettings` says.
   tags: Type.Optional(Tags),
   hardware: Type.Optional(Hardware),
@@ -57,8 +61,8 @@ export const InstanceSpec = Closed({
   restart: Type.Optional(RestartPolicy),
   cloudInit: Type.Optional(CloudInitFacts),
   autostart: Type.Boolean(),
-  owner: Type.String(),
-  createdAt: Type.String(),
+  owner: Word,
+  createdAt: Type.String({ maxLength: 32 }),
 });
 export type InstanceSpec = Static<typeof InstanceSpec>;
 
@@ -71,20 +75,20 @@ export const Observed = Closed({
   id: InstanceIdSchema,
   epoch: Epoch,
   state: OneOf(instanceStates),
-  stateReason: Type.Optional(Type.String()),
+  stateReason: Type.Optional(Sentence),
   media: Type.Optional(Closed({ id: MediaIdSchema, name: Label })),
-  addresses: Type.Array(Type.String()),
+  addresses: Addresses,
   nicAddresses: Type.Optional(NicAddresses),
-  startedAt: Type.Optional(Type.String()),
+  startedAt: Type.Optional(Type.String({ maxLength: 32 })),
   /** When the guest last restarted itself in this run, or was reset. */
   restartedAt: Type.Optional(Type.String({ maxLength: 32 })),
   /** A guest agent is connected. */
   agent: Type.Optional(Type.Boolean()),
   /** What the definition says and the running guest does not have yet. */
-  pending: Type.Optional(Type.Array(OneOf(pendingSettings))),
+  pending: Type.Optional(Type.Array(OneOf(pendingSettings), { maxItems: pendingSettings.length })),
   running: Type.Optional(Running),
   /** How many snapshots it has; absent without any. */
-  snapshots: Type.Optional(Type.Integer({ minimum: 0 })),
+  snapshots: Type.Optional(Count),
   /** In answers to commands only: a report has its own. Cells of older versions do not say. */
   seen: Type.Optional(Seen),
   /** No zone has claimed it: an older version made it, or a zone that this cell takes over from. Who has a record of it here may claim it. */
@@ -269,7 +273,7 @@ export const onCellOperations = {
     ...shared,
     summary: "List what this cell has",
     input: Nothing,
-    output: Closed({ items: Type.Array(Observed) }),
+    output: Closed({ items: Type.Array(Observed, { maxItems: limits.instancesOfCell }) }),
     errors: ["hypervisor-failed"],
     changes: false,
     // Whoever asks has the next inventory anyway, and must not take long to notice that the cell is gone.

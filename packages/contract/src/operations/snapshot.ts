@@ -30,7 +30,7 @@ export const snapshotOperations = {
     description:
       "They form a tree: each but the first has a `parent`, and the instance goes on from the `current` one.",
     input: Closed({ id: InstanceIdSchema }),
-    output: Closed({ items: Type.Array(Snapshot) }),
+    output: Closed({ items: Type.Array(Snapshot, { maxItems: 1_024 }) }),
     errors: ["instance-not-found", "cell-offline", "hypervisor-failed"],
     requires: "instance.read",
     rest: { method: "GET", path: "/api/v2/instances/{id}/snapshots", status: 200 },

@@ -1,6 +1,7 @@
+import { EventSchema } from "../events.ts";
 import { operation } from "../operation.ts";
 import { Task, taskStates } from "../records.ts";
-import { AnyObject, Closed, OneOf, Page, pageInput, TaskIdSchema, Type } from "../schema.ts";
+import { Closed, Count, OneOf, Page, pageInput, TaskIdSchema, Type, Word } from "../schema.ts";
 import { at, createTask, ids } from "./examples.ts";
 
 export const taskOperations = {
@@ -78,19 +79,9 @@ export const taskOperations = {
       ),
     }),
     output: Closed({
-      items: Type.Array(
-        Closed({
-          sequence: Type.Integer({ minimum: 0 }),
-          name: Type.String(),
-          id: Type.String(),
-          at: Type.String(),
-          actor: Type.Optional(Type.String()),
-          requestId: Type.Optional(Type.String()),
-          data: AnyObject<Readonly<Record<string, string | number | boolean>>>("The few facts a list shows"),
-        }),
-      ),
-      first: Type.Integer({ minimum: 0, description: "Oldest sequence still kept" }),
-      last: Type.Integer({ minimum: 0, description: "Newest sequence" }),
+      items: Type.Array(Closed({ sequence: Count, ...EventSchema.properties, name: Word }), { maxItems: 1_000 }),
+      first: Type.Integer({ ...Count, description: "Oldest sequence still kept" }),
+      last: Type.Integer({ ...Count, description: "Newest sequence" }),
     }),
     errors: ["history-gone"],
     requires: "event.read",

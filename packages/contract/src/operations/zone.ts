@@ -1,10 +1,13 @@
 import { operation } from "../operation.ts";
 import { Resources } from "../records.ts";
-import { Closed, Count, GiBSchema, MiBSchema, Nothing, Percent, TimestampSchema, Type } from "../schema.ts";
+import { Closed, Count, GiBSchema, MiBSchema, Nothing, Percent, PerSecond, TimestampSchema, Type } from "../schema.ts";
 import { at, cell, gib, mib, pool } from "./examples.ts";
 
 export const Zone = Closed({
-  name: Type.String({ description: "The domain that separates this cluster from others on the same network" }),
+  name: Type.String({
+    maxLength: 64,
+    description: "The domain that separates this cluster from others on the same network",
+  }),
   startedAt: TimestampSchema,
   pools: Closed({ total: Count }),
   cells: Closed({ online: Count, offline: Count, unassigned: Count }),
@@ -18,9 +21,10 @@ export const Zone = Closed({
       at: TimestampSchema,
       cpuPercent: Percent,
       memoryUsedMiB: MiBSchema,
-      networkBytesPerSecond: Type.Number({ minimum: 0 }),
-      diskBytesPerSecond: Type.Number({ minimum: 0 }),
+      networkBytesPerSecond: PerSecond,
+      diskBytesPerSecond: PerSecond,
     }),
+    { maxItems: 60 },
   ),
 });
 

@@ -10,6 +10,7 @@ import {
   NanoError,
   type NanoEvent,
   type Permission,
+  pageCarries,
   type Timestamp,
   type Token,
   type TokenId,
@@ -106,12 +107,12 @@ export const tokenHandlers = (people: PeopleContext): { readonly [N in TokenOper
   return {
     "token.list": async ({ limit = limits.page.default, cursor }, { actor }) => {
       const rows = await listTokens(db, actor.id, limit + 1, cursor);
-      const items = rows.slice(0, limit).map(viewOf);
+      const items = pageCarries(rows.slice(0, limit).map(viewOf));
       const last = items.at(-1);
       return {
         items,
         total: await countTokens(db, actor.id),
-        ...(rows.length > limit && last ? { next: last.id } : {}),
+        ...(rows.length > items.length && last ? { next: last.id } : {}),
       };
     },
 

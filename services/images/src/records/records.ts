@@ -19,6 +19,7 @@ import {
   type MediaId,
   mayDo,
   NanoError,
+  pageCarries,
   type Rendition,
   type RenditionFormat,
   requireRevision,
@@ -214,9 +215,11 @@ export const createRecords = (options: RecordsOptions) => {
       const { limit = contractLimits.page.default, cursor, ...filter } = input;
       const after = cursor === undefined ? undefined : readCursor(cursor);
       const reader = readerOf(actor, kind);
-      const { rows, total, more } = await listFiles(db, kind, { ...filter, limit, after, reader });
+      const found = await listFiles(db, kind, { ...filter, limit, after, reader });
+      const rows = pageCarries(found.rows);
       const last = rows.at(-1);
-      return { rows, total, ...(more && last ? { next: writeCursor(last) } : {}) };
+      const more = found.more || rows.length < found.rows.length;
+      return { rows, total: found.total, ...(more && last ? { next: writeCursor(last) } : {}) };
     },
 
     async create(kind: Kind, input: CreateInput, context: RequestContext) {

@@ -15,6 +15,8 @@ import {
   type Rendition,
   type RenditionFormat,
   Sha256Schema,
+  type Static,
+  shortened,
   timestamp,
   type UsedBy,
 } from "@nano/contract";
@@ -27,11 +29,14 @@ const gib = (value: number) => value as GiB;
 
 const readError = (text: string | null) => {
   const error: unknown = text === null ? undefined : JSON.parse(text);
-  return fits(ErrorRecord, error) ? { error } : {};
+  // What was stored when less was checked is cut, not left out.
+  const short: unknown = shortened(ErrorRecord, error as Static<typeof ErrorRecord>);
+  return fits(ErrorRecord, short) ? { error: short } : {};
 };
 export const readSource = (text: string): FileSource => {
   const source: unknown = JSON.parse(text);
-  return fits(FileSource, source) ? source : { from: "upload" };
+  const short: unknown = shortened(FileSource, source as FileSource);
+  return fits(FileSource, short) ? short : { from: "upload" };
 };
 export const readTags = (text: string): string[] => {
   const tags: unknown = JSON.parse(text);

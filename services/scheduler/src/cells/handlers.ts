@@ -92,7 +92,7 @@ export function cellHandlers(deps: CellDeps): Pick<Handlers<"scheduler">, CellOp
         .filter(({ stored }) => query.pool === undefined || stored.pool === query.pool)
         .filter(({ stored }) => query.unassigned !== true || stored.pool === null)
         .sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
-      const page = pageOfAll(cells, query, sortKey);
+      const page = pageOfAll(cells, query, sortKey, ({ stored }) => stored);
       return { ...page, items: await view(page.items) };
     },
     "cell.get": ({ id }) => viewOne(registry.get(id)),

@@ -1,5 +1,5 @@
 /** The table `cells`: every cell that was ever discovered, as it last described itself. Nothing else touches it. */
-import { Abilities, Cell, type CellId, type PoolName, type Timestamp, Type } from "@nano/contract";
+import { Abilities, Cell, type CellId, fits, type PoolName, shortened, type Timestamp } from "@nano/contract";
 import type { Kysely } from "kysely";
 import type { Migration } from "kysely/migration";
 import { fromColumn, toColumn, toFlag } from "../column.ts";
@@ -77,15 +77,21 @@ export interface StoredCell extends CellDescription {
   readonly revision: number;
 }
 
-const Problems = Type.Array(Type.String());
-const { versions: Versions, capacity: Capacity } = Cell.properties;
+const {
+  versions: Versions,
+  capacity: Capacity,
+  problems: Problems,
+  network: Network,
+  fingerprint: Key,
+} = Cell.properties;
 
 const fromRow = (row: CellTable): StoredCell => ({
   id: row.id,
   name: row.name,
   pool: row.pool,
   enabled: row.enabled === 1,
-  address: row.address,
+  // Older versions took any text for an address.
+  address: fits(Cell.properties.address, row.address) ? row.address : "unknown",
   virtualization: row.virtualization,
   capacity: fromColumn(
     Capacity,
@@ -94,8 +100,8 @@ const fromRow = (row: CellTable): StoredCell => ({
   ),
   versions: fromColumn(Versions, row.versions, `the versions of cell ${row.id}`),
   abilities: fromColumn(Abilities, row.abilities, `the abilities of cell ${row.id}`),
-  network: row.network,
-  fingerprint: row.fingerprint,
+  network: shortened(Network, row.network),
+  fingerprint: shortened(Key, row.fingerprint),
   problems: fromColumn(Problems, row.problems, `the problems of cell ${row.id}`),
   discoveredAt: row.discovered_at,
   lastSeenAt: row.last_seen_at,

@@ -30,7 +30,9 @@ export const toCell = (known: KnownCell, usage: Usage = noUsage, sameName = fals
     abilities: stored.abilities,
     network: stored.network,
     fingerprint: stored.fingerprint,
-    problems: sameName ? [...stored.problems, `Another cell is called ${stored.name}, too.`] : stored.problems,
+    problems: sameName
+      ? [...stored.problems.slice(0, 31), `Another cell is called ${stored.name}, too.`]
+      : stored.problems,
     discoveredAt: stored.discoveredAt,
     lastSeenAt: timestamp(known.seenAt),
     revision: stored.revision,

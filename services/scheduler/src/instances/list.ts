@@ -38,7 +38,7 @@ export async function listInstances(db: Kysely<Database>, query: Query): Promise
     search === "" || column === "name_key"
       ? found
       : rows.where("id", "in", db.selectFrom("instances").select("id").where(matches(search)));
-  const page = await pageOf({
+  return pageOf({
     query,
     count: () => found.select((e) => e.fn.countAll<number>().as("n")).executeTakeFirstOrThrow(),
     rows: (after, limit) => {
@@ -58,6 +58,6 @@ export async function listInstances(db: Kysely<Database>, query: Query): Promise
         .execute();
     },
     key: (row) => ({ value: row[column], id: row.id }),
+    read: fromRow,
   });
-  return { ...page, items: page.items.map(fromRow) };
 }

@@ -1,8 +1,10 @@
 /** The tables `instances` (what should exist, where, and what its cell last said of it) and `tombstones` (what was deleted). Nothing else touches them. */
 import {
+  Addresses,
   type CellId,
   type DecisionId,
-  Disk,
+  type Disk,
+  Disks,
   defaultSettings,
   firstNic,
   type ImageId,
@@ -11,12 +13,14 @@ import {
   InstanceSpec,
   type InstanceState,
   type MediaId,
-  Nic,
+  type Nic,
   NicAddresses,
+  Nics,
   type PendingSetting,
   type PoolName,
   Running,
   Settings,
+  shortened,
   type TaskId,
   type Timestamp,
   Type,
@@ -309,9 +313,7 @@ export interface StoredInstance {
   readonly revision: number;
 }
 
-const Disks = Type.Array(Disk);
-const Nics = Type.Array(Nic);
-const Addresses = Type.Array(Type.String());
+const Reason = Type.String({ maxLength: 2_000 });
 const { memoryMiB: Memory, media: OptionalMedia, pending: Pending } = Instance.properties;
 const Media = Type.Required(Type.Object({ media: OptionalMedia })).properties.media;
 
@@ -322,7 +324,7 @@ export const fromRow = (row: InstanceTable): StoredInstance => ({
   pool: row.pool,
   cell: row.cell,
   state: row.state,
-  stateReason: row.state_reason,
+  stateReason: row.state_reason === null ? null : shortened(Reason, row.state_reason),
   cores: row.cores,
   memoryMiB: fromColumn(Memory, String(row.memory_mib), `the memory of instance ${row.id}`),
   disks: fromColumn(Disks, row.disks, `the disks of instance ${row.id}`),

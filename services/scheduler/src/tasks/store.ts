@@ -6,6 +6,7 @@ import {
   ErrorRecord,
   NanoError,
   type OperationName,
+  shortened,
   type Task,
   type TaskId,
   type TaskState,
@@ -110,6 +111,7 @@ export interface StoredTask {
 
 const Steps = Type.Array(TaskStep);
 const Json = Type.Unknown();
+const Obstacle = Type.String({ maxLength: 1_000 });
 
 const fromRow = (row: TaskTable): StoredTask => ({
   id: row.id,
@@ -125,7 +127,7 @@ const fromRow = (row: TaskTable): StoredTask => ({
     row.error === null
       ? null
       : NanoError.fromBody(fromColumn(ErrorRecord, row.error, `the error of task ${row.id}`)).toBody(),
-  obstacle: row.obstacle,
+  obstacle: row.obstacle === null ? null : shortened(Obstacle, row.obstacle),
   waitsFor: row.waits_for,
   actor: { kind: row.actor_kind, id: row.actor_id, name: row.actor_name },
   requestId: row.request_id,
@@ -242,7 +244,7 @@ export const listTasks = async (db: Kysely<Database>, query: TaskQuery): Promise
   if (query.state !== undefined) rows = rows.where("state", "=", query.state);
   if (query.active !== undefined) rows = rows.where("state", query.active ? "in" : "not in", [...activeStates]);
   if (query.resource !== undefined) rows = rows.where("resource_id", "=", query.resource);
-  const page = await pageOf({
+  return pageOf({
     query,
     count: () => rows.select((e) => e.fn.countAll<number>().as("n")).executeTakeFirstOrThrow(),
     rows: (after, limit) => {
@@ -251,8 +253,9 @@ export const listTasks = async (db: Kysely<Database>, query: TaskQuery): Promise
       return ordered.where(sql<boolean>`(created_at, id) < (${after.value}, ${after.id})`).execute();
     },
     key: (row) => ({ value: row.created_at, id: row.id }),
+    read: fromRow,
+    shown: ({ steps, error, obstacle }) => ({ steps, error, obstacle }),
   });
-  return { ...page, items: page.items.map(fromRow) };
 };
 
 /** Forgets ended tasks beyond the newest `keep`, and those that ended before `endedBefore`. @returns how many */

@@ -1,0 +1,123 @@
+/** Lists stay readable, whatever cells say and whatever an older version stored. */
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { type Instance, reportSubject } from "@nano/contract";
+import { sql } from "kysely";
+import { testCellId } from "./testing/cell.ts";
+import { until, World } from "./testing/world.ts";
+
+setDefaultTimeout(60_000);
+
+test("strangers that say megabytes of themselves are not heard, and `cell.list` answers", async () => {
+  await using world = await World.start({});
+  for (const n of [7, 8]) {
+    const id = testCellId(n);
+    const raw = await world.testBus.rawCell(id);
+    const beat = (problems: string[], sequence: number) =>
+      raw.publish(
+        reportSubject(id, "heartbeat"),
+        JSON.stringify({
+          ...{
+            cell: id,
+            boot: "b",
+            sequence,
+            name: `stranger-${n}`,
+            address: "127.0.0.1",
+            virtualization: "simulated",
+          },
+          ...{ capacity: { cores: 1, memoryMiB: 1, storageGiB: 1 }, versions: { nano: "0.1.0" }, network: "user" },
+          ...{ load: { cpuPercent: 0, memoryUsedMiB: 0, storageUsedGiB: 0 }, fingerprint: "U", problems },
+        }),
+      );
+    beat(["x".repeat(4_600_000)], 0);
+    beat(
+      Array.from({ length: 32 }, () => "x".repeat(900)),
+      1,
+    );
+  }
+  await until("both are discovered", async () => (await world.call("cell.list", {})).total === 3);
+  expect((await world.call("cell.get", { id: testCellId(7) })).problems.length).toBe(32);
+});
+
+test("what an older version stored is cut when it is read", async () => {
+  await using world = await World.start({});
+  const made: Instance[] = [];
+  for (let i = 0; i < 3; i++) made.push(await world.created());
+  const huge = "h".repeat(3_000_000);
+  await world.db
+    .updateTable("instances")
+    .set({ state_reason: huge, addresses: JSON.stringify(Array(100_000).fill("10.0.0.1")) })
+    .execute();
+  await world.db
+    .updateTable("cells")
+    .set({
+      problems: JSON.stringify([huge]),
+      versions: JSON.stringify({ nano: huge }),
+      network: huge,
+      address: `<b>${huge}`,
+    })
+    .execute();
+  await world.db
+    .updateTable("tasks")
+    .set({
+      obstacle: huge,
+      error: JSON.stringify({ code: "internal", message: huge, remedy: huge, details: { huge } }),
+    })
+    .execute();
+  // Silent while the scheduler is away: what is stored counts.
+  world.cell.rest();
+  await world.restartScheduler();
+  const { items, total } = await world.call("instance.list", {});
+  expect([items.length, total]).toEqual([3, 3]);
+  for (const item of items) {
+    expect(item.stateReason?.length ?? 0).toBeLessThanOrEqual(2_000);
+    expect(item.addresses.length).toBe(16);
+  }
+  expect((await world.call("instance.get", { id: made[0]?.id as Instance["id"] })).id).toBe(
+    made[0]?.id as Instance["id"],
+  );
+  const [cell] = (await world.call("cell.list", {})).items;
+  expect([cell?.address, cell?.versions.nano.length, cell?.problems[0]?.length]).toEqual(["unknown", 64, 1_000]);
+  const tasks = await world.call("task.list", {});
+  expect(tasks.items.length).toBe(3);
+  expect(tasks.items[0]?.error?.message.length).toBe(2_000);
+});
+
+test("a page is never more than a message carries, and goes on where it ended", async () => {
+  await using world = await World.start({});
+  const one = await world.created({ description: "愛".repeat(1_000) });
+  const names = Array.from({ length: 700 }, (_, i) => `copy-${String(i).padStart(4, "0")}`);
+  const row = await world.db.selectFrom("instances").selectAll().executeTakeFirstOrThrow();
+  const running = JSON.stringify({
+    disks: Array.from({ length: 17 }, () => ({
+      name: "system",
+      sizeGiB: 1,
+      image: { id: one.id, name: "愛".repeat(128), sha256: "a".repeat(64) },
+    })),
+  });
+  for (const [i, name] of names.entries())
+    await world.db
+      .insertInto("instances")
+      .values({
+        ...row,
+        id: crypto.randomUUID() as Instance["id"],
+        name,
+        name_key: name,
+        running,
+        pending: '["disks"]',
+        mac: `52:54:00:00:${(i >> 8).toString(16).padStart(2, "0")}:${(i & 255).toString(16).padStart(2, "0")}`,
+      })
+      .execute();
+  const seen: string[] = [];
+  for (let cursor: string | undefined; ; ) {
+    const page = await world.call("instance.list", { limit: 500, ...(cursor === undefined ? {} : { cursor }) });
+    expect(new TextEncoder().encode(JSON.stringify(page)).length).toBeLessThan(8 * 2 ** 20);
+    expect(page.total).toBe(701);
+    seen.push(...page.items.map(({ name }) => name));
+    cursor = page.next;
+    if (cursor === undefined) break;
+  }
+  expect(seen.filter((name) => name.startsWith("copy-"))).toEqual(names);
+  expect(
+    await sql<{ n: number }>`select count(*) as n from instances`.execute(world.db).then(({ rows }) => rows[0]?.n),
+  ).toBe(seen.length);
+});
