@@ -17,7 +17,6 @@ import {
   DiskGiB,
   DiskName,
   GiBSchema,
-  Host,
   HttpUrl,
   ImageIdSchema,
   ImageTags,
@@ -95,7 +94,7 @@ export const Cell = Closed({
   id: CellIdSchema,
   name: Name,
   pool: Type.Optional(PoolNameSchema),
-  address: Type.String({ ...Host, description: "IP address the cell announced" }),
+  address: Type.String({ maxLength: 253, description: "IP address the cell announced" }),
   online: Type.Boolean(),
   enabled: Type.Boolean({ description: "Whether new instances are placed here" }),
   virtualization: OneOf(

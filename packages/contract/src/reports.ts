@@ -5,7 +5,7 @@
 import { KeptFile } from "./operations/cell-files.ts";
 import { Observed } from "./operations/on-cell.ts";
 import { Cell, CellLoad, Resources } from "./records.ts";
-import { CellIdSchema, Closed, Count, InstanceIdSchema, limits, type Static, Type } from "./schema.ts";
+import { CellIdSchema, Closed, Count, Host, InstanceIdSchema, limits, type Static, Type } from "./schema.ts";
 import { InstanceUsage, measuredMax } from "./statistics.ts";
 
 const origin = {
@@ -25,7 +25,7 @@ export type DamagedFile = Static<typeof DamagedFile>;
 export const Heartbeat = Closed({
   ...origin,
   name: Cell.properties.name,
-  address: Cell.properties.address,
+  address: Host,
   virtualization: Cell.properties.virtualization,
   capacity: Resources,
   load: CellLoad,

@@ -1,5 +1,5 @@
 /** The table `cells`: every cell that was ever discovered, as it last described itself. Nothing else touches it. */
-import { Abilities, Cell, type CellId, fits, type PoolName, shortened, type Timestamp } from "@nano/contract";
+import { Abilities, Cell, type CellId, fits, Host, type PoolName, shortened, type Timestamp } from "@nano/contract";
 import type { Kysely } from "kysely";
 import type { Migration } from "kysely/migration";
 import { fromColumn, toColumn, toFlag } from "../column.ts";
@@ -91,7 +91,7 @@ const fromRow = (row: CellTable): StoredCell => ({
   pool: row.pool,
   enabled: row.enabled === 1,
   // Older versions took any text for an address.
-  address: fits(Cell.properties.address, row.address) ? row.address : "unknown",
+  address: fits(Host, row.address) ? row.address : "unknown",
   virtualization: row.virtualization,
   capacity: fromColumn(
     Capacity,
