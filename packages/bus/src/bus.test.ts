@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import {
   type Actor,
   type CellId,
+  errorDefinitions,
   headerNames,
   NanoError,
   type OperationsOf,
@@ -100,7 +101,7 @@ describe("asking", () => {
     expect(reply.json<{ error: unknown }>().error).toEqual({
       code: "pool-not-found",
       message: "There is no pool 'nowhere'",
-      remedy: "List the pools with pool.list.",
+      remedy: errorDefinitions["pool-not-found"].remedy,
       details: { pool: "nowhere" },
     });
   });

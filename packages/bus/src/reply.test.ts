@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import {
   type CellId,
+  cellSubject,
   type Log,
   NanoError,
   operationNames,
@@ -108,4 +109,17 @@ test("a peer that goes on lying does not fill the log", async () => {
   expect(lines.length).toBe(1);
   expect(JSON.stringify(lines)).toContain("scheduler zone.get");
   expect(JSON.stringify(lines).length).toBeLessThan(1_000);
+});
+
+test("a reply of more than the contract allows is refused, too", async () => {
+  const other = "cell-bcdefghijklmnopa" as CellId;
+  const raw = await world.rawCell(other);
+  raw.subscribe(cellSubject(other, "cell.instance.serial"), {
+    callback: (_error, message) =>
+      void message.respond(JSON.stringify({ text: "x".repeat(1_000_000), truncated: true })),
+  });
+  await raw.flush();
+  const input = operations["cell.instance.serial"].example.input;
+  const error = await attempt(world.bus("scheduler", log).callCell(other, "cell.instance.serial", input));
+  expect(error).toMatchObject({ code: "bad-reply", details: { sender: other } });
 });

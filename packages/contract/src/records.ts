@@ -106,7 +106,11 @@ export const Cell = Closed({
   load: CellLoad,
   instances: Closed({ total: Count, running: Count }),
   strays: Type.Optional(
-    Type.Integer({ minimum: 1, description: "How many instances it has that no record puts there: see stray.list" }),
+    Type.Integer({
+      ...Count,
+      minimum: 1,
+      description: "How many instances it has that no record puts there: see stray.list",
+    }),
   ),
   versions: Closed({
     nano: Version,

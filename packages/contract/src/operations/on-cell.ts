@@ -67,7 +67,7 @@ export const InstanceSpec = Closed({
 export type InstanceSpec = Static<typeof InstanceSpec>;
 
 /** Which of its reports a cell's answer is as new as. The number is drawn before the cell looks. */
-export const Seen = Closed({ boot: Type.String({ maxLength: 36 }), sequence: Type.Integer({ minimum: 0 }) });
+export const Seen = Closed({ boot: Type.String({ maxLength: 36 }), sequence: Count });
 export type Seen = Static<typeof Seen>;
 
 /** One instance as its cell sees it. */

@@ -4,6 +4,7 @@ import {
   Closed,
   ConsoleKind,
   DisplayPassword,
+  HttpUrl,
   InstanceIdSchema,
   NewLabel,
   Nothing,
@@ -43,7 +44,7 @@ export const peopleOperations = {
     description: "A new link replaces the one before. `nanoctl up` and `nanoctl setup-link` print it.",
     input: Nothing,
     output: Closed({
-      url: Type.String({ description: "Of the portal's first page" }),
+      url: Type.String({ ...HttpUrl, description: "Of the portal's first page" }),
       secret,
       expiresAt: TimestampSchema,
     }),

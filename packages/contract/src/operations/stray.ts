@@ -1,17 +1,20 @@
 /** Instances that a cell has and that no record puts there. Nothing that may run is ended on a guess: they are shown, and a person decides. */
 import { operation } from "../operation.ts";
-import { Disk, Instance } from "../records.ts";
+import { Disks, Instance } from "../records.ts";
 import {
   CellIdSchema,
   Closed,
   Cores,
   InstanceIdSchema,
+  limits,
   MemoryMiB,
   Name,
   Nothing,
   OneOf,
+  Sentence,
   type Static,
   Type,
+  Word,
 } from "../schema.ts";
 import { instanceStates } from "../states.ts";
 import { gib, ids, instance, mib } from "./examples.ts";
@@ -38,12 +41,12 @@ export const Stray = Closed({
     strayReasons,
     "`copy`: another cell is on record for it; `forgotten`: its record was forgotten; `unclaimed`: no zone has claimed it, and it may be another zone's on the same host; `conflict`: it cannot be taken in, see `detail`; `deleted`, `moved`: it is stale, and removed by itself",
   ),
-  detail: Type.Optional(Type.String()),
+  detail: Type.Optional(Sentence),
   state: OneOf(instanceStates),
   cores: Cores,
   memoryMiB: MemoryMiB,
-  disks: Type.Array(Disk),
-  owner: Type.String(),
+  disks: Disks,
+  owner: Word,
   /** The cell that is on record for it, if there is one. */
   recordedOn: Type.Optional(CellIdSchema),
 });
@@ -68,7 +71,7 @@ export const strayOperations = {
     owner: "scheduler",
     summary: "List the instances that cells have and that no record puts there",
     input: Closed({ cell: Type.Optional(CellIdSchema) }),
-    output: Closed({ items: Type.Array(Stray) }),
+    output: Closed({ items: Type.Array(Stray, { maxItems: limits.instancesOfCell }) }),
     errors: ["cell-not-found"],
     requires: "cell.read",
     rest: { method: "GET", path: "/api/v2/strays", status: 200 },
