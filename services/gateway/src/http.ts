@@ -4,6 +4,7 @@
  */
 import type { Log } from "@nano/contract";
 import { clientAddress, isErrorCode, NanoError, type TrustedProxies } from "@nano/contract";
+import { urlOf } from "@nano/http";
 import type { Server, WebSocketHandler } from "bun";
 import { Elysia } from "elysia";
 import { eventsDetail } from "./events/detail.ts";
@@ -98,9 +99,15 @@ export const openHttp = <Data>(options: HttpOptions<Data>): Server<Data> => {
   refuseOtherMethods(app, "/api/v2/events", ["GET"]);
 
   const route = async (request: Request): Promise<Response | undefined> => {
-    const { url } = request;
-    if (url.startsWith("/api/", url.indexOf("/", "https://".length))) return app.fetch(request);
-    const { pathname } = new URL(url);
+    let pathname: string;
+    try {
+      ({ pathname } = urlOf(request));
+    } catch (thrown) {
+      return guarded(log, request, "reading the request", () => {
+        throw thrown;
+      });
+    }
+    if (pathname.startsWith("/api/")) return app.fetch(request);
     if (options.console.paths.includes(pathname)) {
       let upgraded = false;
       const response = await guarded(log, request, "opening a console", async (requestId) => {

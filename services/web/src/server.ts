@@ -13,6 +13,7 @@ import {
   readTrustedProxies,
   type TrustedProxies,
 } from "@nano/contract";
+import { urlOf } from "@nano/http";
 import { Elysia } from "elysia";
 import type { PortalConfig } from "./config.ts";
 import { type BridgeData, bridgeSocket, openBridge } from "./console/bridge.ts";
@@ -73,7 +74,8 @@ class Portal {
     this.#secure = context.config.webUrl.startsWith("https:");
     this.#proxies = readTrustedProxies(context.config.trustedProxies ?? "");
     this.#imagesOrigin = new URL(context.config.imagesUrl).origin;
-    const router = new Elysia();
+    // Elysia looks for the path after the eleventh character unless told that a host name may be short ("http://n1/…").
+    const router = new Elysia({ handler: { standardHostname: false } });
     for (const route of routes)
       router.route(route.method, route.path, ({ request, params }) => this.#page(route, request, params), {
         parse: "none",
@@ -216,7 +218,7 @@ class Portal {
 
   /** What carries its own headers: forwarded answers keep the gateway's, for Swagger's page needs its own policy. */
   #secured(request: Request, response: Response): Response {
-    const host = cleanHost(request.headers.get("host") ?? new URL(request.url).host);
+    const host = cleanHost(request.headers.get("host") ?? "");
     const isPage = response.headers.get("content-type")?.startsWith("text/html") ?? false;
     const policy = contentSecurityPolicy(this.#imagesOrigin, host);
     const headers = securityHeaders(isPage ? policy : sandboxed(policy), this.#secure);
@@ -226,7 +228,7 @@ class Portal {
 
   async #dispatch(request: Request, server: Bun.Server<BridgeData>): Promise<Response | undefined> {
     const { config } = this.#context;
-    const { pathname } = new URL(request.url);
+    const { pathname } = urlOf(request);
     const address = clientAddress(server.requestIP(request)?.address, request.headers, this.#proxies);
     if (isForwarded(pathname)) {
       server.timeout(request, 0);

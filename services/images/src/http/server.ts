@@ -14,6 +14,7 @@
  * not look before it has sent everything (a browser) still gets the answer instead of a reset.
  */
 import { fits, type Image, ImageIdSchema, type Log, type Media, NanoError, Sha256Schema } from "@nano/contract";
+import { urlOf } from "@nano/http";
 import type { Kysely } from "kysely";
 import type { BlobStore, Span, StoredBlob } from "../blobs/blobs.ts";
 import { attachment } from "../records/file-name.ts";
@@ -200,7 +201,7 @@ export const openHttp = (options: HttpOptions): HttpServer => {
   };
 
   const answer = async (request: Request): Promise<Response> => {
-    const { pathname } = new URL(request.url);
+    const { pathname } = urlOf(request);
     const { method } = request;
     const parts = options.parts();
     if (pathname === "/healthz" && (method === "GET" || method === "HEAD"))
@@ -239,7 +240,7 @@ export const openHttp = (options: HttpOptions): HttpServer => {
         if (error.code === "internal" && error !== thrown) log.error(error.message, { error: thrown });
         return refuse(request, error, tusMethod(request) === undefined ? error.status : tusStatus(error));
       });
-      const tusAnswer = new URL(request.url).pathname.startsWith("/upload/")
+      const tusAnswer = URL.parse(request.url)?.pathname.startsWith("/upload/")
         ? tusHeaders(request, options.maxBytes)
         : {};
       for (const [name, value] of Object.entries({ ...safety, ...tusAnswer, ...origins.headersFor(request) }))

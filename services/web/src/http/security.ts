@@ -67,10 +67,25 @@ export const refuseForeign = (request: Request, publicUrl: string): void => {
   if (foreign) throw new NanoError("foreign-origin", "Refused a change that does not come from the portal's own pages");
 };
 
-/** A `next` that stays here: an absolute path of ours, nothing a browser could read as another host. Else the dashboard. */
+/** Stands for wherever the portal is. */
+const here = "http://portal.invalid";
+
+/**
+ * Path and query of an address that a browser, told to go there from a page of the portal, looks for at the portal: what the URL standard makes of it
+ * counts, not how it is spelled (`/.//evil.test` becomes `//evil.test`, which is another host).
+ * @returns `undefined` when it leads away, or only may
+ */
+export const localPath = (address: string): string | undefined => {
+  // Control characters are dropped by the standard, and backslashes are slashes to it: neither is in an address of ours.
+  if (address.length > 1024 || !/^\/[\x21-\x5b\x5d-\x7e]*$/.test(address)) return undefined;
+  const url = URL.parse(address, here);
+  if (url?.origin !== here || url.pathname.startsWith("//")) return undefined;
+  const path = `${url.pathname}${url.search}`;
+  return URL.parse(path, here)?.href === `${here}${path}` ? path : undefined;
+};
+
+/** A `next` that stays here, and is worth going to after logging in. Else the dashboard. */
 export const safeNext = (next: string | null | undefined): string => {
-  if (!next || next.length > 1024 || !/^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/.test(next)) return "/";
-  const url = new URL(next, "http://portal.invalid");
-  if (url.host !== "portal.invalid" || /^\/(login|logout|setup)(\/|$)/.test(url.pathname)) return "/";
-  return `${url.pathname}${url.search}`;
+  const path = localPath(next ?? "");
+  return path === undefined || /^\/(login|logout|setup)(\/|\?|$)/.test(path) ? "/" : path;
 };

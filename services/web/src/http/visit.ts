@@ -91,9 +91,10 @@ export class Visit {
     return (this.facts.url.searchParams.get(name) ?? "").trim();
   }
 
-  /** Path and query as they were asked for. */
+  /** Path and query as they were asked for; never an address of elsewhere, as `//evil.test` would be. */
   get here(): string {
-    return `${this.facts.url.pathname}${this.facts.url.search}`;
+    const { pathname, search } = this.facts.url;
+    return pathname.startsWith("//") ? "/" : `${pathname}${search}`;
   }
 
   /** Only a part of the page is looked at: the rest need not be found out. */

@@ -3,7 +3,7 @@ import type { NanoError } from "@nano/contract";
 import { languageCookie, liveCookie, sessionCookie, themeCookie, writeCookie } from "../http/cookies.ts";
 import { readForm } from "../http/forms.ts";
 import { fieldProblems, isSecure, seeOther } from "../http/respond.ts";
-import { safeNext } from "../http/security.ts";
+import { localPath, safeNext } from "../http/security.ts";
 import { isTheme, type Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { get, post, type Route } from "../route.ts";
@@ -87,17 +87,11 @@ const setPreferences = async (visit: Visit): Promise<Response> => {
   if (isLanguage(language)) cookies.push(writeCookie(languageCookie, language, options));
   if (isTheme(theme)) cookies.push(writeCookie(themeCookie, theme, options));
   if (live === "on" || live === "off") cookies.push(writeCookie(liveCookie, live, options));
-  const asked = form.text("next");
-  const next = new URL(URL.canParse(asked, "http://portal.invalid") ? asked : "/", "http://portal.invalid");
-  next.searchParams.delete("lang");
-  const path = `${next.pathname}${next.search}`;
   // Login and setup are left by `safeNext` on purpose; preferences are the one change made there.
-  return seeOther(
-    visit,
-    path === to.setup || path.startsWith(`${to.setup}?`) || path.startsWith("/login") ? path : safeNext(path),
-    undefined,
-    cookies,
-  );
+  const asked = new URL(localPath(form.text("next")) ?? "/", "http://portal.invalid");
+  asked.searchParams.delete("lang");
+  const path = `${asked.pathname}${asked.search}`;
+  return seeOther(visit, path, undefined, cookies);
 };
 
 export const peopleRoutes: readonly Route[] = [

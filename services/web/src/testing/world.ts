@@ -56,6 +56,8 @@ export interface World extends AsyncDisposable {
   readonly cloud: Cloud;
   readonly portal: RunningPortal;
   readonly base: string;
+  /** What the portal logged as errors. */
+  readonly errors: readonly string[];
   /** Someone who is logged in. */
   person(name?: string): Person;
   stranger(): Person;
@@ -90,6 +92,7 @@ export const startWorld = async (
   const web = bus.bus("web");
   await Promise.all([scheduler.ready(), images.ready(), gateway.ready(), web.ready()]);
   await streamReady(scheduler);
+  const errors: string[] = [];
   const portal = await start(
     {
       host: "127.0.0.1",
@@ -102,7 +105,7 @@ export const startWorld = async (
       version: "0.1.0",
       trustedProxies: options.trustedProxies ?? "",
     },
-    { bus: web, log: silentLog, clock: systemClock },
+    { bus: web, log: { ...silentLog, error: (message) => void errors.push(message) }, clock: systemClock },
   );
   const base = `http://127.0.0.1:${portal.port}`;
   return {
@@ -110,6 +113,7 @@ export const startWorld = async (
     cloud,
     portal,
     base,
+    errors,
     person(name = "admin") {
       const person = new Person(base);
       person.cookies.set("nano_session", cloud.logIn(name));
