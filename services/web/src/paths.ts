@@ -42,6 +42,7 @@ export const to = {
   cells: "/cells",
   cell: (id: string) => `/cells/${part(id)}`,
   cellAction: (id: string, action: "add" | "remove" | "enable" | "disable" | "clean") => `/cells/${part(id)}/${action}`,
+  stray: (cell: string, id: string, action: "adopt" | "remove") => `/cells/${part(cell)}/strays/${part(id)}/${action}`,
   files,
   fileNew: (kind: FileKind) => `${files(kind)}/new`,
   file: (kind: FileKind, id: string) => `${files(kind)}/${part(id)}`,

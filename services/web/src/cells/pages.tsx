@@ -28,6 +28,7 @@ import {
 import { Pager } from "../view/table.tsx";
 import { UsagePanel } from "../view/usage.tsx";
 import { FilesPanel } from "./files.tsx";
+import { StraysPanel } from "./strays.tsx";
 import { CellTable } from "./table.tsx";
 
 export const cellsPage = (visit: Visit, cells: Output<"cell.list">): Promise<Response> => {
@@ -198,12 +199,13 @@ interface Around {
   readonly statistics: Attempt<Statistics>;
   /** Undefined when they are not to be shown. */
   readonly files: Attempt<Output<"cell.files">> | undefined;
+  readonly strays: Attempt<Output<"stray.list">>;
 }
 
 export const cellPage = (
   visit: Visit,
   cell: Cell,
-  { instances, pools, events, statistics, files }: Around,
+  { instances, pools, events, statistics, files, strays }: Around,
 ): Promise<Response> => {
   const { t } = visit;
   const history = events.ok ? events.value.items.filter(isNews).slice(-8).reverse() : [];
@@ -241,6 +243,7 @@ export const cellPage = (
       </Live>
       {cell.pool === undefined ? <AddToPool visit={visit} cell={cell} pools={pools} /> : null}
       <Live visit={visit} id="cell-body" on={["cell", "instance"]} every="2s">
+        <StraysPanel visit={visit} strays={strays} />
         <LoadPanel visit={visit} cell={cell} />
         <div class="columns columns-2-1">
           <Panel
@@ -336,6 +339,7 @@ export const cellPage = (
           { operation: "cell.get", input: { id: cell.id } },
           { operation: "cell.statistics", input: { id: cell.id } },
           { operation: "cell.files", input: { id: cell.id } },
+          { operation: "stray.list", input: { cell: cell.id } },
           { operation: "cell.clean", input: { id: cell.id } },
           { operation: cell.enabled ? "cell.disable" : "cell.enable", input: { id: cell.id } },
           ...(cell.pool === undefined

@@ -10,6 +10,7 @@ import { pageQuery } from "../view/table.tsx";
 import { minutesOf } from "../view/usage.tsx";
 import { cellFileRoutes } from "./files.tsx";
 import { cellPage, cellsPage } from "./pages.tsx";
+import { strayRoutes } from "./strays.tsx";
 
 const listCells = async (visit: Visit): Promise<Response> => {
   const pool = visit.query("pool");
@@ -23,7 +24,7 @@ const listCells = async (visit: Visit): Promise<Response> => {
 
 const showCell = async (visit: Visit): Promise<Response> => {
   const id = readId.cell(visit.param("id"));
-  const [cell, instances, pools, events, statistics, files] = await Promise.all([
+  const [cell, instances, pools, events, statistics, files, strays] = await Promise.all([
     visit.call("cell.get", { id }),
     visit.attempt("instance.list", { cell: id, limit: 20, sort: "name" }),
     visit.attempt("pool.list", { limit: 100 }),
@@ -31,8 +32,9 @@ const showCell = async (visit: Visit): Promise<Response> => {
     visit.attempt("cell.statistics", { id, minutes: minutesOf(visit) }),
     // Its cell has to look through its storage for that: not at every change elsewhere on the page.
     visit.isPartial ? undefined : visit.attempt("cell.files", { id }),
+    visit.attempt("stray.list", { cell: id }),
   ]);
-  return cellPage(visit, cell, { instances, pools, events, statistics, files });
+  return cellPage(visit, cell, { instances, pools, events, statistics, files, strays });
 };
 
 const add = async (visit: Visit): Promise<Response> => {
@@ -113,4 +115,5 @@ export const cellRoutes: readonly Route[] = [
   get("/cells/:id/remove", askRemove),
   post("/cells/:id/remove", remove),
   ...cellFileRoutes,
+  ...strayRoutes,
 ];

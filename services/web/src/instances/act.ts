@@ -12,7 +12,7 @@ import { confirmPage } from "../view/confirm.tsx";
 import { ErrorNotice } from "../view/parts.tsx";
 import { actionTexts, isVerb, type Verb, verbCommand } from "./actions.tsx";
 
-type Acted = Attempt<Output<"instance.start"> | Output<"instance.delete">>;
+type Acted = Attempt<Output<"instance.start"> | Output<"instance.delete"> | Output<"instance.forget">>;
 
 export const act = async (visit: Visit, verb: Verb, id: InstanceId, key: string, media?: string): Promise<Acted> => {
   const context = { idempotencyKey: key };
@@ -33,6 +33,8 @@ export const act = async (visit: Visit, verb: Verb, id: InstanceId, key: string,
       return visit.attempt("instance.resume", { id }, context);
     case "delete":
       return visit.attempt("instance.delete", { id }, context);
+    case "forget":
+      return visit.attempt("instance.forget", { id }, context);
   }
 };
 
@@ -50,14 +52,16 @@ const perform = async (visit: Visit): Promise<Response> => {
   const verb = verbOf(visit);
   const id = readId.instance(visit.param("id"));
   const form = await readForm(visit.facts.request);
+  // Afterwards there is nobody to ask for its name.
+  const before = verb === "forget" ? await visit.attempt("instance.get", { id }) : undefined;
   const done = await act(visit, verb, id, form.text("key") || crypto.randomUUID(), form.text("media"));
-  const back = backOf(form, verb === "delete" && done.ok ? to.instances : to.instance(id));
+  const back = backOf(form, (verb === "delete" || verb === "forget") && done.ok ? to.instances : to.instance(id));
   if (!done.ok) return seeOther(visit, back, failedFlash(done.error));
-  const task = done.value.kind === "task" ? done.value : undefined;
+  const task = "kind" in done.value && done.value.kind === "task" ? done.value : undefined;
   return seeOther(visit, back, {
     kind: "done",
     text: actionTexts[verb].done,
-    values: { name: task?.resource.name ?? id },
+    values: { name: task?.resource.name ?? (before?.ok ? before.value.name : id) },
     ...(task ? { task: task.id } : {}),
   });
 };

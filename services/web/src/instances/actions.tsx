@@ -30,7 +30,7 @@ export interface ActionText {
 
 export type Verb = Extract<
   InstanceAction,
-  "start" | "stop" | "reboot" | "pause" | "resume" | "force-stop" | "force-reboot" | "delete"
+  "start" | "stop" | "reboot" | "pause" | "resume" | "force-stop" | "force-reboot" | "delete" | "forget"
 >;
 
 export const actionTexts: Record<Verb, ActionText> = {
@@ -79,6 +79,22 @@ export const actionTexts: Record<Verb, ActionText> = {
     danger: true,
     question: { title: "Delete {name}?", button: "Delete it and its disks", losses: [] },
   },
+  forget: {
+    operation: "instance.forget",
+    label: "Forget",
+    icon: "trash",
+    done: "{name} was forgotten",
+    danger: true,
+    question: {
+      title: "Forget {name}?",
+      button: "Forget it",
+      losses: [
+        "For a cell that never returns. Its record, its name, its addresses and its room on the cell are free at once.",
+        "Nothing is deleted on the cell. It may well be running there.",
+        "Should the cell return, what it has is shown on the cell's page: it can be adopted, or removed with its disks.",
+      ],
+    },
+  },
 };
 export const verbs: readonly Verb[] = [
   "start",
@@ -89,6 +105,7 @@ export const verbs: readonly Verb[] = [
   "force-stop",
   "force-reboot",
   "delete",
+  "forget",
 ];
 export const isVerb = (text: string): text is Verb => Object.hasOwn(actionTexts, text);
 
@@ -225,6 +242,7 @@ export const InstanceActions = ({ visit, instance }: { visit: Visit; instance: I
           <Verb visit={visit} instance={instance} verb="force-reboot" primary={false} />
           <ResetSystem visit={visit} instance={instance} />
           <Verb visit={visit} instance={instance} verb="delete" primary={false} />
+          <Verb visit={visit} instance={instance} verb="forget" primary={false} />
         </div>
       </details>
     </>

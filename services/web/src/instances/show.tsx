@@ -46,6 +46,18 @@ export const instancePage = async (
             <p safe>{visit.say(instance.stateReason)}</p>
           </Notice>
         ) : null}
+        {(instance.copies ?? []).map(({ cell, cellName, state }) => (
+          <Notice tone="warn">
+            <p>
+              <a href={to.cell(cell)} safe>
+                {t("Another copy of it is on {cell} ({state}). Decide on that cell's page which one is right.", {
+                  cell: cellName,
+                  state: visit.word(state),
+                })}
+              </a>
+            </p>
+          </Notice>
+        ))}
       </Live>
       <nav class="tabs" aria-label={t("Parts of the instance")}>
         {instanceTabs.map((one) => (

@@ -22,6 +22,7 @@ import { settingsTexts, settingsWords } from "./chinese/settings.ts";
 import { snapshotTexts, snapshotWords } from "./chinese/snapshots.ts";
 import { statisticsTexts } from "./chinese/statistics.ts";
 import { stepPatterns, stepTexts, taskTitles } from "./chinese/steps.ts";
+import { strayPatterns, strayTexts, strayWords } from "./chinese/strays.ts";
 import { taskTexts } from "./chinese/tasks.ts";
 
 const ownTexts = {
@@ -32,6 +33,7 @@ const ownTexts = {
   ...peopleTexts,
   ...cellTexts,
   ...cellFileTexts,
+  ...strayTexts,
   ...accessTexts,
   ...addressTexts,
   ...batchTexts,
@@ -53,6 +55,7 @@ export type ChineseKey = keyof typeof ownTexts;
 export const chinese: Readonly<Record<string, string>> = {
   ...contractTexts,
   ...cellFileWords,
+  ...strayWords,
   ...diskWords,
   ...modifyWords,
   ...nicWords,
@@ -77,4 +80,5 @@ export const chinesePatterns: Readonly<Record<string, string>> = {
   ...stepPatterns,
   ...exportPatterns,
   ...cellFilePatterns,
+  ...strayPatterns,
 };
