@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Instance, type Log, operatorActor, silentLog, systemClock } from "@nano/contract";
+import { type Instance, type Log, silentLog, systemClock } from "@nano/contract";
 import { type Gateway, start as startGateway } from "../../services/gateway/src/main.ts";
 import { World } from "../../services/scheduler/src/testing/world.ts";
 import { type RunningPortal, start as startPortal } from "../../services/web/src/main.ts";
@@ -64,7 +64,7 @@ beforeAll(async () => {
     { bus: web, log: silentLog, clock: systemClock },
   );
   await web.ready();
-  secret = (await web.call("token.create", { name: "test" }, { actor: operatorActor })).secret;
+  secret = (await testBus.bus("operator").call("token.create", { name: "test" })).secret;
 }, 60_000);
 afterAll(async () => {
   await portal?.stop();

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureIdentity } from "@nano/cell/join/identity";
+import { ensureJoinSecret } from "@nano/discovery/secret";
 
 const nanoctl = (data: string, ...args: string[]) => {
   const { exitCode, stdout, stderr } = Bun.spawnSync([process.execPath, join(import.meta.dir, "main.ts"), ...args], {
@@ -22,7 +23,20 @@ test("cell fingerprint shows the public key, and never makes one", async () => {
     const shown = nanoctl(data, "cell", "fingerprint");
     expect(shown).toMatchObject({ exitCode: 0, stdout: `${cell}  ${publicKey}\n` });
     expect(shown.stdout).not.toContain(seed);
-    expect(nanoctl(data, "cell", "seed").stderr).toContain("There are: fingerprint, files, clean");
+    expect(nanoctl(data, "cell", "seed").stderr).toContain("There are: fingerprint, files, invite, run, clean");
+    expect(nanoctl(data, "cell", "invite")).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining("no join secret yet"),
+    });
+    expect(nanoctl(data, "cell", "run")).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining("cell invite"),
+    });
+    const secret = await ensureJoinSecret(join(data, "join-secret"));
+    const { stdout: invitation } = nanoctl(data, "cell", "invite");
+    expect(invitation).toContain(secret);
+    expect(invitation).toContain("./nanoctl cell run");
+    expect(invitation).toContain("loopback only");
     for (const verb of ["files", "clean"])
       expect(nanoctl(data, "cell", verb)).toMatchObject({
         exitCode: 1,

@@ -10,6 +10,8 @@ import { type Verb, verbOf } from "./verb.ts";
 const verbs: Readonly<Record<string, () => Promise<Verb>>> = {
   fingerprint: async () => fingerprint,
   files: async () => (await import("./cell-files.ts")).cellFiles,
+  invite: async () => (await import("./cell-invite.ts")).cellInvite,
+  run: async () => (await import("./cell-run.ts")).cellRun,
   clean: async () => (await import("./cell-files.ts")).cellClean,
 };
 

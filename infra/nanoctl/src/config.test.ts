@@ -74,6 +74,19 @@ test("a service is told what it needs and nothing that lies about in the shell",
   expect(scheduler.NANO_NATS_CREDS).toBe("/srv/zone/nats/scheduler.creds");
 });
 
+test("the join secret's file is told to those who need it, wherever it is", () => {
+  for (const [env, path] of [
+    [{ NANO_DATA: "/srv/zone" }, "/srv/zone/join-secret"],
+    [{ NANO_DATA: "/srv/zone", NANO_JOIN_SECRET_FILE: "/etc/nano/secret" }, "/etc/nano/secret"],
+  ] as const) {
+    const settings = readSettings(env);
+    for (const name of ["scheduler", "cell"] as const)
+      expect(serviceEnvironment(settings, name, env).NANO_JOIN_SECRET_FILE).toBe(path);
+    for (const name of ["images", "gateway", "web"] as const)
+      expect(serviceEnvironment(settings, name, env)).not.toHaveProperty("NANO_JOIN_SECRET_FILE");
+  }
+});
+
 test("the account's keys are the scheduler's business alone, and a cell brings no credentials", () => {
   const settings = readSettings({});
   for (const name of ["images", "gateway", "web", "cell"] as const) {

@@ -15,6 +15,7 @@
  * | `NANO_NATS_URL`             | `nats://127.0.0.1:<port>`    | where services find the bus                                |
  * | `NANO_NATS_CREDS`           | `<data>/nats/<service>.creds`| this service's JWT and seed (a file); a cell has none      |
  * | `NANO_NATS_DIR`             | `<data>/nats`                | the zone's identities; only the scheduler is told          |
+ * | `NANO_JOIN_SECRET_FILE`     | `<data>/join-secret`         | what a cell must know to join; only scheduler and cell     |
  * | `NANO_WEB_PORT`             | `5850`                       | the portal                                                 |
  * | `NANO_IMAGES_PORT`          | `5860`                       | uploads and downloads of images and media                  |
  * | `NANO_REST_PORT`            | `5870`                       | REST and Swagger                                           |
@@ -62,6 +63,8 @@ export interface Settings {
   readonly host: string;
   readonly ports: { readonly nats: number; readonly web: number; readonly images: number; readonly rest: number };
   readonly urls: { readonly nats: string; readonly web: string; readonly images: string; readonly gateway: string };
+  /** File with the join secret. */
+  readonly joinSecret: string;
   readonly discovery: { readonly group: string; readonly port: number; readonly interface: string };
   readonly libvirt: { readonly uri: string; readonly socket: string };
   /** Its storage is what the cell chooses, where nothing is said. */
@@ -100,6 +103,7 @@ export function readSettings(env: Environment = process.env): Settings {
   if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(domain)) {
     throw new SettingError(`NANO_DOMAIN is "${domain}", but a domain is 1 to 63 small letters, digits and hyphens`);
   }
+  const data = resolve(text("NANO_DATA", join(checkout, "data")));
   const group = text("NANO_DISCOVERY_GROUP", "224.0.0.226");
   const discoveryInterface = text("NANO_DISCOVERY_INTERFACE", interfaceFor(reachable, group) ?? "");
   if (!discoveryInterface)
@@ -109,7 +113,7 @@ export function readSettings(env: Environment = process.env): Settings {
   const pool = text("NANO_CELL_POOL", "");
   const storage = text("NANO_CELL_STORAGE", "");
   return {
-    data: resolve(text("NANO_DATA", join(checkout, "data"))),
+    data,
     domain,
     zone: text("NANO_ZONE", "Nano"),
     host,
@@ -120,6 +124,7 @@ export function readSettings(env: Environment = process.env): Settings {
       images: text("NANO_IMAGES_URL", `http://${authority}:${ports.images}`),
       gateway: text("NANO_GATEWAY_URL", `http://${authority}:${ports.rest}`),
     },
+    joinSecret: resolve(text("NANO_JOIN_SECRET_FILE", join(data, "join-secret"))),
     discovery: {
       group,
       port: port("NANO_DISCOVERY_PORT", 5599),
@@ -209,6 +214,7 @@ export function serviceEnvironment(
     ...(service === "cell" ? {} : { NANO_NATS_CREDS: place.credsOf(service) }),
     // The account's signing key mints the cells' JWTs: its directory is the scheduler's business alone.
     ...(service === "scheduler" ? { NANO_NATS_DIR: place.nats } : {}),
+    ...(service === "scheduler" || service === "cell" ? { NANO_JOIN_SECRET_FILE: settings.joinSecret } : {}),
     NANO_WEB_PORT: String(settings.ports.web),
     NANO_IMAGES_PORT: String(settings.ports.images),
     NANO_REST_PORT: String(settings.ports.rest),
@@ -227,8 +233,8 @@ export function serviceEnvironment(
   };
 }
 
-/** Whose key this is, a service never learns from the shell. */
-const decidedHere = ["NANO_NATS_CREDS", "NANO_NATS_DIR"];
+/** Whose key or secret this is, a service never learns from the shell. */
+const decidedHere = ["NANO_NATS_CREDS", "NANO_NATS_DIR", "NANO_JOIN_SECRET_FILE"];
 
 function passedThrough(outer: Environment): Record<string, string> {
   const own: Record<string, string> = {};

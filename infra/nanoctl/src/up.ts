@@ -224,6 +224,7 @@ function announcement(status: Status, tookMs: number | undefined, notes: readonl
     `  Credentials  ${shown.startsWith("..") ? creds : shown}   (the operator's, for nats --creds)`,
     "",
     ...notes,
+    "Another host joins with the zone's join secret: ./nanoctl cell invite",
     "",
   ].join("\n");
 }

@@ -1,6 +1,6 @@
 /** The commands as a person types them, on whole zones of their own: own ports, own data, own libvirtd. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "@nano/bus/testing";
@@ -124,6 +124,11 @@ test(
     expect(await claim(secret)).toBe(201);
     expect(await claim(secret)).toBe(409);
     expect((await zone.command("setup-link")).err).toContain("created already");
+    expect(first).toContain("cell invite");
+    const { joinSecret } = zone.settings;
+    const joining = await readFile(joinSecret, "utf8");
+    expect((await stat(joinSecret)).mode & 0o777).toBe(0o600);
+    expect(await zone.done("cell", "invite")).toContain(joining.trim());
 
     const units = await zone.units();
     expect(units.map((unit) => unit.name)).toEqual(["nanoctl", "nats", ...serviceNames]);

@@ -147,7 +147,7 @@ describe("asking", () => {
   });
 
   test("the services API shows what is served", async () => {
-    const services = await world.bus("gateway").services();
+    const services = await world.bus("operator").services();
     expect([...new Set(services.map(({ name }) => name))].sort()).toEqual(["cell", "gateway", "images", "scheduler"]);
     expect(services.find(({ name }) => name === "images")?.endpoints.map(({ subject }) => subject)).toContain(
       "nano.v1.image.create",
@@ -178,7 +178,8 @@ describe("identities", () => {
       "nano.v1.session.resolve",
       `nano.v1.cell.${cell}.instance.stop`,
       "$JS.API.STREAM.NAMES",
-      `nano.v1.cell.${cell}.report.leaving`,
+      `nano.v1.report.${cell}.leaving`,
+      "nano.v1.call.web.scheduler.instance.list",
     ])
       expect(await permitted(operator, subject)).toBe(false);
   });
@@ -194,9 +195,10 @@ describe("identities", () => {
       authenticator: credsAuthenticator(credentialsOf(jwt, seed)),
       inboxPrefix: `_INBOX_${cell}`,
     });
-    expect(await permitted(own, `nano.v1.cell.${cell}.report.heartbeat`)).toBe(true);
+    expect(await permitted(own, `nano.v1.report.${cell}.heartbeat`)).toBe(true);
     for (const subject of [
-      "nano.v1.cell.cell-bbbbbbbbbbbbbbbb.report.heartbeat",
+      "nano.v1.report.cell-bbbbbbbbbbbbbbbb.heartbeat",
+      `nano.v1.cell.${cell}.report.heartbeat`,
       "nano.v1.cell.cell-bbbbbbbbbbbbbbbb.instance.stop",
       "nano.v1.pool.delete",
       "nano.v1.event.instance.x.deleted",

@@ -7,11 +7,13 @@
  */
 import {
   type CellId,
+  callSubject,
   cellSubject,
   createQuietLog,
   eventSubject,
   type Log,
   NanoError,
+  type NanoEvent,
   type OperationName,
   type OperationsOf,
   type Owner,
@@ -24,20 +26,14 @@ import {
   reports,
   shortened,
 } from "@nano/contract";
-import {
-  connect,
-  credsAuthenticator,
-  Events,
-  type JetStreamManager,
-  type NatsConnection,
-  RequestStrategy,
-  type Service,
-} from "nats";
-import { type Caller, request } from "./call.ts";
+import { connect, credsAuthenticator, Events, type JetStreamManager, type NatsConnection, RequestStrategy } from "nats";
+import { announcerName, operatorName } from "./allow-lists.ts";
+import { announce, hearAnnouncements } from "./announce.ts";
+import { type Caller, request, requestHere } from "./call.ts";
 import { EventReader } from "./event-reader.ts";
 import { ensureEventStream, readPastEvents } from "./event-stream.ts";
 import { ReportReader, senderOf } from "./report-reader.ts";
-import { addService, type Endpoint, type ServiceDefinition } from "./serve.ts";
+import { addService, createPerformer, type Endpoint, type Performer, type ServiceDefinition } from "./serve.ts";
 import { createEndOfTurn } from "./turn.ts";
 import type { Bus, Report, ServiceStats } from "./types.ts";
 
@@ -79,7 +75,7 @@ class NatsBus implements Bus {
   readonly #reports: ReportReader;
   readonly #newRequestId: () => string;
   readonly #endOfTurn = createEndOfTurn();
-  readonly #running = new Set<Promise<void>>();
+  readonly #running = new Set<Promise<unknown>>();
   readonly #connectionListeners = new Set<(connected: boolean) => void>();
   readonly #events: EventReader;
   /** What to do with each new connection, in this order. One that loses its server and finds it again is the same one. */
@@ -87,7 +83,9 @@ class NatsBus implements Bus {
   /** How many of them were done with the connection of now. */
   #equipped = 0;
   #equipping: Promise<void> | undefined;
-  readonly #services: Service[] = [];
+  readonly #services: { stop(): Promise<void> }[] = [];
+  /** Operations that this very process serves. */
+  readonly #served = new Map<OperationName, Performer>();
   readonly #first = Promise.withResolvers<NatsConnection>();
   #connection: NatsConnection | undefined;
   #connected = false;
@@ -268,17 +266,17 @@ class NatsBus implements Bus {
   }
 
   #addService(definition: ServiceDefinition): void {
-    this.#setUp(async (connection) => {
-      this.#services.push(
-        await addService(connection, definition, {
-          log: this.#config.log,
-          newRequestId: this.#newRequestId,
-          endOfTurn: this.#endOfTurn,
-          checkReplies: this.#config.checkReplies ?? false,
-          running: this.#running,
-        }),
-      );
-    });
+    const options = {
+      log: this.#config.log,
+      quiet: this.#quiet,
+      newRequestId: this.#newRequestId,
+      endOfTurn: this.#endOfTurn,
+      checkReplies: this.#config.checkReplies ?? false,
+      running: this.#running,
+    };
+    const performer = createPerformer(definition, options);
+    for (const { name } of definition.endpoints) this.#served.set(name, performer);
+    this.#setUp((connection) => void this.#services.push(addService(connection, performer, options)));
   }
 
   serve: Bus["serve"] = (owner, handlers) => {
@@ -305,14 +303,14 @@ class NatsBus implements Bus {
     });
   };
 
-  call: Bus["call"] = async (name, input, context) =>
-    (await request(
-      this.#caller,
-      name,
-      { subject: operationSubject(name), sender: operationOf(name).owner },
-      input,
-      context,
-    )) as never;
+  call: Bus["call"] = async (name, input, context) => {
+    const here = this.#served.get(name);
+    if (here) return (await requestHere(this.#caller, here, name, input, context)) as never;
+    const { name: own } = this.#config;
+    const subject = own === operatorName ? operationSubject(name) : callSubject(own, name);
+    const to = { subject, sender: operationOf(name).owner };
+    return (await request(this.#caller, name, to, input, context)) as never;
+  };
 
   callCell: Bus["callCell"] = async (cell: CellId, name, input, context) =>
     (await request(this.#caller, name, { subject: cellSubject(cell, name), sender: cell }, input, context)) as never;
@@ -353,15 +351,22 @@ class NatsBus implements Bus {
 
   emit: Bus["emit"] = async (event, id) => {
     const connection = await this.#within(2_000);
-    const ack = await connection
-      .jetstream()
-      .publish(eventSubject(event), encoder.encode(JSON.stringify(event)), { msgID: id, timeout: 3_000 })
-      .catch((cause) => {
+    const { name } = this.#config;
+    return (name === announcerName ? this.#store(connection, event, id) : announce(connection, name, event, id)).catch(
+      (cause) => {
         this.#remakeStream();
         throw new NanoError("unavailable", `The event stream did not take ${event.name}`, { cause });
-      });
-    return ack.seq;
+      },
+    );
   };
+
+  /** nats-server acknowledges on whatever reply subject a message names, so nobody but the scheduler publishes into the stream. */
+  async #store(connection: NatsConnection, event: NanoEvent, id: string): Promise<number> {
+    const ack = await connection
+      .jetstream()
+      .publish(eventSubject(event), encoder.encode(JSON.stringify(event)), { msgID: id, timeout: 3_000 });
+    return ack.seq;
+  }
 
   onEvents: Bus["onEvents"] = (listener) => {
     if (!this.#hearsEvents) {
@@ -373,7 +378,10 @@ class NatsBus implements Bus {
 
   keepEventStream: Bus["keepEventStream"] = (options = {}) => {
     this.#stream = { maxAgeHours: options.maxAgeHours ?? 24 * 7, maxBytes: options.maxBytes ?? 256 * 2 ** 20 };
-    this.#setUp(() => this.#remakeStream());
+    this.#setUp((connection) => {
+      this.#remakeStream();
+      hearAnnouncements(connection, (event, id) => this.#store(connection, event, id), this.#quiet);
+    });
   };
 
   /** Tries until there is a stream; several callers share one try. */
@@ -423,15 +431,8 @@ class NatsBus implements Bus {
         id: stats.id,
         version: stats.version,
         endpoints: (stats.endpoints ?? []).map((endpoint) => {
-          const data: unknown = endpoint.data;
-          const own = typeof data === "object" && data !== null ? (data as Partial<Record<string, number>>) : {};
-          const requests = own.requests ?? 0;
-          return {
-            subject: endpoint.subject,
-            requests,
-            errors: own.errors ?? 0,
-            averageMs: requests > 0 ? (own.totalMs ?? 0) / requests : 0,
-          };
+          const { subject, num_requests: requests, num_errors: errors, average_processing_time: average } = endpoint;
+          return { subject, requests, errors, averageMs: average / 1e6 };
         }),
       });
     }

@@ -5,16 +5,20 @@ import {
   NanoError,
   type OperationName,
   operationOf,
+  operatorActor,
   type QuietLog,
   serviceActor,
 } from "@nano/contract";
 import type { NatsConnection } from "nats";
+import { operatorName } from "./allow-lists.ts";
 import { encodeContext } from "./headers.ts";
 import { readReply } from "./reply.ts";
+import type { Performer } from "./serve.ts";
 import type { EndOfTurn } from "./turn.ts";
-import type { CallContext } from "./types.ts";
+import type { CallContext, RequestContext } from "./types.ts";
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 /** How long to wait for an owner that is just restarting. Nothing was delivered, so asking again cannot do it twice. */
 const patienceMs = 1_500;
 
@@ -32,24 +36,53 @@ export interface Caller {
 const codeOf = (thrown: unknown): string =>
   typeof thrown === "object" && thrown !== null && "code" in thrown ? String(thrown.code) : "";
 
+const encodeInput = (input: unknown) => encoder.encode(JSON.stringify(input));
+const deadlineOf = (name: OperationName, { deadlineMs }: CallContext): number =>
+  deadlineMs ?? operationOf(name).deadlineMs ?? defaultDeadlineMs;
+const tooLate = (name: OperationName) =>
+  new NanoError("deadline-exceeded", `${name} was not answered in time`, { details: { operation: name } });
+
+/** A context as it is sent: a caller without an actor asks as itself. */
+const contextOf = (caller: Pick<Caller, "name" | "newRequestId">, given: CallContext): RequestContext => {
+  const { deadlineMs: _, ...said } = given;
+  const self = caller.name === operatorName ? operatorActor : serviceActor(caller.name);
+  return { ...said, requestId: said.requestId ?? caller.newRequestId(), actor: said.actor ?? self };
+};
+
+/** Asks a service of this process: for it, its own subjects are not to be published. What comes back is JSON's, as it would be over the bus. */
+export const requestHere = async (
+  caller: Pick<Caller, "name" | "newRequestId">,
+  performer: Performer,
+  name: OperationName,
+  input: unknown,
+  given: CallContext = {},
+): Promise<unknown> => {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(tooLate(name)), deadlineOf(name, given));
+  try {
+    const reply = await Promise.race([
+      performer.perform(name, encodeInput(input), () => contextOf(caller, given)),
+      late,
+    ]);
+    const value: unknown = JSON.parse(decoder.decode(reply));
+    return value;
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
 /** @param to where the request goes, and who answers there: a service's name or a cell's id */
 export const request = async (
   caller: Caller,
   name: OperationName,
   to: { readonly subject: string; readonly sender: string },
   input: unknown,
-  context: CallContext = {},
+  given: CallContext = {},
 ): Promise<unknown> => {
-  const deadline = performance.now() + (context.deadlineMs ?? operationOf(name).deadlineMs ?? defaultDeadlineMs);
+  const deadline = performance.now() + deadlineOf(name, given);
   const patience = Math.min(deadline, performance.now() + patienceMs);
-  const headers = encodeContext({
-    requestId: context.requestId ?? caller.newRequestId(),
-    actor: context.actor ?? serviceActor(caller.name),
-    ...(context.idempotencyKey === undefined ? {} : { idempotencyKey: context.idempotencyKey }),
-    ...(context.traceparent === undefined ? {} : { traceparent: context.traceparent }),
-    ...(context.clientAddress === undefined ? {} : { clientAddress: context.clientAddress }),
-  });
-  const payload = encoder.encode(JSON.stringify(input));
+  const headers = encodeContext(contextOf(caller, given));
+  const payload = encodeInput(input);
   for (;;) {
     await caller.endOfTurn();
     const connection = await caller.connection(patience - performance.now());
@@ -70,9 +103,7 @@ export const request = async (
           }
           throw new NanoError("unavailable", `Nobody on the bus answers ${name}`, { details: { operation: name } });
         case "TIMEOUT":
-          throw new NanoError("deadline-exceeded", `${name} was not answered in time`, {
-            details: { operation: name },
-          });
+          throw tooLate(name);
         case "MAX_PAYLOAD_EXCEEDED":
           throw new NanoError("payload-too-large", `The request ${name} is larger than the bus carries`);
         case "PERMISSIONS_VIOLATION":

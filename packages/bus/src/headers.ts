@@ -37,8 +37,15 @@ export const encodeContext = (context: RequestContext): MsgHdrs => {
   return result;
 };
 
-const decodeActor = (json: string): Actor => {
-  if (json === "") return operatorActor;
+/**
+ * How a request came, by the subject it was sent to. `operator`: on an operation's own subject, which only holders of the operator's credentials may publish.
+ * `service`: on a subject of a door, a service or a cell.
+ */
+export interface Origin {
+  readonly kind: "operator" | "service";
+}
+
+const readActor = (json: string): Actor | undefined => {
   try {
     const value: unknown = JSON.parse(json);
     if (
@@ -71,14 +78,28 @@ const decodeActor = (json: string): Actor => {
   } catch {
     // Falls through: whoever sends a broken actor is not trusted to be anyone.
   }
-  throw new NanoError("unauthenticated", `The ${headerNames.actor} header is not an actor`);
+  return undefined;
+};
+
+const decodeActor = (json: string, { kind: origin }: Origin): Actor => {
+  if (json === "" && origin === "operator") return operatorActor;
+  if (json === "") throw new NanoError("unauthenticated", `A service's request needs the ${headerNames.actor} header`);
+  const actor = readActor(json);
+  if (!actor) throw new NanoError("unauthenticated", `The ${headerNames.actor} header is not an actor`);
+  if (actor.kind === "operator" && origin !== "operator")
+    throw new NanoError("unauthenticated", "An operator asks on the operation's own subject, not through a service");
+  return actor;
 };
 
 /**
- * Reads the context of a request. Whoever speaks NATS with an operator's credentials and says nothing of an actor is the operator.
- * @throws NanoError `unauthenticated` for a broken actor, `malformed-request` for a key that is no key
+ * Reads the context of a request. Who asks on an operator's subject and names no actor is the operator.
+ * @throws NanoError `unauthenticated` for a broken actor, none, or one that does not come this way, `malformed-request` for a key that is no key
  */
-export const decodeContext = (from: MsgHdrs | undefined, newRequestId: () => string): RequestContext => {
+export const decodeContext = (
+  from: MsgHdrs | undefined,
+  origin: Origin,
+  newRequestId: () => string,
+): RequestContext => {
   const get = (name: string) => from?.get(name) ?? "";
   const requestId = get(headerNames.requestId);
   const idempotencyKey = get(headerNames.idempotencyKey);
@@ -88,7 +109,7 @@ export const decodeContext = (from: MsgHdrs | undefined, newRequestId: () => str
     throw new NanoError("malformed-request", "The Idempotency-Key must be 1 to 128 printable ASCII characters");
   return {
     requestId: printable.test(requestId) ? requestId : newRequestId(),
-    actor: decodeActor(get(headerNames.actor)),
+    actor: decodeActor(get(headerNames.actor), origin),
     ...(idempotencyKey === "" ? {} : { idempotencyKey }),
     ...(printable.test(traceparent) ? { traceparent } : {}),
     ...(printable.test(clientAddress) ? { clientAddress } : {}),

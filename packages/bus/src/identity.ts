@@ -22,6 +22,7 @@ import {
   type KeyPair,
   type User,
 } from "@nats-io/jwt";
+import { encodeZoneAccount, sinceNow } from "./account.ts";
 import { type BusPermissions, busPermissions, cellBusPermissions, identityNames } from "./allow-lists.ts";
 
 export interface Identities {
@@ -48,7 +49,8 @@ const userClaims = (permissions: BusPermissions, account: string): Partial<User>
   ...unlimited,
   pub: { allow: [...permissions.publish] },
   sub: { allow: [...permissions.subscribe] },
-  resp: { max: 1, ttl: replyWindow },
+  // Who serves nothing answers nobody.
+  ...(permissions.answers ? { resp: { max: 1, ttl: replyWindow } } : {}),
   issuer_account: account,
 });
 
@@ -70,6 +72,7 @@ const exists = (path: string) =>
     () => true,
     () => false,
   );
+const readText = async (path: string) => ((await exists(path)) ? (await readFile(path, "utf8")).trim() : undefined);
 const seedOf = (pair: KeyPair) => pair.getSeed();
 
 /** Reads the seed kept in a file, or makes one and keeps it. */
@@ -99,7 +102,7 @@ export const ensureIdentities = async (directory: string): Promise<Identities> =
   const systemAccount = system.getPublicKey();
   const accountKey = account.getPublicKey();
 
-  // A JWT is signed anew only when it is missing: a running server compares what it has with what it finds.
+  // An account's JWT is signed anew only when it has to be: a running server compares what it has with what it finds.
   const kept = async (path: string, make: () => Promise<string>) => {
     if (!(await exists(path))) await writeSecret(path, await make());
   };
@@ -107,28 +110,9 @@ export const ensureIdentities = async (directory: string): Promise<Identities> =
     encodeOperator("nano", operator, { system_account: systemAccount }),
   );
   await kept(join(accounts, `${systemAccount}.jwt`), () => encodeAccount("SYS", system, {}, { signer: operator }));
-  await kept(join(accounts, `${accountKey}.jwt`), () =>
-    encodeAccount(
-      "NANO",
-      account,
-      {
-        signing_keys: [signing.getPublicKey()],
-        limits: {
-          ...unlimited,
-          imports: -1,
-          exports: -1,
-          wildcards: true,
-          conn: -1,
-          leaf: 0,
-          mem_storage: -1,
-          disk_storage: -1,
-          streams: 4,
-          consumer: 64,
-        },
-      },
-      { signer: operator },
-    ),
-  );
+  const accountFile = join(accounts, `${accountKey}.jwt`);
+  const revocations = sinceNow(await readText(accountFile), Date.now());
+  if (revocations) await writeSecret(accountFile, await encodeZoneAccount({ operator, account, signing }, revocations));
   for (const name of identityNames) {
     const seed = await keptKey(join(keys, `user-${name}.nk`), createUser);
     const jwt = await encodeUser(name, seed, signing, userClaims(busPermissions(name), accountKey), {

@@ -8,8 +8,8 @@ import {
   operationNames,
   operationOf,
   operations,
-  operatorActor,
   ownedBy,
+  serviceActor,
 } from "@nano/contract";
 import type { Handlers } from "./index.ts";
 import { connectBus } from "./index.ts";
@@ -62,7 +62,7 @@ test.each(operationNames.filter((name) => !name.startsWith("cell.console.")))(
       output: operations[name].example.output,
     };
     const bus = owner === "cell" ? world.bus("scheduler", log) : world.bus("web", log);
-    const context = { actor: operatorActor };
+    const context = { actor: serviceActor("web") };
     const ask = () =>
       owner === "cell"
         ? bus.callCell(cell, name as never, input as never, context)
@@ -84,7 +84,7 @@ test.each(operationNames.filter((name) => !name.startsWith("cell.console.")))(
 
 test("an error is passed on with its words, but no more of them than can be shown", async () => {
   const bus = world.bus("web", log);
-  const ask = () => attempt(bus.call("pool.list", {}, { actor: operatorActor }));
+  const ask = () => attempt(bus.call("pool.list", {}, { actor: serviceActor("web") }));
   says = new NanoError("pool-not-found", "There is no pool 'x'", { details: { pool: "x" } });
   expect(await ask()).toMatchObject({
     code: "pool-not-found",
@@ -105,7 +105,9 @@ test("a peer that goes on lying does not fill the log", async () => {
   lines.length = 0;
   says = { ["x".repeat(100_000)]: 1 };
   for (let i = 0; i < 50; i++)
-    expect(await attempt(bus.call("zone.get", {}, { actor: operatorActor }))).toMatchObject({ code: "bad-reply" });
+    expect(await attempt(bus.call("zone.get", {}, { actor: serviceActor("web") }))).toMatchObject({
+      code: "bad-reply",
+    });
   expect(lines.length).toBe(1);
   expect(JSON.stringify(lines)).toContain("scheduler zone.get");
   expect(JSON.stringify(lines).length).toBeLessThan(1_000);

@@ -14,7 +14,7 @@ import {
 } from "@nano/contract";
 import type { Report } from "./types.ts";
 
-/** `nano.v1.cell.<cellId>.report.<name>`: who said it. */
+/** `nano.v1.report.<cellId>.<name>`: who said it. */
 export const senderOf = (subject: string): string => /\.(cell-[a-z2-7]{16})(\.|$)/.exec(subject)?.[1] ?? "";
 
 /** Cells that are counted at once; more than a zone has. */

@@ -1,32 +1,46 @@
 /**
- * Serving operations through the NATS services API (ADR-32): `nats micro ls|info|stats` show them.
+ * Serving operations, shown by the NATS services API (`micro.ts`).
  *
  * For every request: read the context, check the actor against the contract, decode the input, call the handler, answer. An
  * error is answered as JSON with the service error headers, and logged here, once, if nobody foresaw it.
+ *
+ * The subject tells where a request comes from, and that decides whose word about its actor counts. An operation is heard on its own subject, which only
+ * operators may publish, and on one for each caller. What services ask each other is heard only there.
  */
 import {
+  type Actor,
+  callSubject,
   decode,
   ErrorRecord,
   errorDefinitions,
   fits,
+  headerNames,
   type Log,
   mayDo,
   NanoError,
   type OperationName,
+  type OperationsOf,
   operationOf,
   parseObject,
+  type QuietLog,
   shortened,
 } from "@nano/contract";
-import type { NatsConnection, Service, ServiceMsg } from "nats";
-import { decodeContext } from "./headers.ts";
+import { headers, type Msg, type NatsConnection, nuid, type Subscription } from "nats";
+import { identityNames, isForOperators } from "./allow-lists.ts";
+import { decodeContext, type Origin } from "./headers.ts";
+import { askersOf, inboxGuard, tellDropped } from "./inboxes.ts";
+import { type EndpointFigures, type ShownEndpoint, showService } from "./micro.ts";
 import type { EndOfTurn } from "./turn.ts";
 import type { RequestContext } from "./types.ts";
 
 /** Requests under way at once, per service; one more is `overloaded`. */
 const maxInFlight = 1_024;
+/** Where `nano.v1.call.<caller>.…` names the caller. */
+const callerToken = 3;
 
 export interface Endpoint {
   readonly name: OperationName;
+  /** Its own subject: an operator's, or a cell's. */
   readonly subject: string;
   /** Gets what `decode` let through; the types were checked where the handlers were handed over. */
   readonly handler: (input: unknown, context: RequestContext) => unknown;
@@ -40,10 +54,13 @@ export interface ServiceDefinition {
   readonly endpoints: readonly Endpoint[];
 }
 
-interface Figures {
-  requests: number;
-  errors: number;
-  totalMs: number;
+export interface ServiceOptions {
+  readonly log: Log;
+  readonly quiet: QuietLog;
+  newRequestId(): string;
+  readonly checkReplies: boolean;
+  readonly running: Set<Promise<unknown>>;
+  readonly endOfTurn: EndOfTurn;
 }
 
 const encoder = new TextEncoder();
@@ -51,22 +68,18 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 /** NATS header values hold one line of ASCII. */
 const headerText = (message: string) => message.replace(/[^\x20-\x7e]+/g, " ").slice(0, 200);
 
-const respondError = (message: ServiceMsg, error: NanoError): void => {
-  message.respondError(
-    error.status,
-    headerText(error.message),
-    encoder.encode(JSON.stringify({ error: shortened(ErrorRecord, error.toBody()) })),
-  );
+const respondError = (message: Msg, error: NanoError): void => {
+  const told = headers();
+  told.append(headerNames.errorCode, String(error.status));
+  told.append(headerNames.error, headerText(error.message));
+  message.respond(encoder.encode(JSON.stringify({ error: shortened(ErrorRecord, error.toBody()) })), { headers: told });
 };
 
-const authorize = (
-  name: OperationName,
-  context: { actor: { kind: string; name: string } & Parameters<typeof mayDo>[0] },
-) => {
+const authorize = (name: OperationName, actor: Actor) => {
   const { requires } = operationOf(name);
-  if (mayDo(context.actor, requires)) return;
-  if (context.actor.kind === "anonymous") throw new NanoError("unauthenticated", `${name} needs to know who asks`);
-  throw new NanoError("forbidden", `${context.actor.name} may not ${name}`, { details: { permission: requires } });
+  if (mayDo(actor, requires)) return;
+  if (actor.kind === "anonymous") throw new NanoError("unauthenticated", `${name} needs to know who asks`);
+  throw new NanoError("forbidden", `${actor.name} may not ${name}`, { details: { permission: requires } });
 };
 
 const text = (data: Uint8Array, name: string) => {
@@ -77,74 +90,128 @@ const text = (data: Uint8Array, name: string) => {
   }
 };
 
-/** Adds the service to a connection. Runs again after a connection was closed and made anew. */
-export const addService = async (
-  connection: NatsConnection,
-  definition: ServiceDefinition,
-  options: {
-    log: Log;
-    newRequestId: () => string;
-    checkReplies: boolean;
-    running: Set<Promise<void>>;
-    endOfTurn: EndOfTurn;
-  },
-): Promise<Service> => {
-  const figures = new Map<string, Figures>();
-  const service = await connection.services.add({
-    name: definition.name,
-    version: definition.version,
-    description: definition.description,
-    queue: definition.queue,
-    statsHandler: (endpoint) => Promise.resolve(figures.get(endpoint.subject) ?? {}),
-  });
+const isOfZone = (name: OperationName): name is Exclude<OperationName, OperationsOf<"cell">> =>
+  operationOf(name).owner !== "cell";
 
-  const answer = async (endpoint: Endpoint, message: ServiceMsg, own: Figures): Promise<void> => {
+/** What a service does, however it is asked. */
+export interface Performer {
+  readonly definition: ServiceDefinition;
+  figures(name: OperationName): EndpointFigures;
+  /** @throws NanoError */
+  perform(name: OperationName, data: Uint8Array, context: () => RequestContext): Promise<Uint8Array>;
+}
+
+export const createPerformer = (definition: ServiceDefinition, options: ServiceOptions): Performer => {
+  const { running, log, checkReplies } = options;
+  const endpoints = new Map(definition.endpoints.map((endpoint) => [endpoint.name, endpoint]));
+  const allFigures = new Map<OperationName, EndpointFigures>();
+  const figures = (name: OperationName): EndpointFigures => {
+    const own = allFigures.get(name) ?? { requests: 0, errors: 0, totalMs: 0 };
+    allFigures.set(name, own);
+    return own;
+  };
+  const perform: Performer["perform"] = async (name, data, contextOf) => {
     const started = performance.now();
+    const own = figures(name);
     own.requests++;
     let requestId = "";
     try {
-      if (options.running.size > maxInFlight)
+      if (running.size > maxInFlight)
         throw new NanoError("overloaded", `${definition.name} is working on ${maxInFlight} requests already`);
-      const context = decodeContext(message.headers, options.newRequestId);
+      const context = contextOf();
       requestId = context.requestId;
-      authorize(endpoint.name, context);
-      const { input, output } = operationOf(endpoint.name);
-      const decoded = decode(input, parseObject(text(message.data, endpoint.name), endpoint.name), endpoint.name);
-      const reply = shortened(output, await endpoint.handler(decoded, context));
-      if (options.checkReplies && !fits(output, reply)) decode(output, reply, `The reply of ${endpoint.name}`);
-      const encoded = encoder.encode(JSON.stringify(reply));
-      await options.endOfTurn();
-      message.respond(encoded);
+      authorize(name, context.actor);
+      const { input, output } = operationOf(name);
+      const decoded = decode(input, parseObject(text(data, name), name), name);
+      const reply = shortened(output, await endpoints.get(name)?.handler(decoded, context));
+      if (checkReplies && !fits(output, reply)) decode(output, reply, `The reply of ${name}`);
+      return encoder.encode(JSON.stringify(reply));
     } catch (thrown) {
       own.errors++;
-      const error = NanoError.from(thrown, `answering ${endpoint.name}`);
+      const error = NanoError.from(thrown, `answering ${name}`);
       if (errorDefinitions[error.code].status === 500)
-        options.log.error(error.message, { operation: endpoint.name, requestId, error: error.cause ?? error });
-      respondError(message, error);
+        log.error(error.message, { operation: name, requestId, error: error.cause ?? error });
+      throw error;
     } finally {
       own.totalMs += performance.now() - started;
     }
   };
+  return {
+    definition,
+    figures,
+    perform: (name, data, contextOf) => {
+      const work = perform(name, data, contextOf);
+      const under = work.catch(() => {}).finally(() => running.delete(under));
+      running.add(under);
+      return work;
+    },
+  };
+};
 
-  for (const endpoint of definition.endpoints) {
-    const name = endpoint.name.replaceAll(".", "-");
-    const own: Figures = { requests: 0, errors: 0, totalMs: 0 };
-    figures.set(endpoint.subject, own);
-    const { summary, requires, rest } = operationOf(endpoint.name);
-    service.addEndpoint(name, {
-      subject: endpoint.subject,
-      metadata: {
-        operation: endpoint.name,
-        summary,
-        requires,
-        ...(rest ? { rest: `${rest.method} ${rest.path}` } : {}),
-      },
-      handler: (error, message) => {
-        if (error) return;
-        const work = answer(endpoint, message, own).finally(() => options.running.delete(work));
-        options.running.add(work);
-      },
+/** Hears an owner's operations on a connection. @returns what ends that */
+export const addService = (
+  connection: NatsConnection,
+  { definition, figures, perform }: Performer,
+  options: ServiceOptions,
+): { stop(): Promise<void> } => {
+  const { queue } = definition;
+  const dropped = (message: Msg): void => tellDropped(options.quiet, message.subject, message.reply);
+  const answer = async (name: OperationName, message: Msg, origin: Origin): Promise<void> => {
+    try {
+      const reply = await perform(name, message.data, () =>
+        decodeContext(message.headers, origin, options.newRequestId),
+      );
+      await options.endOfTurn();
+      message.respond(reply);
+    } catch (thrown) {
+      respondError(message, NanoError.from(thrown, `answering ${name}`));
+    }
+  };
+  const listen = (subject: string, receive: (message: Msg) => void): Subscription =>
+    connection.subscribe(subject, { queue, callback: (error, message) => error ?? receive(message) });
+
+  const subscriptions: Subscription[] = [];
+  const shown: ShownEndpoint[] = [];
+  for (const { name, subject } of definition.endpoints) {
+    const { summary, requires, rest } = operationOf(name);
+    if (isOfZone(name)) {
+      const guards = new Map<string, (reply: string | undefined) => boolean>(
+        identityNames.map((caller) => [caller, inboxGuard([caller])]),
+      );
+      subscriptions.push(
+        listen(callSubject("*", name), (message) => {
+          const caller = message.subject.split(".")[callerToken] ?? "";
+          if (guards.get(caller)?.(message.reply) !== true) return dropped(message);
+          void answer(name, message, { kind: "service" });
+        }),
+      );
+    }
+    if (!isOfZone(name) || isForOperators(name)) {
+      const isInbox = inboxGuard(askersOf(subject));
+      const origin: Origin = { kind: isOfZone(name) ? "operator" : "service" };
+      subscriptions.push(
+        listen(subject, (message) => {
+          if (!isInbox(message.reply)) return dropped(message);
+          void answer(name, message, origin);
+        }),
+      );
+    }
+    shown.push({
+      name: name.replaceAll(".", "-"),
+      subject: isOfZone(name) && !isForOperators(name) ? callSubject("*", name) : subject,
+      queue,
+      metadata: { operation: name, summary, requires, ...(rest ? { rest: `${rest.method} ${rest.path}` } : {}) },
+      figures: figures(name),
     });
   }
-  return service;
+  const { name, version, description } = definition;
+  const started = new Date().toISOString();
+  subscriptions.push(
+    ...showService(connection, { id: nuid.next(), name, version, description, started, endpoints: shown }, dropped),
+  );
+  return {
+    stop: async () => {
+      await Promise.allSettled(subscriptions.map((subscription) => subscription.drain()));
+    },
+  };
 };

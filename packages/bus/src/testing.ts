@@ -29,7 +29,7 @@ export interface TestBus extends AsyncDisposable {
   readonly directory: string;
   readonly identities: Identities;
   /** A connection with one of the zone's identities; closed with the world. */
-  bus(name: Exclude<IdentityName, "operator">, log?: Log): Bus;
+  bus(name: IdentityName, log?: Log): Bus;
   /**
    * A connection with a freshly minted cell identity.
    * @param options.rogue it answers whatever its handlers say, fitting the contract or not

@@ -5,6 +5,7 @@ import { isCredential, tokenCredential } from "./actor.ts";
  * asks its owner. Subject: `nano.v1.event.<resource>.<id>.<what>`, kept in the JetStream stream `NANO_EVENTS`.
  */
 import { AnyObject, Closed, OneOf, Type, Word } from "./schema.ts";
+import { subjectToken } from "./subject-token.ts";
 
 export const eventDefinitions = {
   "pool.created": "A pool was created",
@@ -70,7 +71,8 @@ export const eventStream = "NANO_EVENTS";
 /** Where the scheduler's push consumer delivers the stream for the gateway and the portal, live and in order. */
 export const eventFeedSubject = "nano.v1.feed";
 
+/** @throws TypeError when the id is not one token of a subject */
 export const eventSubject = (event: Pick<NanoEvent, "name" | "id">): string => {
   const dot = event.name.indexOf(".");
-  return `nano.v1.event.${event.name.slice(0, dot)}.${event.id}.${event.name.slice(dot + 1)}`;
+  return `nano.v1.event.${event.name.slice(0, dot)}.${subjectToken(event.id)}.${event.name.slice(dot + 1)}`;
 };

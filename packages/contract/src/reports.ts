@@ -7,6 +7,7 @@ import { Observed } from "./operations/on-cell.ts";
 import { Cell, CellLoad, Resources } from "./records.ts";
 import { CellIdSchema, Closed, Count, Host, InstanceIdSchema, limits, type Static, Type } from "./schema.ts";
 import { InstanceUsage, measuredMax } from "./statistics.ts";
+import { subjectToken } from "./subject-token.ts";
 
 const origin = {
   cell: CellIdSchema,
@@ -21,7 +22,7 @@ export const damagedAtMost = 16;
 export const DamagedFile = Closed({ sha256: KeptFile.properties.sha256, format: KeptFile.properties.format });
 export type DamagedFile = Static<typeof DamagedFile>;
 
-/** `nano.v1.cell.<cellId>.report.heartbeat`, every second. Three missed make a cell offline. */
+/** `nano.v1.report.<cellId>.heartbeat`, every second. Three missed make a cell offline. */
 export const Heartbeat = Closed({
   ...origin,
   name: Cell.properties.name,
@@ -40,22 +41,22 @@ export const Heartbeat = Closed({
 });
 export type Heartbeat = Static<typeof Heartbeat>;
 
-/** `nano.v1.cell.<cellId>.report.inventory`, on joining and every 10 s: everything there is. What is not in it is not there. */
+/** `nano.v1.report.<cellId>.inventory`, on joining and every 10 s: everything there is. What is not in it is not there. */
 export const Inventory = Closed({ ...origin, instances: Type.Array(Observed, { maxItems: limits.instancesOfCell }) });
 export type Inventory = Static<typeof Inventory>;
 
-/** `nano.v1.cell.<cellId>.report.instance`: one instance changed; without `observed` it is gone. */
+/** `nano.v1.report.<cellId>.instance`: one instance changed; without `observed` it is gone. */
 export const InstanceReport = Closed({ ...origin, id: InstanceIdSchema, observed: Type.Optional(Observed) });
 export type InstanceReport = Static<typeof InstanceReport>;
 
-/** `nano.v1.cell.<cellId>.report.statistics`, every 10 s: what each running instance uses. One that is missed leaves a gap in a chart, no more. */
+/** `nano.v1.report.<cellId>.statistics`, every 10 s: what each running instance uses. One that is missed leaves a gap in a chart, no more. */
 export const StatisticsReport = Closed({
   ...origin,
   instances: Type.Array(InstanceUsage, { maxItems: measuredMax }),
 });
 export type StatisticsReport = Static<typeof StatisticsReport>;
 
-/** `nano.v1.cell.<cellId>.report.leaving`: the cell service is stopping on purpose. Its instances run on. */
+/** `nano.v1.report.<cellId>.leaving`: the cell service is stopping on purpose. Its instances run on. */
 export const Leaving = Closed(origin);
 export type Leaving = Static<typeof Leaving>;
 
@@ -75,7 +76,9 @@ export const reportLimits = {
   leaving: { bytes: 1_024, perSecond: 2, burst: 20 },
   statistics: { bytes: 2 * 2 ** 20, perSecond: 2, burst: 50 },
 } as const satisfies Record<ReportName, { bytes: number; perSecond: number; burst: number }>;
-export const reportSubject = (cell: string, report: ReportName | "*") => `nano.v1.cell.${cell}.report.${report}`;
+/** @param cell its id, or `*` to hear all of them */
+export const reportSubject = (cell: string, report: ReportName) =>
+  `nano.v1.report.${cell === "*" ? cell : subjectToken(cell)}.${report}`;
 /** How long without a heartbeat until a cell counts as offline, in milliseconds. */
 export const offlineAfterMs = 3_500;
 export const heartbeatIntervalMs = 1_000;

@@ -8,4 +8,5 @@ export { type Joined, type JoinOptions, join } from "./join.ts";
 export { type ListenCounters, type Listener, type ListenOptions, listen } from "./listen.ts";
 export { type Announcement, type CellDescription, type Grant, zoneOf } from "./messages.ts";
 export { type AccountPin, pinFile } from "./pin.ts";
+export { ensureJoinSecret, readJoinSecret } from "./secret.ts";
 export type { Rendezvous } from "./socket.ts";

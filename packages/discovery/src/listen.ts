@@ -6,7 +6,7 @@
  * restart would miss: a cell repeats itself until it is answered.
  */
 import type { RemoteInfo, Socket } from "node:dgram";
-import { Bucket, type Clock, createQuietLog, fits, type Log, systemClock } from "@nano/contract";
+import { Bucket, type CellId, type Clock, createQuietLog, fits, type Log, systemClock } from "@nano/contract";
 import { cellIdOf, type Signer } from "./identity.ts";
 import { Buckets, ReplayWindow } from "./limits.ts";
 import { type Announcement, announcementSchema, type Grant, packJwt } from "./messages.ts";
@@ -22,8 +22,10 @@ const reopenMs = 2_000;
 export interface ListenOptions extends Rendezvous {
   /** Signs the answers: what cells pin. */
   readonly accountSigner: Signer;
-  /** When given, who does not prove to know it is not answered at all. */
+  /** When given, who does not prove to know it is not answered at all, members aside. */
   readonly joinSecret?: string;
+  /** Whether a cell belongs to the zone already: its key alone is proof enough, so that a zone may get a join secret, or a new one, later. */
+  isMember?(cell: CellId): boolean;
   /** Registers the cell and mints its JWT; undefined leaves it unanswered. Called again whenever the cell asks again. */
   answer(announcement: Announcement): Promise<Grant | undefined>;
   readonly log: Log;
@@ -67,6 +69,8 @@ export const listen = async (options: ListenOptions): Promise<Listener> => {
   // One address may hold many cells (containers, simulated cells): generous at once, strict in the long run.
   const bySender = new Buckets(clock, 20, 200);
   const byAll = new Bucket(clock, 300, 600);
+  // Who sends in a member's name, without proof, does not keep those with it waiting.
+  const byMembers = new Bucket(clock, 50, 100);
   const byCell = new Buckets(clock, 2, 5, 20_000);
   const replays = new ReplayWindow(clock, windowMs);
   const quiet = createQuietLog(log);
@@ -86,11 +90,12 @@ export const listen = async (options: ListenOptions): Promise<Listener> => {
     from: RemoteInfo,
   ): { announcement: Announcement; nonce: string } | undefined => {
     const proved = joinSecret !== undefined && provesSecret(packet, joinSecret);
-    if (joinSecret !== undefined && !proved) {
+    // Whether it is the member it names, its signature shows.
+    if (joinSecret !== undefined && !proved && options.isMember?.(cellIdOf(packet.signer)) !== true) {
       refuse("forged", "it does not prove to know the join secret", from);
       return undefined;
     }
-    if (!byAll.take()) {
+    if (!(joinSecret === undefined || proved ? byAll : byMembers).take()) {
       refuse("limited", "too many at once", from);
       return undefined;
     }

@@ -32,7 +32,7 @@ export interface Announcement extends CellDescription {
   readonly cell: CellId;
   /** Public nkey the cell has proved to own; `cell` derives from it. */
   readonly publicKey: string;
-  /** Whether it proved to know the join secret; false when none is configured. */
+  /** Whether it proved to know the join secret; false when none is configured, and for a member that has none. */
   readonly secretProved: boolean;
 }
 

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { freePort, startTestBus } from "@nano/bus/testing";
 import { startSimulatedCells } from "@nano/cell/main";
 import { silentLog, type Task } from "@nano/contract";
+import { ensureJoinSecret } from "@nano/discovery";
 import { configFromEnv, start } from "./main.ts";
 import { pool, smallInstance, until } from "./testing/world.ts";
 
@@ -24,7 +25,9 @@ test("cells find it, are given an identity, and host instances, whoever starts f
     }),
     log: silentLog,
   };
-  const cells = await startSimulatedCells({ directory: join(directory, "cells"), rendezvous, log: silentLog }, 3);
+  const joinSecret = await ensureJoinSecret(join(directory, "join-secret"));
+  const joining = { directory: join(directory, "cells"), rendezvous, joinSecret, log: silentLog };
+  const cells = await startSimulatedCells(joining, 3);
   let scheduler = await start(config);
   const door = testBus.bus("gateway");
   const ended = async (task: Task) => door.call("task.get", { id: task.id, waitSeconds: 20 });

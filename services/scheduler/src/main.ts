@@ -1,11 +1,11 @@
 /** The scheduler as a process: configuration, database, bus, discovery. */
-import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Bus, connectBus, createLog } from "@nano/bus";
 import { openCellMint } from "@nano/bus/identity";
 import { shrinkOnceQuiet } from "@nano/bus/shrink";
 import { type Log, systemClock } from "@nano/contract";
+import { ensureJoinSecret } from "@nano/discovery";
 import { openDatabase } from "@nano/store";
 import version from "../package.json" with { type: "json" };
 import { type AdmissionConfig, admitCells } from "./cells/admission.ts";
@@ -21,7 +21,9 @@ export interface SchedulerConfig {
   readonly bus: { readonly url: string; readonly credentials: string };
   /** The zone's identities, of which cells get theirs; without it no cell is discovered. */
   readonly identities?: string;
-  readonly discovery?: AdmissionConfig;
+  readonly discovery?: Omit<AdmissionConfig, "joinSecret">;
+  /** File with the join secret; made when it is missing. */
+  readonly joinSecretFile: string;
   /** Long work of a cell that makes no progress for so many milliseconds is ended. */
   readonly stalledAfterMs?: number;
   /** `NANO_FAIL`, for tests: see `tasks/failpoints.ts`. */
@@ -60,8 +62,8 @@ export function configFromEnv(env: Environment): SchedulerConfig {
       port,
       interface: env.NANO_DISCOVERY_INTERFACE ?? "127.0.0.1",
       busUrls: url.split(","),
-      ...(env.NANO_JOIN_SECRET_FILE ? { joinSecret: readFileSync(env.NANO_JOIN_SECRET_FILE, "utf8").trim() } : {}),
     },
+    joinSecretFile: env.NANO_JOIN_SECRET_FILE || join(required("NANO_DATA"), "join-secret"),
     ...(stall === undefined ? {} : { stalledAfterMs: Number(stall) * 60_000 }),
     ...(env.NANO_FAIL ? { fail: env.NANO_FAIL } : {}),
   };
@@ -107,7 +109,13 @@ export async function start(
   });
   const listener =
     config.discovery && config.identities
-      ? await admitCells(config.discovery, { mint: await openCellMint(config.identities), log, clock })
+      ? await admitCells(
+          { ...config.discovery, joinSecret: await ensureJoinSecret(config.joinSecretFile) },
+          {
+            ...{ log, clock, mint: await openCellMint(config.identities) },
+            isMember: (cell) => (scheduler.registry.find(cell)?.stored.pool ?? null) !== null,
+          },
+        )
       : undefined;
   log.info("The scheduler serves", { domain: config.domain });
   return {

@@ -1,6 +1,7 @@
 /** What `up` decided, written where the supervisor and later commands read it. */
 import { chmod, mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import type { Identities } from "@nano/bus/identity";
+import { ensureJoinSecret } from "@nano/discovery/secret";
 import { paths, type Settings, serviceNames } from "../config.ts";
 import { Problem, words } from "../problem.ts";
 
@@ -36,7 +37,7 @@ async function makeDirectory(path: string, mode?: number): Promise<void> {
   }
 }
 
-/** Makes the zone's identities as far as they are missing, and writes the launch down. */
+/** Makes the zone's identities and its join secret as far as they are missing, and writes the launch down. */
 export async function prepareLaunch(
   settings: Settings,
   options: Pick<Launch, "compact" | "simulatedCells">,
@@ -44,6 +45,7 @@ export async function prepareLaunch(
   const place = paths(settings);
   const { ensureIdentities } = await import("@nano/bus/identity");
   const { operatorJwt, systemAccount, accounts } = await ensureIdentities(place.nats);
+  await ensureJoinSecret(settings.joinSecret);
   const launch: Launch = { ...options, identities: { operatorJwt, systemAccount, accounts } };
   await writeWhole(place.launch, JSON.stringify(launch, undefined, 2));
   return launch;

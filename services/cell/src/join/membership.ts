@@ -148,7 +148,12 @@ export class Membership {
     if (bus?.connected) announcing.abort(new Error("the bus is back"));
     if (this.#stop.signal.aborted) announcing.abort(this.#stop.signal.reason);
     try {
-      log.info("Announcing this cell", { domain: rendezvous.domain, cell: identity.cell });
+      log.info("Announcing this cell", {
+        domain: rendezvous.domain,
+        cell: identity.cell,
+        // A zone answers only members without it.
+        proves: joinSecret === undefined ? "its key, not the join secret" : "its key and the join secret",
+      });
       const { busUrls, jwt } = await join({
         ...rendezvous,
         identity: identity.signer,

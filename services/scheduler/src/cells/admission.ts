@@ -1,13 +1,13 @@
 /** The scheduler's side of the discovery: who announces itself properly gets a JWT for the key it has proved to own. */
 import type { CellMint } from "@nano/bus/identity";
-import type { Clock, Log } from "@nano/contract";
+import type { CellId, Clock, Log } from "@nano/contract";
 import { type Listener, listen, type Rendezvous } from "@nano/discovery";
 
 export interface AdmissionConfig extends Rendezvous {
   /** Where cells find the bus. */
   readonly busUrls: readonly string[];
-  /** When given, only cells that know it are answered at all. */
-  readonly joinSecret?: string;
+  /** Only cells that prove to know it are answered, and those that are members already. */
+  readonly joinSecret: string;
 }
 
 /**
@@ -16,15 +16,22 @@ export interface AdmissionConfig extends Rendezvous {
  */
 export const admitCells = (
   config: AdmissionConfig,
-  deps: { mint: CellMint; log: Log; clock: Clock },
+  deps: {
+    mint: CellMint;
+    log: Log;
+    clock: Clock;
+    /** A person has added it to a pool: it is known by its key. */
+    isMember: (cell: CellId) => boolean;
+  },
 ): Promise<Listener> => {
   const { busUrls, ...rendezvous } = config;
-  const { mint, log, clock } = deps;
+  const { mint, log, clock, isMember } = deps;
   return listen({
     ...rendezvous,
     accountSigner: { getPublicKey: () => mint.signer, sign: (data) => mint.sign(data) },
     log,
     clock,
+    isMember,
     answer: async ({ cell, name, publicKey, addresses }) => {
       log.info("A cell asks to join; giving it an identity", { cell, name, address: addresses[0] });
       return { busUrls, jwt: await mint.mint(cell, publicKey) };
