@@ -31,7 +31,8 @@ import { announcerName, operatorName } from "./allow-lists.ts";
 import { announce, hearAnnouncements } from "./announce.ts";
 import { type Caller, request, requestHere } from "./call.ts";
 import { EventReader } from "./event-reader.ts";
-import { ensureEventStream, readPastEvents } from "./event-stream.ts";
+import { ensureEventStream } from "./event-stream.ts";
+import { readPastEvents } from "./past-events.ts";
 import { ReportReader, senderOf } from "./report-reader.ts";
 import { addService, createPerformer, type Endpoint, type Performer, type ServiceDefinition } from "./serve.ts";
 import { createEndOfTurn } from "./turn.ts";
@@ -413,7 +414,7 @@ class NatsBus implements Bus {
   pastEvents: Bus["pastEvents"] = async (query) => {
     const connection = await this.#within(2_000);
     try {
-      return await readPastEvents(await connection.jetstreamManager({ checkAPI: false }), query);
+      return await readPastEvents(connection, query);
     } catch (cause) {
       if (cause instanceof NanoError) throw cause;
       throw new NanoError("unavailable", "The event stream does not answer", { cause });

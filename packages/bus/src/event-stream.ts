@@ -9,9 +9,7 @@ import {
   eventStream,
   fits,
   isEventName,
-  NanoError,
   type NanoEvent,
-  type SequencedEvent,
   shortened,
 } from "@nano/contract";
 import {
@@ -105,43 +103,4 @@ export const sequenceOf = (message: Msg): number => {
   const tokens = (message.reply ?? "").split(".");
   const sequence = Number(tokens[tokens.length > 9 ? 7 : 5]);
   return Number.isSafeInteger(sequence) ? sequence : 0;
-};
-
-/** Reads the stream's memory, oldest first. */
-export const readPastEvents = async (
-  manager: JetStreamManager,
-  query: { after?: number; limit?: number; id?: string },
-): Promise<{ items: SequencedEvent[]; first: number; last: number }> => {
-  const { state } = await manager.streams.info(eventStream);
-  const { first_seq: first, last_seq: last } = state;
-  const limit = query.limit ?? 100;
-  if (query.after !== undefined && query.after + 1 < first)
-    throw new NanoError("history-gone", `Events up to ${first - 1} are no longer kept`, { details: { first, last } });
-  // An empty stream counts from 0, and there is no message 0 to ask for.
-  if (state.messages === 0) return { items: [], first, last };
-  const items: SequencedEvent[] = [];
-  const take = async (sequence: number): Promise<SequencedEvent | undefined> => {
-    try {
-      const stored = await manager.streams.getMessage(eventStream, { seq: sequence });
-      const event = readEvent(stored.json());
-      return event && (query.id === undefined || event.id === query.id) ? { ...event, sequence } : undefined;
-    } catch (thrown) {
-      // Removed by age meanwhile, or not JSON: not an event any more.
-      if (thrown instanceof Error && /no message found|not found|JSON/i.test(thrown.message)) return undefined;
-      throw thrown;
-    }
-  };
-  // Sequences are read in small parallel batches; the newest are looked for backwards when nobody says where to begin.
-  const batch = 64;
-  const backwards = query.after === undefined;
-  let next = backwards ? last : Math.max(first, (query.after ?? 0) + 1);
-  let looked = 0;
-  while (items.length < limit && next >= first && next <= last && looked < 20_000) {
-    const size = Math.min(batch, backwards ? next - first + 1 : last - next + 1);
-    const sequences = Array.from({ length: size }, (_, i) => (backwards ? next - i : next + i));
-    for (const event of await Promise.all(sequences.map(take))) if (event && items.length < limit) items.push(event);
-    next += backwards ? -size : size;
-    looked += size;
-  }
-  return { items: backwards ? items.reverse() : items, first, last };
 };

@@ -12,6 +12,7 @@ import type {
   SequencedEvent,
   Static,
 } from "@nano/contract";
+import type { PastEvents, PastQuery } from "./past-events.ts";
 
 /** What came with a request beside its input. */
 export interface RequestContext {
@@ -74,11 +75,7 @@ export interface Bus {
   /** Makes the stream and its feed; only the scheduler may. Repeated at every reconnect. */
   keepEventStream(options?: { maxAgeHours?: number; maxBytes?: number }): void;
   /** Reads the stream's memory; only the scheduler may. */
-  pastEvents(query: { after?: number; limit?: number; id?: string }): Promise<{
-    items: SequencedEvent[];
-    first: number;
-    last: number;
-  }>;
+  pastEvents(query: PastQuery): Promise<PastEvents>;
   /** What answers on the bus, from `$SRV.STATS`: name, version, endpoints, latencies. */
   services(): Promise<ServiceStats[]>;
 

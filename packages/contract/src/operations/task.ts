@@ -64,13 +64,20 @@ export const taskOperations = {
     owner: "scheduler",
     summary: "Read past events",
     description:
-      "From the stream's bounded memory, oldest first. Follow new ones over server-sent events, or by subscribing to `nano.v1.event.>`.",
+      "From the stream's bounded memory, oldest first. A page forwards: `after` the sequence of the last item; backwards: `before` that of the first. Follow new ones over server-sent events, or by subscribing to `nano.v1.event.>`.",
     input: Closed({
       after: Type.Optional(
         Type.Integer({
           minimum: 0,
           maximum: Number.MAX_SAFE_INTEGER,
           description: "Sequence to continue after; without it the newest ones",
+        }),
+      ),
+      before: Type.Optional(
+        Type.Integer({
+          minimum: 0,
+          maximum: Number.MAX_SAFE_INTEGER,
+          description: "Only those before this sequence; without `after`, the newest of them",
         }),
       ),
       limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000 })),

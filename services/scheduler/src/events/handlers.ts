@@ -5,10 +5,5 @@ export const eventHandlers = ({
 }: {
   bus: Pick<Bus, "pastEvents">;
 }): Pick<Handlers<"scheduler">, "event.list"> => ({
-  "event.list": ({ after, limit, id }) =>
-    bus.pastEvents({
-      ...(after === undefined ? {} : { after }),
-      ...(limit === undefined ? {} : { limit }),
-      ...(id === undefined ? {} : { id }),
-    }),
+  "event.list": (query) => bus.pastEvents(query),
 });
