@@ -3,9 +3,11 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Bus } from "@nano/bus";
 import { freePort } from "@nano/bus/testing";
 import { decode, InstanceCreateInput, type InstanceId, InstanceIdSchema } from "@nano/contract";
 import { type LabLibvirtd, startLibvirtd } from "@nano/lab";
+import { Affect, connect } from "@nano/libvirt";
 import { checkout, paths, readSettings, type Settings, serviceNames } from "./config.ts";
 import { asOperator, findOwnCell, operatorBus } from "./health.ts";
 import { identify } from "./supervise/process-id.ts";
@@ -276,6 +278,69 @@ test(
     await rm(join(other.settings.data, "cell-added"));
     await other.done("up");
     for (const [index, zone] of zones.entries()) await expectOwn(zone, ids[index]);
+  },
+  patience,
+);
+
+test(
+  "what an older version made goes on after an upgrade, without anybody doing anything",
+  async () => {
+    await using zone = await Zone.make();
+    await zone.done("up");
+    const bus = await operatorBus(zone.settings);
+    const made = { name: "kept", pool: "default", cores: 1, memoryMiB: 32, systemDisk: { sizeGiB: 1 }, start: true };
+    const task = await bus.call("instance.create", decode(InstanceCreateInput, made, "Making one"), asOperator);
+    if (!("resource" in task)) throw new Error("it was a dry run");
+    const id = decode(InstanceIdSchema, task.resource.id, "Reading a task");
+    const becomes = async (on: Bus, state: string): Promise<void> => {
+      while ((await on.call("instance.get", { id }, asOperator)).state !== state) await Bun.sleep(50);
+    };
+    await becomes(bus, "running");
+    await bus.close();
+    await zone.done("down");
+
+    // As a version before left it: no zone in the record, no claim, a pool named after the domain.
+    await using connection = await connect({ socket: libvirt.socket });
+    const domain = await connection.domainByUuid(id);
+    const key = { uri: "urn:nano:instance:1", prefix: "nano" };
+    const record = async () => (await domain.getMetadata(key.uri, Affect.config)) ?? "";
+    const bare = (await record()).replace(/ zone=['"]zone-[a-z2-7]{16}['"]/, "");
+    expect(bare).not.toBe(await record());
+    await domain.setMetadata(
+      key,
+      bare.replace(/^<nano:instance xmlns:nano=\S+/, "<instance").replace(/nano:instance>$/, "instance>"),
+      Affect.config | Affect.live,
+    );
+    expect(await record()).not.toContain("zone-");
+    const path = zone.settings.cell.storage ?? "";
+    const pool = await connection.poolByTargetPath(path);
+    const claim = (await pool.listAllVolumes()).find(({ name }) => name.endsWith(".claim"));
+    await claim?.delete();
+    await pool.destroy();
+    await pool.undefine();
+    const former = `nano-${zone.settings.domain}`;
+    const older = await connection.definePool(
+      `<pool type="dir"><name>${former}</name><target><path>${path}</path></target></pool>`,
+    );
+    await older.create();
+    await rm(join(paths(zone.settings).dataOf("cell"), "knows-zones"));
+
+    await zone.done("up");
+    const again = await operatorBus(zone.settings);
+    await becomes(again, "running");
+    while (!(await record()).includes("zone-")) await Bun.sleep(50);
+    const [cell] = (await again.call("cell.list", {}, asOperator)).items;
+    expect(cell).toMatchObject({ problems: [] });
+    expect((await again.call("stray.list", {}, asOperator)).items).toEqual([]);
+    expect((await connection.poolByTargetPath(path)).name).toBe(former);
+    expect((await older.listAllVolumes()).map(({ name }) => name)).toContain(claim?.name ?? "a claim");
+    await again.call("instance.stop", { id, force: true }, asOperator);
+    await becomes(again, "stopped");
+    await again.call("instance.delete", { id }, asOperator);
+    while ((await again.call("instance.list", {}, asOperator)).total > 0) await Bun.sleep(50);
+    await older.refresh();
+    expect((await older.listAllVolumes()).map(({ name }) => name).filter((name) => name.startsWith(id))).toEqual([]);
+    await again.close();
   },
   patience,
 );

@@ -159,7 +159,6 @@ export class LibvirtHypervisor implements Hypervisor {
     this.#layers = new Layers(connection, this.#storage, isOwn);
     const copies = new Copies(this.#storage);
     this.#disks = new Disks(connection, this.#storage, this.#layers, copies);
-    this.#seeds = new Seeds(this.#storage);
     this.#vncListen = config.vncListen;
     this.#instances = new Instances({
       connection,
@@ -173,6 +172,7 @@ export class LibvirtHypervisor implements Hypervisor {
       addresses: (id) => this.#addresses.of(id),
       hasAgent: (id) => this.#addresses.hasAgent(id),
     });
+    this.#seeds = new Seeds(this.#storage, this.#instances);
     this.#serialPorts = new SerialPorts(this.#instances);
     this.#files = new FetchedFiles({
       storage: this.#storage,

@@ -148,8 +148,7 @@ export class Instances {
         await ignoring("OPERATION_INVALID", domain.destroy());
         await orNone(domain.undefine(undefineAll));
       }
-      // With a domain of this id that is not ours, the log is not either.
-      if (await orNone(this.#options.connection.domainByUuid(id))) return;
+      if (await this.isElses(id)) return;
       await this.#options.storage.refresh();
       for (const name of await this.#options.storage.names())
         if (isSerialVolume(id, name)) await this.#options.storage.remove(name);
@@ -331,10 +330,20 @@ export class Instances {
     return visible && (own || recorded === undefined || recorded === takesOver) ? { spec, own } : undefined;
   }
 
-  /** @throws NanoError `hypervisor-failed` when there is a domain of this id that we may not see: defining would replace it */
-  async #requireNobodyElses(id: InstanceId): Promise<void> {
+  /** Whether there is a domain of this id that we may not see: what bears its id is not ours either. */
+  async isElses(id: InstanceId): Promise<boolean> {
+    return (await this.#elses(id)) !== undefined;
+  }
+
+  async #elses(id: InstanceId): Promise<Domain | undefined> {
     const domain = await orNone(this.#options.connection.domainByUuid(id));
-    if (!domain || this.#held(domain, await definitionMetadata(domain))) return;
+    return domain && !this.#held(domain, await definitionMetadata(domain)) ? domain : undefined;
+  }
+
+  /** @throws NanoError `hypervisor-failed` when it is: defining would replace it */
+  async #requireNobodyElses(id: InstanceId): Promise<void> {
+    const domain = await this.#elses(id);
+    if (!domain) return;
     throw new NanoError("hypervisor-failed", `The host has a domain with the id ${id} that is not this zone's`, {
       remedy: "Look at the domain on the host; Nano does not replace what belongs to another zone or a person.",
       details: { instance: id, domain: domain.name },

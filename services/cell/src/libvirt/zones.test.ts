@@ -281,8 +281,12 @@ describe("beside a person", () => {
     const file = join(host.lab.storage, "a", `${id}-system.qcow2`);
     const xml = ofAPerson("keeper", `<disk type="file"><source file="${file}"/><target dev="vda"/></disk>`);
     await person(xml.replace("</name>", `</name><uuid>${id}</uuid>`));
+    const beside = [`${id}-seed.iso`, `${id}-serial.log`].map((name) => join(host.lab.storage, "a", name));
+    for (const path of beside) await Bun.write(path, "theirs");
     await expect(a.deleteDisk(id, "system")).rejects.toMatchObject({ code: "hypervisor-failed" });
-    expect(await Bun.file(file).exists()).toBe(true);
+    await a.undefine(id);
+    await a.deleteSeed(id);
+    for (const path of [file, ...beside]) expect(await Bun.file(path).exists()).toBe(true);
   }, 60_000);
 });
 
