@@ -1,5 +1,6 @@
 /** The table `cells`: every cell that was ever discovered, as it last described itself. Nothing else touches it. */
 import { Abilities, Cell, type CellId, fits, Host, type PoolName, shortened, type Timestamp } from "@nano/contract";
+import { prepared } from "@nano/store";
 import type { Kysely } from "kysely";
 import type { Migration } from "kysely/migration";
 import { fromColumn, toColumn, toFlag } from "../column.ts";
@@ -143,6 +144,16 @@ export const insertCell = async (db: Kysely<Database>, cell: StoredCell): Promis
 export const findCell = async (db: Kysely<Database>, id: CellId): Promise<StoredCell | undefined> => {
   const row = await db.selectFrom("cells").selectAll().where("id", "=", id).executeTakeFirst();
   return row && fromRow(row);
+};
+
+const poolOf = prepared((db: Kysely<Database>, { id }: { id: CellId }) =>
+  db.selectFrom("cells").select(["pool", "enabled"]).where("id", "=", id),
+);
+
+/** Whether instances of this pool may be placed on it. */
+export const isOpen = async (db: Kysely<Database>, id: CellId, pool: PoolName): Promise<boolean> => {
+  const [row] = await poolOf(db, { id });
+  return row?.pool === pool && row.enabled === 1;
 };
 
 export type CellChanges = Partial<CellDescription & Pick<StoredCell, "pool" | "enabled" | "lastSeenAt">>;

@@ -5,6 +5,7 @@
  */
 import { type CellId, type Decision, DecisionIdSchema, decode, type PoolName, timestamp } from "@nano/contract";
 import { type CellRegistry, factsOf } from "../cells/registry.ts";
+import { isOpen } from "../cells/store.ts";
 import type { Write } from "../events/journal.ts";
 import { usageOfCell } from "../instances/usage.ts";
 import { place } from "./place.ts";
@@ -46,7 +47,10 @@ export async function decide(
     const winner = decision.winner && registry.find(decision.winner.cell);
     if (tries >= triesAtMost) return decision;
     if (winner) {
-      if (!(await reread(deps, trx, [winner.stored.id]))) return decision;
+      const { id } = winner.stored;
+      // Taken out of the pool, or disabled, in a transaction before this one: the registry is about to be told.
+      if (only === undefined && !(await isOpen(trx, id, pool))) registry.snapshot(pool).remove(id);
+      else if (!(await reread(deps, trx, [id]))) return decision;
     } else {
       // Before it is said that nothing fits: those that look full are looked at, once.
       const full = only === undefined ? fullOnes(registry.snapshot(pool), request) : [only];
