@@ -19,6 +19,7 @@ import type { PortalConfig } from "./config.ts";
 import { type BridgeData, bridgeSocket, openBridge } from "./console/bridge.ts";
 import { failurePage, notFoundPage } from "./errors/pages.tsx";
 import { serveAsset } from "./http/assets.ts";
+import { compressed } from "./http/compress.ts";
 import {
   flashCookie,
   languageCookie,
@@ -252,7 +253,7 @@ class Portal {
     const asset = serveAsset(request, pathname);
     if (asset) return this.#secured(request, asset);
     if (address) this.#addresses.set(request, address);
-    return this.#secured(request, await this.#router.handle(request));
+    return this.#secured(request, await compressed(request, await this.#router.handle(request)));
   }
 
   readonly fetch = async (request: Request, server: Bun.Server<BridgeData>): Promise<Response | undefined> => {

@@ -1,6 +1,7 @@
 import { escapeHtml } from "@kitajs/html";
 import { abilities, abilityTexts, type Cell, type Output, type Statistics } from "@nano/contract";
-import { EventList, isNews } from "../events/list.tsx";
+import { EventList } from "../events/list.tsx";
+import { newsOf } from "../events/news.ts";
 import type { Attempt, Visit } from "../http/visit.ts";
 import { CompactInstances } from "../instances/table.tsx";
 import { to, withQuery } from "../paths.ts";
@@ -208,7 +209,7 @@ export const cellPage = (
   { instances, pools, events, statistics, files, strays }: Around,
 ): Promise<Response> => {
   const { t } = visit;
-  const history = events.ok ? events.value.items.filter(isNews).slice(-8).reverse() : [];
+  const history = events.ok ? newsOf(events.value.items).slice(0, 8) : [];
   return page(
     visit,
     {

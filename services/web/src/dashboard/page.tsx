@@ -1,6 +1,7 @@
 /** The zone at a glance: what there is, what is used of it, what is going on; and, on a new zone, what to do next. */
 import type { Output } from "@nano/contract";
-import { EventList, isNews } from "../events/list.tsx";
+import { EventList } from "../events/list.tsx";
+import { newsOf } from "../events/news.ts";
 import type { Attempt, Visit } from "../http/visit.ts";
 import { to, withQuery } from "../paths.ts";
 import { TaskRows } from "../tasks/list.tsx";
@@ -364,7 +365,7 @@ export const dashboardPage = (visit: Visit, facts: Facts): Promise<Response> => 
             }
           >
             {events.ok && events.value.items.length > 0 ? (
-              <EventList visit={visit} events={events.value.items.filter(isNews).slice(-8).reverse()} />
+              <EventList visit={visit} events={newsOf(events.value.items).slice(0, 8)} />
             ) : (
               <p class="nothing" safe>
                 {events.ok ? t("Nothing has happened yet.") : t("Events cannot be shown now.")}

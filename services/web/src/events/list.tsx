@@ -1,15 +1,13 @@
-import { eventDefinitions, isEventName, type Output } from "@nano/contract";
+import { eventDefinitions, isEventName } from "@nano/contract";
 import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
+import { taskSentence } from "../tasks/words.ts";
+import type { ChineseKey } from "../text/chinese.ts";
 import { Time } from "../view/parts.tsx";
-
-export type PastEvent = Output<"event.list">["items"][number];
-
-/** What a person would call news: not a cell's load of the moment, not each step of a task. */
-export const isNews = ({ name, data }: PastEvent): boolean =>
-  name !== "cell.load" && !(name === "task.changed" && (data.state === "running" || data.state === "unwinding"));
+import { isFailure, type PastEvent } from "./news.ts";
 
 const pathOf = (event: PastEvent): string | undefined => {
+  if (event.name.endsWith(".deleted")) return undefined;
   switch (event.name.slice(0, event.name.indexOf("."))) {
     case "pool":
       return to.pool(event.id);
@@ -27,48 +25,79 @@ const pathOf = (event: PastEvent): string | undefined => {
       return undefined;
   }
 };
-const gone = /\.(deleted)$/;
-const tones: Readonly<Record<string, string>> = {
-  "cell.offline": "bad",
-  "cell.online": "good",
-  "instance.created": "good",
-  "instance.deleted": "idle",
+
+const sentences: Readonly<Record<string, ChineseKey>> = {
+  "pool.created": "Pool {name} was created",
+  "pool.deleted": "Pool {name} was deleted",
+  "cell.discovered": "{name} announced itself for the first time",
+  "cell.added": "{name} was added to a pool",
+  "cell.removed": "{name} is in no pool now",
+  "cell.enabled": "{name} accepts new instances again",
+  "cell.disabled": "{name} accepts no new instances now",
+  "cell.online": "{name} answers",
+  "cell.offline": "{name} does not answer",
+  "instance.created": "{name} was created",
+  "instance.deleted": "{name} was deleted",
+  "image.deleted": "{name} was deleted",
+  "media.deleted": "{name} was deleted",
+  "user.created": "The account {name} was created",
+  "session.created": "{name} logged in",
+  "session.deleted": "{name} logged out",
 };
 
-const What = ({ visit, event }: { visit: Visit; event: PastEvent }) => {
-  const title = isEventName(event.name) ? visit.say(eventDefinitions[event.name]) : event.name;
-  const name = typeof event.data.name === "string" ? event.data.name : event.id;
-  const state = typeof event.data.state === "string" ? visit.word(event.data.state) : "";
-  const path = gone.test(event.name) ? undefined : pathOf(event);
+/** What happened, as a sentence that names it: "try-a is running", "Deleting a snapshot of web-1 failed". */
+export const eventSentence = (visit: Visit, event: PastEvent): string => {
+  const { data } = event;
+  const name = typeof data.name === "string" ? data.name : event.id;
+  const state = typeof data.state === "string" ? data.state : undefined;
+  if (event.name === "task.changed" && typeof data.operation === "string")
+    return taskSentence(visit, data.operation, name, state ?? "");
+  const known = Object.hasOwn(sentences, event.name) ? sentences[event.name] : undefined;
+  if (known) return visit.t(known, { name });
+  if (state !== undefined) return visit.t("{name} is {state}", { name, state: visit.word(state) });
+  return isEventName(event.name) ? `${visit.say(eventDefinitions[event.name])}: ${name}` : `${event.name}: ${name}`;
+};
+
+const goodNames = new Set(["cell.online", "instance.created"]);
+const toneOf = (event: PastEvent): string =>
+  isFailure(event)
+    ? "bad"
+    : goodNames.has(event.name) || event.data.state === "done" || event.data.state === "running"
+      ? "good"
+      : "idle";
+
+const Entry = ({ visit, event }: { visit: Visit; event: PastEvent }) => {
+  const path = pathOf(event);
+  const sentence = eventSentence(visit, event);
   return (
-    <span class="event-what">
-      {path ? (
-        <a href={path} safe>
-          {name}
-        </a>
-      ) : (
-        <b safe>{name}</b>
-      )}{" "}
-      <span class="quiet" safe>
-        {title}
+    <li id={`event-${event.sequence}`}>
+      <span class={`badge-dot tone-${toneOf(event)}`} />
+      <span class="event-what">
+        {path ? (
+          <a href={path} safe>
+            {sentence}
+          </a>
+        ) : (
+          <span safe>{sentence}</span>
+        )}
+        {event.actor ? (
+          <>
+            {" "}
+            <span class="quiet" safe>
+              {visit.t("by {person}", { person: event.actor })}
+            </span>
+          </>
+        ) : null}
       </span>
-      {state ? (
-        <span class="event-state" safe>
-          {state}
-        </span>
-      ) : null}
-    </span>
+      <Time at={event.at} relative />
+    </li>
   );
 };
 
 export const EventList = ({ visit, events }: { visit: Visit; events: readonly PastEvent[] }) => (
   <ul class="event-list">
     {events.map((event) => (
-      <li id={`event-${event.sequence}`}>
-        <span class={`badge-dot tone-${tones[event.name] ?? "idle"}`} />
-        <What visit={visit} event={event} />
-        <Time at={event.at} relative />
-      </li>
+      <Entry visit={visit} event={event} />
     ))}
   </ul>
 );

@@ -15,6 +15,7 @@ import {
 } from "@nano/contract";
 import type { PortalConfig } from "../config.ts";
 import type { ChineseKey } from "../text/chinese.ts";
+import { formatDuration } from "../text/format.ts";
 import { type Language, type Translate, translateKnown, translator, type Values } from "../text/translate.ts";
 import type { Way } from "../view/ways.tsx";
 
@@ -149,6 +150,11 @@ export class Visit {
   /** The contract's and the owners' words, in the reader's language where the catalogue has them. */
   say(text: string): string {
     return translateKnown(this.facts.language, text);
+  }
+
+  /** How long, in the reader's language. */
+  duration(milliseconds: number): string {
+    return formatDuration(milliseconds, this.facts.language);
   }
 
   /** A word of the contract (a state, a step) as a person reads it. */

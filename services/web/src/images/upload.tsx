@@ -6,6 +6,7 @@
 import { escapeHtml } from "@kitajs/html";
 import type { NanoError, Output } from "@nano/contract";
 import { assetPath } from "../http/assets.ts";
+import { secretHeaders } from "../http/compress.ts";
 import type { Attempt, Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { formatBytes } from "../text/format.ts";
@@ -200,6 +201,7 @@ export const uploadSecondPage = (
   return page(
     visit,
     {
+      headers: secretHeaders,
       title: t("Upload {name}", { name: file.name }),
       section: kind.section,
       crumbs: [

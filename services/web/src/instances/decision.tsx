@@ -4,7 +4,7 @@ import type { Decision } from "@nano/contract";
 import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { formatCount, formatGiB, formatMiB } from "../text/format.ts";
-import { FactRow, Facts, Notice, Time } from "../view/parts.tsx";
+import { FactRow, Facts, Notice, Said, Time } from "../view/parts.tsx";
 
 type Ranked = Decision["ranked"][number];
 
@@ -25,7 +25,7 @@ const weighted = (terms: Ranked["terms"]): number =>
   terms.reduce((sum, { value, weight }) => sum + Math.max(0, value * weight), 0);
 
 /** A score as a bar of its terms: who reads it sees what made the difference. */
-const ScoreBar = ({ ranked, top }: { ranked: Ranked; top: number }) => {
+const ScoreBar = ({ visit, ranked, top }: { visit: Visit; ranked: Ranked; top: number }) => {
   let offset = 0;
   return (
     <svg
@@ -42,7 +42,7 @@ const ScoreBar = ({ ranked, top }: { ranked: Ranked; top: number }) => {
         offset += part;
         return (
           <rect class={`term-${i % termColours}`} x={`${x.toFixed(2)}%`} width={`${part.toFixed(2)}%`} height="10">
-            <title safe>{`${rule}: ${value.toFixed(3)} × ${weight}`}</title>
+            <title safe>{`${visit.word(rule)}: ${value.toFixed(3)} × ${weight}`}</title>
           </rect>
         );
       })}
@@ -103,7 +103,7 @@ const RankedTable = ({ visit, decision }: { visit: Visit; decision: Decision }) 
                   ) : null}
                 </td>
                 <td class="grow" data-label={t("Score (lower is better)")}>
-                  <ScoreBar ranked={ranked} top={top} />
+                  <ScoreBar visit={visit} ranked={ranked} top={top} />
                 </td>
                 <td class="num" safe>
                   {ranked.score.toFixed(3)}
@@ -133,7 +133,7 @@ const Removed = ({ visit, decision }: { visit: Visit; decision: Decision }) => (
               <a href={to.cell(cell)} safe>
                 {name}
               </a>{" "}
-              <span safe>{reason}</span>
+              <Said visit={visit} text={reason} />
             </li>
           ))}
         </ul>
@@ -155,12 +155,12 @@ export const DecisionView = ({
   const { request } = decision;
   return (
     <div class={compact ? "decision decision-compact" : "decision"}>
-      <p class="decision-summary" safe>
-        {decision.summary}
+      <p class="decision-summary">
+        <Said visit={visit} text={decision.summary} />
       </p>
       {decision.smallestChange ? (
         <Notice tone="info">
-          <p safe>{t("It would fit with this change: {change}", { change: decision.smallestChange })}</p>
+          <p safe>{t("It would fit with this change: {change}", { change: visit.say(decision.smallestChange) })}</p>
         </Notice>
       ) : null}
       {compact ? null : (

@@ -1,7 +1,6 @@
 import type { Task } from "@nano/contract";
 import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
-import { formatDuration } from "../text/format.ts";
 import { TaskBadge } from "../view/badges.tsx";
 import { Bar } from "../view/charts.tsx";
 import { Said, Time } from "../view/parts.tsx";
@@ -35,7 +34,7 @@ export const TaskRows = ({ visit, tasks }: { visit: Visit; tasks: readonly Task[
             <Bar percent={task.progress} label={visit.t("Progress")} />
             <p class="quiet task-row-foot">
               <span safe>{visit.say(currentStep(task)?.title ?? visit.t("waiting"))}</span>
-              <span safe>{formatDuration(elapsed(task, visit.facts.now))}</span>
+              <span safe>{visit.duration(elapsed(task, visit.facts.now))}</span>
             </p>
           </>
         )}

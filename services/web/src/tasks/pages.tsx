@@ -1,8 +1,7 @@
 import { type Output, type Task, type TaskStep, taskStates } from "@nano/contract";
-import { EventList, isNews } from "../events/list.tsx";
-import type { Attempt, Visit } from "../http/visit.ts";
+import type { Visit } from "../http/visit.ts";
 import { to, withQuery } from "../paths.ts";
-import { formatBytes, formatDuration, formatPercent, share } from "../text/format.ts";
+import { formatBytes, formatPercent, share } from "../text/format.ts";
 import { TaskBadge } from "../view/badges.tsx";
 import { Bar } from "../view/charts.tsx";
 import { ShowAsCommand } from "../view/command.tsx";
@@ -22,7 +21,7 @@ import {
   Said,
   Time,
 } from "../view/parts.tsx";
-import { Head, hereWith, Pager } from "../view/table.tsx";
+import { Head, Pager } from "../view/table.tsx";
 import { currentStep, elapsed } from "./list.tsx";
 import { hasEnded } from "./state.ts";
 import { taskTitle } from "./words.ts";
@@ -76,7 +75,7 @@ export const TaskTable = ({ visit, tasks }: { visit: Visit; tasks: readonly Task
                 <Time at={task.startedAt ?? task.createdAt} relative />
               </td>
               <td data-label={t("Took")} class="num" safe>
-                {formatDuration(elapsed(task, visit.facts.now))}
+                {visit.duration(elapsed(task, visit.facts.now))}
               </td>
             </tr>
           ))}
@@ -86,7 +85,7 @@ export const TaskTable = ({ visit, tasks }: { visit: Visit; tasks: readonly Task
   );
 };
 
-const Tabs = ({ visit, state }: { visit: Visit; state: string }) => (
+export const Tabs = ({ visit, state }: { visit: Visit; state: string }) => (
   <nav class="tabs" aria-label={visit.t("Filter")}>
     <a href={to.tasks} aria-current={state === "" ? "page" : undefined} safe>
       {visit.t("All tasks")}
@@ -144,45 +143,6 @@ export const tasksPage = (
   );
 };
 
-export const eventsPage = (visit: Visit, events: Attempt<Output<"event.list">>): Promise<Response> => {
-  const { t } = visit;
-  const items = events.ok ? events.value.items.filter(isNews).reverse() : [];
-  return page(
-    visit,
-    {
-      title: t("Events"),
-      section: "tasks",
-      crumbs: [{ text: t("Tasks"), path: to.tasks }, { text: t("Events") }],
-      topics: ["pool", "cell", "instance", "task", "image", "media"],
-    },
-    <>
-      <PageHead
-        title={t("Events")}
-        lead={t("What happened in the zone, newest first. The stream keeps a bounded time.")}
-      />
-      <Tabs visit={visit} state="events" />
-      {events.ok ? null : <ErrorNotice visit={visit} error={events.error} />}
-      <Live visit={visit} id="events" on={["pool", "cell", "instance", "task", "image", "media"]} every="2s">
-        {items.length > 0 ? (
-          <Panel>
-            <EventList visit={visit} events={items} />
-          </Panel>
-        ) : (
-          <Empty icon="pulse" title={t("Nothing has happened yet.")} text={t("Events appear here as they happen.")} />
-        )}
-      </Live>
-      <p class="pager">
-        {events.ok && events.value.items.length > 0 ? (
-          <a class="button button-plain button-small" href={hereWith(visit, { after: undefined })} safe>
-            {t("Newest")}
-          </a>
-        ) : null}
-      </p>
-      <ShowAsCommand visit={visit} commands={[{ operation: "event.list", input: { limit: 200 } }]} />
-    </>,
-  );
-};
-
 const stepIcons: Readonly<Record<TaskStep["state"], IconName | undefined>> = {
   waiting: undefined,
   running: undefined,
@@ -192,8 +152,8 @@ const stepIcons: Readonly<Record<TaskStep["state"], IconName | undefined>> = {
   undone: "reboot",
 };
 
-const took = (step: TaskStep, now: number): string =>
-  step.startedAt ? formatDuration((step.endedAt ? Date.parse(step.endedAt) : now) - Date.parse(step.startedAt)) : "";
+const took = (visit: Visit, step: TaskStep, now: number): string =>
+  step.startedAt ? visit.duration((step.endedAt ? Date.parse(step.endedAt) : now) - Date.parse(step.startedAt)) : "";
 
 const Step = ({ visit, step, number }: { visit: Visit; step: TaskStep; number: number }) => {
   const icon = stepIcons[step.state];
@@ -218,7 +178,7 @@ const Step = ({ visit, step, number }: { visit: Visit; step: TaskStep; number: n
         ) : null}
       </div>
       <span class="quiet num" safe>
-        {took(step, visit.facts.now)}
+        {took(visit, step, visit.facts.now)}
       </span>
     </li>
   );
@@ -259,8 +219,8 @@ export const taskPage = (visit: Visit, task: Task): Promise<Response> => {
                 <b safe>{formatPercent(task.progress)}</b>{" "}
                 <span class="quiet" safe>
                   {ended
-                    ? t("took {time}", { time: formatDuration(elapsed(task, visit.facts.now)) })
-                    : t("for {time}", { time: formatDuration(elapsed(task, visit.facts.now)) })}
+                    ? t("took {time}", { time: visit.duration(elapsed(task, visit.facts.now)) })
+                    : t("for {time}", { time: visit.duration(elapsed(task, visit.facts.now)) })}
                 </span>
               </p>
             </div>

@@ -7,7 +7,8 @@ import { to } from "../paths.ts";
 import { get, post, type Route } from "../route.ts";
 import { pageQuery } from "../view/table.tsx";
 import { TaskLine } from "../view/toast.tsx";
-import { eventsPage, taskPage, tasksPage } from "./pages.tsx";
+import { eventsPage } from "./events-page.tsx";
+import { taskPage, tasksPage } from "./pages.tsx";
 
 const isTaskState = (text: string): text is TaskState => taskStates.some((state) => state === text);
 

@@ -12,6 +12,7 @@ import { importTexts } from "./chinese/imports.ts";
 import { instanceTexts } from "./chinese/instances.ts";
 import { modifyTexts, modifyWords } from "./chinese/modify.ts";
 import { nicTexts, nicWords } from "./chinese/nics.ts";
+import { operationTexts } from "./chinese/operations.ts";
 import { peopleTexts } from "./chinese/people.ts";
 import { portalTexts } from "./chinese/portal.ts";
 import { problemPatterns, problemTexts } from "./chinese/problems.ts";
@@ -60,6 +61,7 @@ export const chinese: Readonly<Record<string, string>> = {
   ...modifyWords,
   ...nicWords,
   ...decisionTexts,
+  ...operationTexts,
   ...problemTexts,
   ...reasonTexts,
   ...stepTexts,

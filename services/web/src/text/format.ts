@@ -21,17 +21,23 @@ export const formatRate = (bytesPerSecond: number): string => `${formatBytes(Mat
 export const formatPercent = (percent: number): string => `${percent < 10 ? percent.toFixed(1) : percent.toFixed(0)} %`;
 export const formatCount = (count: number): string => count.toLocaleString("en-US");
 
+const spans = {
+  en: { ms: "ms", s: "s", min: "min", h: "h", d: "d" },
+  zh: { ms: "毫秒", s: "秒", min: "分", h: "小时", d: "天" },
+} as const;
+
 /** @param milliseconds a duration, not negative */
-export const formatDuration = (milliseconds: number): string => {
+export const formatDuration = (milliseconds: number, language: keyof typeof spans = "en"): string => {
+  const unit = spans[language];
   const seconds = Math.max(0, milliseconds) / 1000;
-  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  if (seconds < 60) return `${Math.round(seconds)} s`;
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ${unit.ms}`;
+  if (seconds < 10) return `${seconds.toFixed(1)} ${unit.s}`;
+  if (seconds < 60) return `${Math.round(seconds)} ${unit.s}`;
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
+  if (minutes < 60) return `${minutes} ${unit.min} ${Math.floor(seconds % 60)} ${unit.s}`;
   const hours = Math.floor(minutes / 60);
-  if (hours < 48) return `${hours} h ${minutes % 60} min`;
-  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  if (hours < 48) return `${hours} ${unit.h} ${minutes % 60} ${unit.min}`;
+  return `${Math.floor(hours / 24)} ${unit.d} ${hours % 24} ${unit.h}`;
 };
 
 /** `0`–`100`; 0 when there is nothing to have a share of. */

@@ -39,7 +39,7 @@ export const CommandBody = ({ visit, commands }: { visit: Visit; commands: reado
           <p class="command-title">
             <code>{operation}</code>{" "}
             <span class="quiet" safe>
-              {operationOf(operation).summary}
+              {visit.say(operationOf(operation).summary)}
             </span>
           </p>
         ) : null}

@@ -238,10 +238,10 @@ const Frame = ({ visit, options, children }: { visit: Visit; options: PageOption
         <Navigation visit={visit} section={options.section} />
       </header>
       <div class="content">
-        <div class="topbar">
+        <section class="topbar" aria-label={t("Where you are")}>
           <Crumbs visit={visit} crumbs={options.crumbs ?? []} />
           <LiveStream visit={visit} topics={options.topics ?? []} />
-        </div>
+        </section>
         <main id="main" class={options.wide ? "main main-wide" : "main"} tabindex={-1}>
           {children}
         </main>

@@ -1,4 +1,5 @@
 import { EventList } from "../../events/list.tsx";
+import { newsOf } from "../../events/news.ts";
 import { Empty, Panel } from "../../view/parts.tsx";
 import type { Tab } from "./tab.ts";
 
@@ -9,7 +10,7 @@ export const eventsTab: Tab = {
     const events = await visit.attempt("event.list", { id, limit: 100 });
     return events.ok && events.value.items.length > 0 ? (
       <Panel>
-        <EventList visit={visit} events={[...events.value.items].reverse()} />
+        <EventList visit={visit} events={newsOf(events.value.items)} />
       </Panel>
     ) : (
       <Empty

@@ -2,7 +2,7 @@ import { allows, type Cell, type Instance, type Output } from "@nano/contract";
 import type { Attempt, Visit } from "../../http/visit.ts";
 import { to } from "../../paths.ts";
 import { TaskRows } from "../../tasks/list.tsx";
-import { formatDuration, formatGiB, formatMiB, share } from "../../text/format.ts";
+import { formatGiB, formatMiB, share } from "../../text/format.ts";
 import { Meter } from "../../view/charts.tsx";
 import { Icon } from "../../view/icons.tsx";
 import { FactRow, Facts, Mono, Panel, Time } from "../../view/parts.tsx";
@@ -213,7 +213,7 @@ const Overview = ({
             {instance.startedAt && instance.state === "running" ? (
               <FactRow term={t("Running for")}>
                 <span title={instance.startedAt} safe>
-                  {formatDuration(visit.facts.now - Date.parse(instance.startedAt))}
+                  {visit.duration(visit.facts.now - Date.parse(instance.startedAt))}
                 </span>
               </FactRow>
             ) : null}

@@ -1,5 +1,18 @@
 /** Tasks and events. English is the key. */
 export const taskTexts = {
+  "{name} announced itself for the first time": "首次发现 {name}",
+  "{name} was added to a pool": "{name} 已加入资源池",
+  "{name} answers": "{name} 已上线",
+  "{name} does not answer": "{name} 没有响应",
+  "The account {name} was created": "账户 {name} 已创建",
+  "{name} logged in": "{name} 已登录",
+  "{name} logged out": "{name} 已退出",
+  Everything: "全部",
+  "Any result": "任意结果",
+  Failures: "失败",
+  "Nothing like that": "没有匹配项",
+  "Nothing that is remembered fits the filter.": "保存的事件中没有符合条件的。",
+  People: "用户",
   Before: "之前",
   Began: "开始于",
   By: "操作者",
