@@ -62,4 +62,5 @@ export const fieldsOf = (values: FieldValues): Fields => {
 };
 
 /** A file's name without what says of which format it is. */
-export const nameOf = (fileName: string): string => fileName.replace(/\.(qcow2|img|iso|raw|vmdk|vdi|vhdx|vhd)$/i, "");
+export const nameOf = (fileName: string): string =>
+  fileName.replace(/\.(gz|xz|zst|bz2)$/i, "").replace(/\.(qcow2|img|iso|raw|vmdk|vdi|vhdx|vhd)$/i, "");

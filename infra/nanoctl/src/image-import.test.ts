@@ -105,6 +105,7 @@ describe("what is said of a file", () => {
     ["debian-12-generic-amd64.qcow2", "debian-12-generic-amd64"],
     ["appliance.VMDK", "appliance"],
     ["disk.vhd", "disk"],
+    ["debian-12.raw.xz", "debian-12"],
     ["notes.txt", "notes.txt"],
   ])("%s is called %s", (file, name) => {
     expect(nameOf(file)).toBe(name);

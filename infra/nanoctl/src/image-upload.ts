@@ -44,7 +44,8 @@ export async function imageUpload(args: readonly string[]): Promise<void> {
     const stored = await shelf.get(file.id);
     // What was converted is another file.
     const converted = "convertedFrom" in stored ? stored.convertedFrom : undefined;
-    if (stored.state !== "ready" || (stored.sha256 !== sha256 && converted === undefined))
+    const unpacked = await isPacked(path);
+    if (stored.state !== "ready" || (stored.sha256 !== sha256 && converted === undefined && !unpacked))
       throw new Problem(
         `the image service has not stored the file: it is ${stored.state}`,
         stored.error ? `${stored.error.message}. ${stored.error.remedy ?? ""}` : shelf.page(stored),
@@ -52,6 +53,12 @@ export async function imageUpload(args: readonly string[]): Promise<void> {
     say(`Stored as ${name}${converted ? `, converted from ${converted}` : ""}: ${shelf.page(stored)}`);
     say(`SHA-256 ${stored.sha256}`);
   });
+}
+
+/** Compressed: what is stored is what was inside. */
+async function isPacked(path: string): Promise<boolean> {
+  const head = Buffer.from(await Bun.file(path).slice(0, 6).arrayBuffer()).toString("hex");
+  return /^(1f8b|fd377a585a00|28b52ffd|425a68)/.test(head);
 }
 
 async function send(

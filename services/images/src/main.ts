@@ -24,6 +24,7 @@ import { checkConfinement } from "./convert/confine.ts";
 import { createConversions } from "./convert/conversions.ts";
 import { diskImage } from "./formats/disk.ts";
 import { iso } from "./formats/iso.ts";
+import { orPacked } from "./formats/packed.ts";
 import { type HttpParts, openHttp } from "./http/server.ts";
 import { openDirectory } from "./imports/directory.ts";
 import { defaultRules } from "./imports/download.ts";
@@ -151,7 +152,9 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
     });
     open.push(() => renditions.stop());
     const formatOf = (row: FileRow) =>
-      row.kind === "media" ? iso : diskImage(declaredFormat(row), conversions.requireKnownAble);
+      orPacked(row.kind === "media" ? iso : diskImage(declaredFormat(row), conversions.requireKnownAble), () =>
+        conversions.requireKnownAble("raw"),
+      );
     const finish = createFinish({
       db,
       blobs,

@@ -6,11 +6,14 @@ import { type DiskFormat, type Log, NanoError, type Sha256 } from "@nano/contrac
 import type { BlobStore, Part } from "../blobs/blobs.ts";
 import { sha256Of } from "../blobs/sha256.ts";
 import type { Facts, FormatLimits } from "../formats/format.ts";
+import type { PackingName } from "../formats/packed.ts";
 import { qcow2 } from "../formats/qcow2-tables.ts";
 import type { FileRow } from "../records/store.ts";
 import type { Space } from "../uploads/space.ts";
 import { convert } from "./convert.ts";
+import { requireOpens } from "./probe.ts";
 import { createTurns } from "./turns.ts";
+import { unpack } from "./unpack.ts";
 
 export interface ConversionsOptions {
   readonly blobs: BlobStore;
@@ -49,6 +52,14 @@ export interface Conversions {
   requireAble(): Promise<void>;
   /** @throws NanoError `conversion-unavailable` when it is a format to convert, and this machine could not when that was last tried */
   requireKnownAble(format: DiskFormat): void;
+  /** What is inside a compressed file. @throws NanoError why not, see {@link unpack}; the signal's reason */
+  unpacked(
+    row: FileRow,
+    from: { readonly path: string; readonly packing: PackingName },
+    signal: AbortSignal,
+  ): Promise<Part>;
+  /** QEMU opens it, as far as that can be asked here. @throws NanoError `image-format-invalid`, the signal's reason */
+  requireOpens(path: string, signal: AbortSignal): Promise<void>;
   /** @throws NanoError why not, see {@link convert}; the signal's reason */
   toQcow2(row: FileRow, from: Source, signal: AbortSignal): Promise<Converted>;
   /** Percent, of one that runs or waits. */
@@ -86,6 +97,32 @@ export const createConversions = (options: ConversionsOptions): Conversions => {
       throw refusal;
     },
     progressOf: (id) => progress.get(id),
+
+    async unpacked(row, from, signal) {
+      await requireAble();
+      await using _turn = await turns.take(signal);
+      const part = await blobs.begin(row.id);
+      try {
+        const reservation = await space.reserve(undefined);
+        try {
+          await unpack({ from, to: part, maxBytes: limits.maxBytes, reservation, signal });
+        } finally {
+          reservation.release();
+        }
+        return part;
+      } catch (error) {
+        await part.discard();
+        throw error;
+      }
+    },
+
+    async requireOpens(path, signal) {
+      const able = await requireAble().then(
+        () => true,
+        () => false,
+      );
+      if (able) await requireOpens(path, signal);
+    },
 
     async toQcow2(row, { path, format }, signal) {
       if (path === undefined) throw new NanoError("image-damaged", `The stored file of '${row.name}' is no qcow2`);

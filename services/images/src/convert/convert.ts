@@ -87,7 +87,7 @@ export const convert = async (options: ConvertOptions): Promise<void> => {
 };
 
 /** Reserves what the file has come to take, so that other uploads count with it; `full` when there is no room for more. */
-const watchGrowth = (path: string, reservation: Reservation) => {
+export const watchGrowth = (path: string, reservation: Reservation) => {
   const full = new AbortController();
   let known = 0;
   let looking: Promise<void> = Promise.resolve();

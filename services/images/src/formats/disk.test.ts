@@ -90,6 +90,13 @@ describe("something else", () => {
     ["a LUKS volume", patched(new Uint8Array(4096), 0, luks), "a LUKS encrypted volume"],
     ["an ESX VMDK", patched(new Uint8Array(4096), 0, "COWD"), "a VMDK disk image of ESX"],
     ["a script", text("#!/bin/sh\n"), "a script"],
+    ["7z", patched(new Uint8Array(4096), 0, Uint8Array.of(0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c)), "a 7z archive"],
+    ["RAR", patched(new Uint8Array(4096), 0, "Rar!\x1a\x07\x01\0"), "a RAR archive"],
+    ["WIM", patched(new Uint8Array(4096), 0, "MSWIM\0\0\0"), "a WIM archive of Windows files"],
+    ["cab", patched(new Uint8Array(4096), 0, "MSCF\0\0\0\0"), "a cabinet archive"],
+    ["tar", patched(new Uint8Array(4096), 257, "ustar"), "a tar archive"],
+    ["OVA", patched(patched(new Uint8Array(4096), 257, "ustar"), 0, "vm/appliance.ovf"), "an OVA appliance"],
+    ["zip", text("PK\x03\x04"), "a zip archive"],
   ];
   test.each(others)("%s, whatever it is said to be", async (_what, file, expected) => {
     for (const declared of [undefined, ...diskFormats])
@@ -133,6 +140,16 @@ describe("VMDK", () => {
     expect(sha256Of(await rawOf("vmdk", file))).toBe(sha256Of(await rawOf("vmdk", files.stream)));
   });
   const extent = (line: string) => described((text) => text.replace(/^RW .*$/m, line));
+  test.each([
+    "/vmfs/volumes/ds1/vm/vm.vmdk",
+    "C:\\VMs\\web server\\disk.vmdk",
+    "[datastore1] vm/vm.vmdk",
+    "./disk.vmdk",
+  ])("whose own extent has the path that it had where it was made: %s", async (path) => {
+    const file = extent(`RW 8192 SPARSE "${path}"`);
+    expect(await verdict(file)).toBe("fine: vmdk");
+    expect(sha256Of(await rawOf("vmdk", file))).toBe(sha256Of(await rawOf("vmdk", files.vmdk)));
+  });
   const hostile: [string, () => Uint8Array, string][] = [
     ["a flat extent", () => extent('RW 8192 FLAT "/etc/passwd" 0'), "image-unsafe"],
     ["an extent at a path", () => extent('RW 8192 SPARSE "/etc/passwd"'), "image-unsafe"],

@@ -13,8 +13,10 @@ interface Signature {
   readonly bytes: Uint8Array;
   /** What `qemu-img convert -f` calls it. */
   readonly convertFrom?: string;
-  /** Compressed with this program. */
+  /** An archive, which this program unpacks. */
   readonly unpackWith?: string;
+  /** What to do with it, where that is something else. */
+  readonly remedy?: string;
 }
 
 const text = (value: string) => Uint8Array.from(value, (c) => c.charCodeAt(0));
@@ -34,7 +36,30 @@ const signatures: readonly Signature[] = [
   { name: "an xz archive", offset: 0, bytes: text("\xfd7zXZ\0"), unpackWith: "unxz" },
   { name: "a zstd archive", offset: 0, bytes: text("\x28\xb5\x2f\xfd"), unpackWith: "unzstd" },
   { name: "a bzip2 archive", offset: 0, bytes: text("BZh"), unpackWith: "bunzip2" },
+  { name: "an lz4 archive", offset: 0, bytes: text("\x04\x22\x4d\x18"), unpackWith: "unlz4" },
+  { name: "an lzip archive", offset: 0, bytes: text("LZIP"), unpackWith: "lzip -d" },
   { name: "a zip archive", offset: 0, bytes: text("PK\x03\x04"), unpackWith: "unzip" },
+  { name: "an empty zip archive", offset: 0, bytes: text("PK\x05\x06") },
+  { name: "a zip archive in several parts", offset: 0, bytes: text("PK\x07\x08"), unpackWith: "7z x" },
+  { name: "a 7z archive", offset: 0, bytes: text("7z\xbc\xaf\x27\x1c"), unpackWith: "7z x" },
+  { name: "a RAR archive", offset: 0, bytes: text("Rar!\x1a\x07"), unpackWith: "unrar x" },
+  { name: "a cabinet archive", offset: 0, bytes: text("MSCF\0\0\0\0"), unpackWith: "cabextract" },
+  {
+    name: "a WIM archive of Windows files",
+    offset: 0,
+    bytes: text("MSWIM\0\0\0"),
+    remedy: "It holds files and no disk: install Windows from its ISO image, and make an image of that disk.",
+  },
+  { name: "a cpio archive", offset: 0, bytes: text("07070"), unpackWith: "cpio -i" },
+  { name: "an ar archive or Debian package", offset: 0, bytes: text("!<arch>\n") },
+  { name: "an RPM package", offset: 0, bytes: text("\xed\xab\xee\xdb") },
+  { name: "a squashfs file system", offset: 0, bytes: text("hsqs"), unpackWith: "unsquashfs" },
+  { name: "a Proxmox backup (VMA)", offset: 0, bytes: text("VMA\0"), unpackWith: "vma extract" },
+  { name: "a macOS disk image (DMG)", offset: 0, bytes: text("x\x01s\x0dbb\x60"), convertFrom: "dmg" },
+  { name: "an encrypted macOS disk image (DMG)", offset: 0, bytes: text("encrcdsa") },
+  { name: "a sparse image of Android", offset: 0, bytes: text("\x3a\xff\x26\xed"), unpackWith: "simg2img" },
+  { name: "a tar archive", offset: 257, bytes: text("ustar"), unpackWith: "tar -xf" },
+  { name: "a PDF document", offset: 0, bytes: text("%PDF-") },
   { name: "a program", offset: 0, bytes: text("\x7fELF") },
   { name: "a script", offset: 0, bytes: text("#!") },
 ];
@@ -54,13 +79,18 @@ const withRemedy = ({
   format,
   convertFrom,
   unpackWith,
-}: Pick<Signature, "name" | "format" | "convertFrom" | "unpackWith">) => {
+  remedy,
+}: Pick<Signature, "name" | "format" | "convertFrom" | "unpackWith" | "remedy">) => {
   if (format) return { name, format };
   if (convertFrom)
     return { name, remedy: `Convert it with \`qemu-img convert -f ${convertFrom} -O qcow2\` and upload the result.` };
   if (unpackWith) return { name, remedy: `Unpack it with ${unpackWith} and upload what is inside.` };
-  return { name };
+  return remedy === undefined ? { name } : { name, remedy };
 };
+
+/** An OVA is a tar archive whose first file describes the machine. */
+const isAppliance = (head: Uint8Array): boolean =>
+  /\.ovf$/i.test(String.fromCharCode(...head.subarray(0, 100)).split("\0", 1)[0] ?? "");
 
 /** What the file's beginning says it is, or undefined. */
 export const recognize = (head: Uint8Array): Recognized | undefined => {
@@ -68,6 +98,11 @@ export const recognize = (head: Uint8Array): Recognized | undefined => {
     ({ offset, bytes }) =>
       head.length >= offset + bytes.length && bytes.every((byte, index) => head[offset + index] === byte),
   );
+  if (found?.name === "a tar archive" && isAppliance(head))
+    return {
+      name: "an OVA appliance",
+      remedy: "Unpack it with `tar -xf`, and upload the disk in it (a .vmdk file).",
+    };
   if (found) return withRemedy(found);
   const start = String.fromCharCode(...head.subarray(0, signatureBytes));
   // What QEMU takes for a descriptor: comments and blank lines, and then its version.

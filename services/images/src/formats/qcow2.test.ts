@@ -39,6 +39,44 @@ beforeAll(async () => {
   [plain, old, full] = await Promise.all([qcow2File("64M"), qcow2File("64M", "compat=0.10"), fullQcow2File(2)]);
 });
 
+describe("bitmaps", () => {
+  const withBitmap = () =>
+    make(
+      "x.qcow2",
+      ["qemu-img", "create", "-q", "-f", "qcow2", "x.qcow2", "64M"],
+      ["qemu-img", "bitmap", "--add", "x.qcow2", "backup"],
+    );
+  /** Where the extension's content begins. */
+  const contentOf = (file: Uint8Array) => Buffer.from(file).indexOf(Buffer.from("23852875", "hex")) + 8;
+
+  test("as a backup program leaves them are taken", async () => {
+    expect(await verdict(await withBitmap())).toBe("fine");
+  });
+  test.each([
+    ["none", 0, 4, 0],
+    ["too many", 0, 4, 0xffffffff],
+    ["something reserved", 4, 4, 1],
+    ["a directory of 1 TiB", 8, 8, 2 ** 40],
+    ["an empty directory", 8, 8, 0],
+    ["a directory within a cluster", 16, 8, 512],
+    ["an extension of another length", -4, 4, 16],
+  ] as const)("%s: QEMU does not open that", async (_what, at, size, value) => {
+    const file = await withBitmap();
+    expect(await verdict(patched(file, contentOf(file) + at, size, value))).toStartWith(
+      "image-format-invalid: The bitm",
+    );
+    // Out of date they do no harm.
+    if (at >= 0)
+      expect(await verdict(patched(patched(file, contentOf(file) + at, size, value), 88, 8, 0))).toBe("fine");
+  });
+});
+
+test("a disk that ends within a sector has the sectors that QEMU sees", async () => {
+  const facts = await qcow2.inspect(source(patched(plain, 24, 8, 64 * 2 ** 20 - 100)), limits);
+  expect(facts.virtualBytes).toBe(64 * 2 ** 20 - 512);
+  expect(await verdict(patched(plain, 24, 8, 511))).toContain("a disk of 0 bytes");
+});
+
 describe("what qemu-img makes and names another file is refused", () => {
   const create = (...options: string[]) => ["qemu-img", "create", "-q", "-f", "qcow2", ...options];
 

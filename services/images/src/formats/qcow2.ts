@@ -40,13 +40,20 @@ const maxHeaderLength = 1024;
 
 const bit = { dirty: 0x1, corrupt: 0x2, dataFile: 0x4, compressionType: 0x8, extendedL2: 0x10 } as const;
 const knownIncompatible = bit.dirty | bit.corrupt | bit.dataFile | bit.compressionType | bit.extendedL2;
+/** Auto-clear bits. */
+const bitmapsValid = 0x1;
 const rawDataFile = 0x2;
 const extension = {
   end: 0x00000000,
   backingFormat: 0xe2792aca,
   dataFile: 0x44415441,
   encryption: 0x0537be77,
+  bitmaps: 0x23852875,
 } as const;
+const bitmapsLength = 24;
+const maxBitmaps = 65_535;
+/** 1 KiB for each. */
+const maxBitmapDirectoryBytes = maxBitmaps * 1024;
 const compressionTypes: Readonly<Record<number, string>> = { 0: "zlib", 1: "zstd" };
 
 /**
@@ -97,7 +104,8 @@ export const parseQcow2Header = (bytes: Uint8Array, complete: boolean, limits: F
     throw invalid(`cluster_bits is ${clusterBits}; ${smallestClusterBits} to 21 are allowed`);
   const clusterBytes = 2 ** clusterBits;
 
-  const virtualBytes = checkVirtualBytes(view.getBigUint64(24), limits);
+  // QEMU sees whole sectors: of a disk that ends within one, that one is not there.
+  const virtualBytes = checkVirtualBytes((view.getBigUint64(24) / 512n) * 512n, limits);
   const header: Qcow2Header = {
     version,
     clusterBits,
@@ -212,10 +220,35 @@ const checkExtensions = (view: DataView, from: number, clusterBytes: number, com
       throw unsafe("The image has an encryption header; instances could not be started from it", {
         details: { feature: "encryption" },
       });
+    if (type === extension.bitmaps) checkBitmaps(view, offset, length, clusterBytes);
     if (length > end - offset - 8)
       throw invalid(`A header extension claims ${length} bytes; ${end - offset - 8} are left for it`);
     offset += 8 + Math.ceil(length / 8) * 8;
   }
   if (end < clusterBytes) throw invalid(`The qcow2 header extensions take more than ${headLimit} bytes`);
   return "fine";
+};
+
+/** Dirty bitmaps, as backup programs keep them; QEMU refuses the whole image when what names them is wrong. */
+const checkBitmaps = (view: DataView, at: number, length: number, clusterBytes: number) => {
+  if (length !== bitmapsLength)
+    throw invalid(`The bitmaps extension has ${length} bytes; ${bitmapsLength} are expected`);
+  // The file goes on; the part that is here may end within it.
+  if (at + 8 + bitmapsLength > view.byteLength) return;
+  // Without this bit they are out of date, and QEMU passes over them.
+  if (view.getUint32(4) < 3 || !(view.getUint32(92) & bitmapsValid)) return;
+  const [count, reserved] = [view.getUint32(at + 8), view.getUint32(at + 12)];
+  const bytes = view.getBigUint64(at + 16);
+  const offset = view.getBigUint64(at + 24);
+  if (
+    count === 0 ||
+    count > maxBitmaps ||
+    reserved !== 0 ||
+    bytes === 0n ||
+    bytes > BigInt(maxBitmapDirectoryBytes) ||
+    offset % BigInt(clusterBytes) !== 0n
+  )
+    throw invalid(`The bitmaps extension is damaged: ${count} bitmaps in a directory of ${bytes} bytes at ${offset}`, {
+      remedy: "Remove its bitmaps with `qemu-img convert -O qcow2`, and upload the result.",
+    });
 };

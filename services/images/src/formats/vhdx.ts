@@ -69,7 +69,8 @@ const checkHeaders = async (file: ByteSource) => {
   if (!current) throw invalid("The VHDX has no valid header");
   if (!/^0+$/.test(guidAt(current, 48)))
     throw invalid("The VHDX's log holds changes that were not written to its disk yet", {
-      remedy: "Shut the machine down that uses it, or convert it with `qemu-img convert -O qcow2` from a copy.",
+      remedy:
+        "Shut the machine down that uses it; or have the log written to a copy of it with `qemu-img check -r all`, and upload that.",
     });
 };
 

@@ -85,6 +85,12 @@ const parseHeader = (view: DataView, limits: FormatLimits): Header => {
 const extentLine = /^(RW|RDONLY)\s+\d+\s+SPARSE\s+"([^"]*)"$/i;
 /** A name without any path, protocol or `json:` in it. */
 const plainName = /^[^/\\:{}]{1,255}$/;
+/** The VMDK itself, with the path that it had where it was made: on Windows, on a host of VMware's, or below a directory. */
+const ownPath = /^(?:[a-z]:)?[^:{}]*[/\\][^/\\:{}]+\.vmdk$/i;
+const leavesItsDirectory = /(?:^|[/\\])\.\.(?:[/\\]|$)/;
+const isOwnName = (name: string): boolean =>
+  (plainName.test(name) && name !== "." && name !== "..") ||
+  (name.length <= 1024 && ownPath.test(name) && !leavesItsDirectory.test(name));
 
 /** @param text the descriptor, up to its first zero byte */
 const checkDescriptor = (text: string) => {
@@ -105,7 +111,8 @@ const checkDescriptor = (text: string) => {
     });
   const extents = lines.filter((line) => /^(RW|RDONLY|NOACCESS)\b/i.test(line));
   const name = extents.length === 1 ? extentLine.exec(extents[0] ?? "")?.[2] : undefined;
-  if (name === undefined || !plainName.test(name) || name === "." || name === "..")
+  // With a capacity in its header QEMU opens no extent by its name: this one's is a note.
+  if (name === undefined || !isOwnName(name))
     throw unsafe("The VMDK's descriptor names other files than the VMDK itself", { details: { feature: "extents" } });
 };
 

@@ -265,3 +265,26 @@ test("a file that is gone from the disk is not served, and its record says so", 
   await until("the record says so", async () => (await world.state("image", ticket.id)).code === "image-damaged");
   expect((await put(await world.bus.call("image.upload", { id: ticket.id as never }), own)).status).toBe(200);
 });
+
+test("a PUT that says it is a part of the file is refused clearly, and the record stays", async () => {
+  const ticket = await world.create("image");
+  const send = (headers: Record<string, string>) =>
+    fetch(ticket.url, { method: "PUT", headers: { ...bearer(ticket.ticket), ...headers }, body: file });
+  const refused = await send({ "content-range": `bytes 0-${file.length - 1}/${file.length}` });
+  expect([refused.status, ((await refused.json()) as { remedy: string }).remedy]).toEqual([
+    400,
+    expect.stringContaining("without Content-Range"),
+  ]);
+  expect((await send({})).status).toBe(200);
+});
+
+test("a GET does nothing but get, whatever method it says it means", async () => {
+  const ticket = await world.create("image");
+  for (const method of ["DELETE", "PATCH", "HEAD"]) {
+    const response = await fetch(ticket.url, {
+      headers: { ...bearer(ticket.ticket), "tus-resumable": "1.0.0", "x-http-method-override": method },
+    });
+    expect(response.status).toBe(404);
+  }
+  expect((await put(ticket, file)).status).toBe(200);
+});

@@ -122,6 +122,11 @@ export const openHttp = (options: HttpOptions): HttpServer => {
 
   const put = async (request: Request, id: string, parts: HttpParts): Promise<Response> => {
     const claims = await live(parts.tickets.readUpload(bearer(request), id), parts);
+    // RFC 9110 §14.4: a part that is stored as the whole would be a damaged file.
+    if (request.headers.has("content-range"))
+      throw new NanoError("malformed-request", "A PUT sends the whole file; this one says that it is a part", {
+        remedy: "Send all of it without Content-Range, or in parts by tus 1.0.0 (PATCH with Upload-Offset).",
+      });
     const row = await parts.uploads.accept(claims, request.body, {
       exactly: contentLength(request),
       onReceived: () => server.timeout(request, 0),

@@ -35,7 +35,9 @@ export interface TusRequest {
 
 /** What the method is: some clients and proxies know only POST. Undefined when the request is no tus request. */
 export const tusMethod = (request: Request): string | undefined => {
-  const asked = request.headers.get("x-http-method-override")?.toUpperCase() ?? request.method;
+  // Only of a POST: a proxy or a browser lets a GET through, and counts on it that it changes nothing.
+  const override = request.method === "POST" ? request.headers.get("x-http-method-override")?.toUpperCase() : undefined;
+  const asked = override ?? request.method;
   if (asked === "PATCH" || asked === "HEAD" || asked === "DELETE") return asked;
   return asked === "POST" && request.headers.has("tus-resumable") ? asked : undefined;
 };

@@ -14,6 +14,10 @@ export const extensions: Readonly<Record<Kind, readonly string[]>> = {
   media: [".iso"],
 };
 
+/** What compressed files end with, behind the extension of what is inside. */
+const packedExtension = /\.(gz|xz|zst|bz2)$/i;
+const innerName = (file: string): string => file.replace(packedExtension, "");
+
 /** One that was written to within so many milliseconds may still be being copied. */
 const settledMs = 5_000;
 
@@ -38,7 +42,7 @@ export const openDirectory = async (path: string, clock: Clock): Promise<Directo
     path,
     async list(kind) {
       const names = (await readdir(path)).filter(
-        (name) => !name.startsWith(".") && extensions[kind].includes(extname(name).toLowerCase()),
+        (name) => !name.startsWith(".") && extensions[kind].includes(extname(innerName(name)).toLowerCase()),
       );
       const found = names.sort().map(async (file): Promise<Found | undefined> => {
         const facts = await lstat(join(path, file)).catch(() => undefined);
@@ -88,14 +92,15 @@ async function* read(directory: string, { file, bytes }: Found): AsyncGenerator<
 const formats: Readonly<Record<string, DiskFormat>> = { ".raw": "raw", ".vhd": "vhd" };
 /** What the operator says by the file's extension. */
 export const formatOf = (file: string): { format?: DiskFormat } => {
-  const format = formats[extname(file).toLowerCase()];
+  const format = formats[extname(innerName(file)).toLowerCase()];
   return format === undefined ? {} : { format };
 };
 
 /** What a record is called that is made of a file: its name without what says the format, and without what a name may not have. */
 export const nameOf = (file: string): string => {
-  const name = file
-    .slice(0, file.length - extname(file).length)
+  const inner = innerName(file);
+  const name = inner
+    .slice(0, inner.length - extname(inner).length)
     .replace(/[\p{C}\p{Z}]+/gu, " ")
     .trim()
     .slice(0, 60);

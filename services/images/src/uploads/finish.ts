@@ -8,8 +8,10 @@
 import { type Clock, NanoError, type Sha256 } from "@nano/contract";
 import type { Kysely } from "kysely";
 import type { BlobStore, Part } from "../blobs/blobs.ts";
+import { sha256Of } from "../blobs/sha256.ts";
 import type { Conversions } from "../convert/conversions.ts";
-import type { Format, FormatLimits } from "../formats/format.ts";
+import type { ByteSource, Format, FormatLimits } from "../formats/format.ts";
+import { packingOfFile } from "../formats/packed.ts";
 import type { Mutex } from "../mutex.ts";
 import { claim } from "../records/quota.ts";
 import { type FileRow, type ImagesDatabase, isReferred } from "../records/store.ts";
@@ -92,15 +94,16 @@ export const createFinish = (options: FinishOptions): Finish => {
       return ready;
     });
 
-  return async (row, part, received, signal) => {
-    if (!(await markChecking(db, row, received, cause()))) throw superseded();
-    onCommit();
-    await passed("checking");
-    await claimRoom(row, received.bytes);
-    const file = await part.seal();
-    await passed("sealed");
+  const judge = async (
+    row: FileRow,
+    part: Arrived,
+    received: Received,
+    file: ByteSource,
+    signal: AbortSignal,
+  ): Promise<FileRow> => {
     const facts = await options.formatOf(row).inspect(file, limits);
     await passed("inspected");
+    if (facts.format === "qcow2" && part.path !== undefined) await conversions.requireOpens(part.path, signal);
     if (facts.format === "qcow2" || facts.format === "iso")
       return await publish(row, { part, ...received, facts }, signal);
     const from = { path: part.path, format: facts.format };
@@ -113,6 +116,28 @@ export const createFinish = (options: FinishOptions): Finish => {
       return ready;
     } finally {
       await converted.part.discard();
+    }
+  };
+
+  return async (row, part, received, signal) => {
+    if (!(await markChecking(db, row, received, cause()))) throw superseded();
+    onCommit();
+    await passed("checking");
+    await claimRoom(row, received.bytes);
+    const file = await part.seal();
+    await passed("sealed");
+    const packing = part.path === undefined ? undefined : await packingOfFile(file);
+    if (packing === undefined || part.path === undefined) return await judge(row, part, received, file, signal);
+    const inner = await conversions.unpacked(row, { path: part.path, packing }, signal);
+    try {
+      const unpacked = await inner.seal();
+      const size = { bytes: unpacked.length, sha256: await sha256Of(unpacked, signal) };
+      await claimRoom(row, size.bytes);
+      const ready = await judge(row, inner, size, unpacked, signal);
+      await part.discard?.();
+      return ready;
+    } finally {
+      await inner.discard();
     }
   };
 };
