@@ -102,3 +102,20 @@ describe("media in use", () => {
     expect(await refusal(world.bus.call("media.delete", { id }))).toBe("media-not-found");
   });
 });
+
+test("a list has capitals among the small letters, also from page to page; a name that is taken is said in words", async () => {
+  await using own = await openWorld();
+  for (const name of ["beta", "Alpha", "alpha-2", "Gamma", "BETA-2", "delta"]) await own.create("image", { name });
+  const wanted = ["Alpha", "alpha-2", "beta", "BETA-2", "delta", "Gamma"];
+  const { items } = await own.bus.call("image.list", {});
+  expect(items.map(({ name }) => name)).toEqual(wanted);
+  const paged: string[] = [];
+  for (let cursor: string | undefined; ; ) {
+    const page = await own.bus.call("image.list", { limit: 2, ...(cursor ? { cursor } : {}) });
+    paged.push(...page.items.map(({ name }) => name));
+    if (!page.next) break;
+    cursor = page.next;
+  }
+  expect(paged).toEqual(wanted);
+  await expect(own.create("image", { name: "beta" })).rejects.toThrow("There is an image with the name 'beta' already");
+});

@@ -56,9 +56,11 @@ const memory = (place) => {
   };
 };
 
-const nameOf = (file) => file.name
+const nameOf = (file) =>
+  file.name
     .replace(/\.(gz|xz|zst|bz2)$/i, "")
-    .replace(/\.(qcow2|img|iso|raw|vmdk|vdi|vhdx|vhd)$/i, "").slice(0, 128);
+    .replace(/\.(qcow2|img|iso|raw|vmdk|vdi|vhdx|vhd)$/i, "")
+    .slice(0, 128);
 const wordsOf = (error) => [error.message, error.remedy].filter(Boolean).join(". ");
 
 export const mount = (root) => {

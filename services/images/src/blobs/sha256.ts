@@ -6,12 +6,17 @@ export const asSha256 = (text: string): Sha256 => decode(Sha256Schema, text, "Re
 
 const hashedAtOnce = 2 ** 20;
 
-/** @throws the signal's reason */
-export const sha256Of = async (file: ByteSource, signal: AbortSignal): Promise<Sha256> => {
+/** @param onRead told how many bytes were read @throws the signal's reason */
+export const sha256Of = async (
+  file: ByteSource,
+  signal: AbortSignal,
+  onRead: (bytes: number) => void = () => {},
+): Promise<Sha256> => {
   const hasher = new Bun.CryptoHasher("sha256");
   for (let at = 0; at < file.length; at += hashedAtOnce) {
     signal.throwIfAborted();
     hasher.update(await file.read(at, hashedAtOnce));
+    onRead(Math.min(at + hashedAtOnce, file.length));
   }
   return asSha256(hasher.digest("hex"));
 };

@@ -212,7 +212,7 @@ export interface ListQuery {
   readonly after?: { readonly name: string; readonly id: string } | undefined;
 }
 
-/** By name, then id: the order is total and a page begins where the last one ended. */
+/** By name, capitals among the small letters, then id: the order is total and a page begins where the last one ended. */
 export const listFiles = async (
   db: Queryable<ImagesDatabase>,
   kind: Kind,
@@ -235,11 +235,10 @@ export const listFiles = async (
   const page =
     after === undefined
       ? matching
-      : matching.where((e) =>
-          e.or([e("name", ">", after.name), e.and([e("name", "=", after.name), e("id", ">", after.id)])]),
-        );
+      : matching.where(sql<boolean>`(lower(name), name, id) > (lower(${after.name}), ${after.name}, ${after.id})`);
   const rows = await page
     .selectAll()
+    .orderBy(sql`lower(name)`)
     .orderBy("name")
     .orderBy("id")
     .limit(limit + 1)

@@ -120,4 +120,8 @@ export const downloadNameOf = ({ kind, name }: Pick<FileRow, "kind" | "name">, f
 };
 
 export const nameTaken = (kind: Kind, name: string): NanoError =>
-  new NanoError("name-taken", `There is a ${kind} with the name '${name}' already`, { details: { name } });
+  new NanoError(
+    "name-taken",
+    `There is ${kind === "image" ? "an image" : "a medium"} with the name '${name}' already`,
+    { details: { name } },
+  );

@@ -38,6 +38,9 @@ export interface Made {
   readonly diskBytes: number;
 }
 
+/** The rest is reading what came out, for its checksum: of a long raw disk that takes a while, too. */
+const convertingShare = 0.8;
+
 /** @throws NanoError what `convert` throws, `conversion-failed`, `image-damaged`; the signal's reason */
 export const make = async (options: MakeOptions): Promise<Made> => {
   const { blobs, limits, image, source, format, reservation, signal, onProgress } = options;
@@ -53,11 +56,16 @@ export const make = async (options: MakeOptions): Promise<Made> => {
         maxBytes: limits.maxBytes,
         reservation,
         signal,
-        onProgress,
+        onProgress: (percent) => onProgress(Math.floor(percent * convertingShare)),
       });
       const file = await part.seal();
       await requireSound(file, options);
-      const sha256 = await sha256Of(file, signal);
+      let told = Math.floor(100 * convertingShare);
+      const sha256 = await sha256Of(file, signal, (bytes) => {
+        const percent = Math.floor(100 * (convertingShare + (1 - convertingShare) * (bytes / file.length)));
+        if (percent > told) onProgress(percent);
+        told = Math.max(told, percent);
+      });
       const diskBytes = here === undefined ? file.length : (await stat(part.path)).blocks * 512;
       return { part, bytes: file.length, sha256, diskBytes };
     } catch (error) {
