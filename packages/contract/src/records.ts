@@ -124,7 +124,8 @@ export const Cell = Closed({
   }),
   fingerprint: Type.String({
     maxLength: 64,
-    description: "The cell's public nkey: compare it with `nanoctl cell fingerprint` on the host",
+    description:
+      "The cell's public nkey, as proven when it joined: compare it with `nanoctl cell fingerprint` on the host",
   }),
   problems: Type.Array(Sentence, {
     maxItems: 32,

@@ -1,5 +1,6 @@
 /** The scheduler's database: the tables of each capability, and how they came to be. */
 import { type IdempotencyTable, idempotencyMigration, type OutboxTable, outboxMigration } from "@nano/store";
+import { type CellKeyTable, cellKeyMigration } from "./cells/keys.ts";
 import { abilitiesMigration, type CellTable, cellMigration } from "./cells/store.ts";
 import { type DecisionTable, decisionMigration } from "./decisions/store.ts";
 import { type CloudInitTable, cloudInitMigration } from "./instances/cloud-init/store.ts";
@@ -25,6 +26,7 @@ import { type TaskTable, taskMigration } from "./tasks/store.ts";
 export interface Database extends OutboxTable, IdempotencyTable {
   pools: PoolTable;
   cells: CellTable;
+  cell_keys: CellKeyTable;
   instances: InstanceTable;
   cloud_init: CloudInitTable;
   told: ToldTable;
@@ -52,6 +54,7 @@ export const migrations = {
   "2026-11-24-10-instance-nics": nicsMigration,
   "2026-11-24-11-instance-uses": usesMigration,
   "2026-11-25-01-instance-indexes": indexesMigration,
+  "2026-11-30-10-cell-keys": cellKeyMigration,
   "2026-11-30-20-told": toldMigration,
   "2026-11-30-18-forgotten-instances": forgottenMigration,
   "2026-11-30-34-instance-patience": patienceMigration,

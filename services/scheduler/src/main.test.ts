@@ -36,6 +36,8 @@ test("cells find it, are given an identity, and host instances, whoever starts f
       const { items } = await door.call("cell.list", { unassigned: true });
       return items.filter(({ online }) => online).length === 3;
     });
+    for (const { cell, fingerprint } of cells.cells)
+      expect((await door.call("cell.get", { id: cell })).fingerprint).toBe(fingerprint);
     for (const { id } of (await door.call("cell.list", {})).items) await door.call("cell.add", { id, pool });
     const creates = await Promise.all(
       Array.from({ length: 6 }, () => door.call("instance.create", { ...smallInstance(), start: true })),

@@ -113,6 +113,7 @@ export async function start(
           { ...config.discovery, joinSecret: await ensureJoinSecret(config.joinSecretFile) },
           {
             ...{ log, clock, mint: await openCellMint(config.identities) },
+            admit: scheduler.admit,
             isMember: (cell) => (scheduler.registry.find(cell)?.stored.pool ?? null) !== null,
           },
         )

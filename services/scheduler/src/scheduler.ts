@@ -1,11 +1,12 @@
 /** The scheduler, assembled: from a database and a bus to everything that runs. */
 import type { Bus, Handlers } from "@nano/bus";
-import { type Clock, type Log, timestamp } from "@nano/contract";
+import { type CellId, type Clock, type Log, timestamp } from "@nano/contract";
 import { startOutbox } from "@nano/store";
 import type { Kysely } from "kysely";
 import { cellAsker } from "./cells/ask.ts";
 import { cellFileHandlers } from "./cells/files.ts";
 import { cellHandlers } from "./cells/handlers.ts";
+import { CellKeys, cellAdmission } from "./cells/keys.ts";
 import { loadRegistry, Presence } from "./cells/presence.ts";
 import { CellRegistry } from "./cells/registry.ts";
 import { FileRepairer } from "./cells/repair.ts";
@@ -83,6 +84,8 @@ export interface SchedulerDeps {
 export interface Scheduler {
   readonly engine: TaskEngine;
   readonly registry: CellRegistry;
+  /** Keeps the key that a cell has proven to own when it joins. @returns false when it was forgotten: it is not let in */
+  admit(cell: CellId, publicKey: string): Promise<boolean>;
   readonly statistics: StatisticsKeeper;
   /** Lets the work under way end, 10 s at most. The bus and the database stay open: they are the caller's. */
   stop(): Promise<void>;
@@ -100,6 +103,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
   };
   const journal = createJournal({ db, outbox, clock, afterWrite });
   await ensureDefaultPool({ journal, clock });
+  const keys = await CellKeys.load(db);
   await loadRegistry({ db, registry, clock, usage: await usageByCell(db) });
 
   const ask = cellAsker({ bus, registry });
@@ -146,6 +150,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
   const presence = new Presence({
     db,
     bus,
+    keys,
     journal,
     registry,
     clock,
@@ -208,6 +213,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
   return {
     engine,
     registry,
+    admit: cellAdmission({ journal, registry, keys, clock }),
     statistics: keeper,
     stop: async () => {
       keeper.stop();

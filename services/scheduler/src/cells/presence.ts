@@ -10,6 +10,7 @@ import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
 import type { Journal } from "../events/journal.ts";
 import { noUsage } from "../instances/usage.ts";
+import { type CellKeys, unproven } from "./keys.ts";
 import { heartbeatMatter } from "./order.ts";
 import type { CellRegistry, KnownCell } from "./registry.ts";
 import { type CellDescription, insertCell, loadCells, type StoredCell, updateCell } from "./store.ts";
@@ -31,6 +32,7 @@ export interface PresenceDeps {
   readonly bus: Pick<Bus, "connected" | "onConnection" | "emit">;
   readonly journal: Journal;
   readonly registry: CellRegistry;
+  readonly keys: Pick<CellKeys, "of" | "isForgotten">;
   readonly clock: Clock;
   readonly log: Log;
   /** In the order in which they happen. */
@@ -72,6 +74,8 @@ export class Presence {
   /** A sign of life, with all that a cell says of itself. */
   heartbeat(report: Report<"heartbeat">): void {
     const { clock } = this.#deps;
+    // Its connection is being ended.
+    if (this.#deps.keys.isForgotten(report.cell)) return;
     const known = this.#deps.registry.find(report.cell);
     if (known && known.order.accept(report.boot, report.sequence, heartbeatMatter) === false) return;
     this.#inOrder(report.cell, async () => {
@@ -141,6 +145,7 @@ export class Presence {
       pool: null,
       enabled: true,
       ...descriptionOf(report),
+      fingerprint: this.#deps.keys.of(report.cell) ?? unproven,
       discoveredAt: now,
       lastSeenAt: now,
       revision: 1,
@@ -245,7 +250,8 @@ export async function loadRegistry(deps: {
     deps.registry.add(cell, deps.usage.get(cell.id) ?? noUsage, deps.clock.monotonic());
 }
 
-const descriptionOf = (report: Report<"heartbeat">): CellDescription => ({
+/** Its fingerprint is no word of its own: see `keys.ts`. */
+const descriptionOf = (report: Report<"heartbeat">): Omit<CellDescription, "fingerprint"> => ({
   name: report.name,
   address: report.address,
   virtualization: report.virtualization,
@@ -253,7 +259,6 @@ const descriptionOf = (report: Report<"heartbeat">): CellDescription => ({
   versions: report.versions,
   abilities: report.abilities ?? [],
   network: report.network,
-  fingerprint: report.fingerprint,
   problems: report.problems,
 });
 
@@ -264,7 +269,6 @@ const differs = (stored: StoredCell, report: Report<"heartbeat">): boolean => {
     stored.address !== said.address ||
     stored.virtualization !== said.virtualization ||
     stored.network !== said.network ||
-    stored.fingerprint !== said.fingerprint ||
     stored.capacity.cores !== said.capacity.cores ||
     stored.capacity.memoryMiB !== said.capacity.memoryMiB ||
     stored.capacity.storageGiB !== said.capacity.storageGiB ||

@@ -1,0 +1,101 @@
+/**
+ * The keys that cells have proven to own when they joined. What a cell's fingerprint is, is told by this table and never by the cell: anyone may say another's.
+ * A cell that was forgotten leaves its row here as a tombstone: its key is refused until a person readmits it.
+ */
+import { type CellId, type Clock, type Timestamp, timestamp } from "@nano/contract";
+import type { Kysely } from "kysely";
+import type { Migration } from "kysely/migration";
+import type { Database } from "../database.ts";
+import type { Journal } from "../events/journal.ts";
+import type { CellRegistry } from "./registry.ts";
+import { updateCell } from "./store.ts";
+
+export interface CellKeyTable {
+  id: CellId;
+  /** Public nkey. */
+  public_key: string;
+  admitted_at: Timestamp;
+  /** When a person forgot the cell; null while it may join. */
+  forgotten_at: Timestamp | null;
+}
+
+/** What a cell's fingerprint is while no key of it was proven to this version. */
+export const unproven = "unknown";
+
+export const cellKeyMigration: Migration = {
+  async up(db) {
+    await db.schema
+      .createTable("cell_keys")
+      .addColumn("id", "text", (c) => c.primaryKey())
+      .addColumn("public_key", "text", (c) => c.notNull())
+      .addColumn("admitted_at", "text", (c) => c.notNull())
+      .addColumn("forgotten_at", "text")
+      .execute();
+    // Until now it was what the cells said. They join anew with this version.
+    await db.updateTable("cells").set({ fingerprint: unproven }).execute();
+  },
+};
+
+export class CellKeys {
+  readonly #keys = new Map<CellId, string>();
+  readonly #forgotten = new Set<CellId>();
+
+  static async load(db: Kysely<Database>): Promise<CellKeys> {
+    const keys = new CellKeys();
+    for (const row of await db.selectFrom("cell_keys").selectAll().execute()) {
+      keys.#keys.set(row.id, row.public_key);
+      if (row.forgotten_at !== null) keys.#forgotten.add(row.id);
+    }
+    return keys;
+  }
+
+  /** The proven key. */
+  of(cell: CellId): string | undefined {
+    return this.#keys.get(cell);
+  }
+
+  isForgotten(cell: CellId): boolean {
+    return this.#forgotten.has(cell);
+  }
+
+  /** It was proven to be the cell's: committed. */
+  proven(cell: CellId, publicKey: string): void {
+    this.#keys.set(cell, publicKey);
+  }
+
+  /** A person forgot the cell, or readmitted it: committed. */
+  setForgotten(cell: CellId, forgotten: boolean): void {
+    if (forgotten) this.#forgotten.add(cell);
+    else this.#forgotten.delete(cell);
+  }
+}
+
+export const writeKey = async (trx: Kysely<Database>, id: CellId, publicKey: string, now: Timestamp): Promise<void> => {
+  await trx
+    .insertInto("cell_keys")
+    .values({ id, public_key: publicKey, admitted_at: now, forgotten_at: null })
+    .onConflict((c) => c.column("id").doUpdateSet({ public_key: publicKey }))
+    .execute();
+};
+
+export const writeForgotten = async (trx: Kysely<Database>, id: CellId, at: Timestamp | null): Promise<void> => {
+  await trx.updateTable("cell_keys").set({ forgotten_at: at }).where("id", "=", id).execute();
+};
+
+/** @returns what admission does with a proven key: keeps it, unless the cell was forgotten */
+export const cellAdmission =
+  (deps: { journal: Pick<Journal, "write">; registry: CellRegistry; keys: CellKeys; clock: Clock }) =>
+  async (cell: CellId, publicKey: string): Promise<boolean> => {
+    const { journal, registry, keys, clock } = deps;
+    if (keys.isForgotten(cell)) return false;
+    const changes = { fingerprint: publicKey };
+    const isShown = registry.find(cell)?.stored.fingerprint === publicKey;
+    if (keys.of(cell) === publicKey && (isShown || !registry.find(cell))) return true;
+    await journal.write(async (trx) => {
+      await writeKey(trx, cell, publicKey, timestamp(clock.now()));
+      await updateCell(trx, cell, changes);
+    });
+    keys.proven(cell, publicKey);
+    registry.changed(cell, changes, clock.monotonic());
+    return true;
+  };
