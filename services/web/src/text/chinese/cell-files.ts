@@ -23,6 +23,8 @@ export const cellFileWords = {
 } as const;
 
 export const cellFilePatterns = {
+  "The storage pool {pool} belongs to the zone {zone}. Name another one in NANO_CELL_POOL and NANO_CELL_STORAGE; if that zone is gone for good, start the cell with NANO_CELL_TAKES_OVER={id}":
+    "存储池 {pool} 属于区域 {zone}。请在 NANO_CELL_POOL 和 NANO_CELL_STORAGE 中指定另一个存储池；如果该区域已不复存在，请以 NANO_CELL_TAKES_OVER={id} 启动节点",
   "The image {checksum} is damaged in the cell's storage, and instances need it. It is fetched again from what has this checksum; if nothing has, upload that file again.":
     "节点存储中的镜像 {checksum} 已损坏，而云主机需要它。系统会从校验和相同的镜像重新获取；如果没有，请重新上传该文件。",
   "The image {checksum} is missing in the cell's storage, and instances need it. It is fetched again from what has this checksum; if nothing has, upload that file again.":

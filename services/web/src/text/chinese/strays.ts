@@ -29,6 +29,8 @@ export const strayTexts = {
 /** As the contract says them. */
 export const strayWords = {
   "Another cell is on record for this instance: there are two of it.": "记录中此云主机位于另一节点：现有两份。",
+  "No zone has claimed it: an older version made it, perhaps another zone's on the same host.":
+    "尚无任何区域认领它：它由旧版本创建，也可能属于同一主机上的另一个区域。",
   "Its record was forgotten while this cell was away.": "在此节点失联期间，其记录已被移除。",
   "It cannot be taken into the records as it is.": "无法按现状纳入管理。",
   "It was deleted. What is left of it is removed by itself.": "它已被删除，残留部分会自动清除。",
