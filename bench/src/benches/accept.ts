@@ -54,6 +54,7 @@ export const accept: Bench = {
       policy: defaultPolicy,
       strays: new Strays(),
       proofMs: 5_000,
+      hashPassword: async () => "",
     };
     const sagas = [createSaga(deps)];
     const engine = new TaskEngine({ ...deps, random: Math.random, sagas, onEnd: async () => {}, onProgress() {} });

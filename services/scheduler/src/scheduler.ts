@@ -15,6 +15,7 @@ import { decisionHandlers } from "./decisions/handlers.ts";
 import { eventHandlers } from "./events/handlers.ts";
 import { createJournal, type Write } from "./events/journal.ts";
 import { cloneSaga } from "./instances/clone-saga.ts";
+import { createPasswordHasher } from "./instances/cloud-init/hasher.ts";
 import { createSaga } from "./instances/create-saga.ts";
 import { deleteSaga } from "./instances/delete-saga.ts";
 import type { InstanceDeps } from "./instances/deps.ts";
@@ -109,7 +110,20 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
   const ask = cellAsker({ bus, registry });
   const strays = new Strays();
   const proofMs = deps.proofMs ?? 5_000;
-  const instances: InstanceDeps = { db, journal, registry, bus, ask, clock, log, newId, policy, strays, proofMs };
+  const instances: InstanceDeps = {
+    db,
+    journal,
+    registry,
+    bus,
+    ask,
+    clock,
+    log,
+    newId,
+    policy,
+    strays,
+    proofMs,
+    hashPassword: createPasswordHasher(),
+  };
   const engine = new TaskEngine({
     db,
     journal,

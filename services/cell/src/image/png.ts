@@ -1,5 +1,9 @@
 /** Pictures: just enough PNG (W3C, third edition) to encode a plain RGB image, and the PPM older QEMUs answer instead. */
-import { deflateSync } from "node:zlib";
+import { promisify } from "node:util";
+import { deflate } from "node:zlib";
+
+/** In a thread of its own. */
+const deflated = promisify(deflate);
 
 export interface Picture {
   readonly width: number;
@@ -19,7 +23,7 @@ const chunk = (type: string, data: Uint8Array): Buffer => {
   return framed;
 };
 
-export const encodePng = ({ width, height, rgb }: Picture): Uint8Array => {
+export const encodePng = async ({ width, height, rgb }: Picture): Promise<Uint8Array> => {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
@@ -32,7 +36,7 @@ export const encodePng = ({ width, height, rgb }: Picture): Uint8Array => {
   return Buffer.concat([
     signature,
     chunk("IHDR", header),
-    chunk("IDAT", deflateSync(rows)),
+    chunk("IDAT", await deflated(rows)),
     chunk("IEND", Buffer.alloc(0)),
   ]);
 };

@@ -7,7 +7,7 @@ import type { Input, Output } from "@nano/contract";
 import type { TaskEngine } from "../tasks/engine.ts";
 import { beginner } from "./begin.ts";
 import { requireInstance } from "./change.ts";
-import { generatePassword, hashPassword } from "./cloud-init/crypt.ts";
+import { generatePassword } from "./cloud-init/crypt.ts";
 import type { InstanceDeps } from "./deps.ts";
 import type { StoredInstance } from "./store.ts";
 
@@ -18,7 +18,7 @@ const isLoopback = (host: string): boolean => /^(127\.|::1$|localhost$)/.test(ho
 const isWildcard = (host: string): boolean => host === "0.0.0.0" || host === "::";
 
 export function accessHandlers(deps: InstanceDeps, engine: TaskEngine): Access {
-  const { db, registry, ask } = deps;
+  const { db, registry, ask, hashPassword } = deps;
   const { requireAllowed, requireFree } = beginner(deps, engine);
 
   const showing = async (id: Input<"instance.display">["id"]): Promise<StoredInstance> => {
@@ -54,7 +54,7 @@ export function accessHandlers(deps: InstanceDeps, engine: TaskEngine): Access {
       // Only Linux takes a hash: there the password itself never leaves this process.
       const hashed = hardware.system === "linux";
       const { cell, epoch } = instance;
-      const input = { id, epoch, user, password: hashed ? hashPassword(secret) : secret, hashed };
+      const input = { id, epoch, user, password: hashed ? await hashPassword(secret) : secret, hashed };
       await ask(cell, "cell.instance.password", input, requestId);
       return { user, ...(generated === undefined ? {} : { generatedPassword: generated }) };
     },

@@ -48,7 +48,9 @@ export const createInstance =
     const disks = 1 + (input.dataDisks ?? []).length;
     refuseTooManyDisks({ disks, hardware, hasSeed: input.cloudInit !== undefined });
     await requirePool(db, input.pool);
-    const cloudInit = input.cloudInit && prepareCloudInit(input.cloudInit, input.name);
+    // A plan needs no hash.
+    const hash = input.dryRun === true ? async () => "" : deps.hashPassword;
+    const cloudInit = input.cloudInit && (await prepareCloudInit(input.cloudInit, input.name, hash));
     const image = await readyImage(deps, input, context);
     return explainingNoRoom(deps, async () => {
       if (input.dryRun === true) return plan(deps, engine, input, context, image, cloudInit);

@@ -7,6 +7,7 @@ import type { CellRegistry } from "../cells/registry.ts";
 import type { Database } from "../database.ts";
 import type { Journal } from "../events/journal.ts";
 import type { Policy } from "../placement/rule.ts";
+import type { HashPassword } from "./cloud-init/hasher.ts";
 import type { Strays } from "./strays.ts";
 
 export interface InstanceDeps {
@@ -23,4 +24,6 @@ export interface InstanceDeps {
   readonly strays: Strays;
   /** How long what is stale must be found so before it is removed, in milliseconds. */
   readonly proofMs: number;
+  /** For guests, as /etc/shadow takes it. */
+  readonly hashPassword: HashPassword;
 }

@@ -8,6 +8,8 @@ const letters = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 const standardRounds = 5_000;
 const saltMax = 16;
 const blockBytes = 64;
+/** Rounds between two pauses: less than a millisecond. */
+const roundsInSlice = 250;
 
 const sha512 = (...parts: readonly Uint8Array[]): Uint8Array => {
   const hash = createHash("sha512");
@@ -44,7 +46,11 @@ const encode = (digest: Uint8Array): string => {
  * @param salt letters of `./0-9A-Za-z`; of more than 16 the rest is not looked at
  * @param rounds named in the hash when it is not the standard number
  */
-export const sha512Crypt = (password: string, salt: string, rounds = standardRounds): string => {
+export const sha512Crypt = (password: string, salt: string, rounds = standardRounds): string =>
+  finish(sha512Crypting(password, salt, rounds));
+
+/** The same in slices: `next()` does one of them. */
+function* sha512Crypting(password: string, salt: string, rounds = standardRounds): Generator<void, string> {
   const key = new TextEncoder().encode(password);
   const usedSalt = salt.slice(0, saltMax);
   const salted = new TextEncoder().encode(usedSalt);
@@ -55,6 +61,7 @@ export const sha512Crypt = (password: string, salt: string, rounds = standardRou
   const p = stretched(sha512(...Array.from(key, () => key)), key.length);
   const s = stretched(sha512(...Array.from({ length: 16 + (digest[0] ?? 0) }, () => salted)), salted.length);
   for (let round = 0; round < rounds; round++) {
+    if (round % roundsInSlice === 0) yield;
     const odd = round % 2 === 1;
     digest = sha512(
       odd ? p : digest,
@@ -65,10 +72,21 @@ export const sha512Crypt = (password: string, salt: string, rounds = standardRou
   }
   const named = rounds === standardRounds ? "" : `rounds=${rounds}$`;
   return `$6$${named}${usedSalt}$${encode(digest.subarray(0, blockBytes))}`;
+}
+
+const finish = (work: Generator<void, string>): string => {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+  }
 };
 
-/** With a salt of its own. */
-export const hashPassword = (password: string): string => sha512Crypt(password, randomText(saltMax, letters));
+/** With a salt of its own, in slices. */
+export const hashingPassword = (password: string): Generator<void, string> =>
+  sha512Crypting(password, randomText(saltMax, letters));
+
+/** The same at once: it keeps the event loop for 10 ms, so services use `hasher.ts`. */
+export const hashPassword = (password: string): string => finish(hashingPassword(password));
 
 /** Neither look-alikes nor what a shell or a keyboard layout makes something else of. */
 const passwordLetters = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789";

@@ -14,7 +14,8 @@ import {
   userDataBeginnings,
   userDataKind,
 } from "@nano/contract";
-import { generatePassword, hashPassword } from "./crypt.ts";
+import { generatePassword } from "./crypt.ts";
+import type { HashPassword } from "./hasher.ts";
 import { yamlProblem } from "./yaml.ts";
 
 export interface PreparedCloudInit {
@@ -101,7 +102,11 @@ const check = (input: CloudInitInput, userDataGiven: string | undefined, keys: R
  * @param name of the instance: the guest's, unless told
  * @throws NanoError `invalid-input`
  */
-export const prepareCloudInit = (input: CloudInitInput, name: string): PreparedCloudInit => {
+export const prepareCloudInit = async (
+  input: CloudInitInput,
+  name: string,
+  hashPassword: HashPassword,
+): Promise<PreparedCloudInit> => {
   const { hostname = name, user = "root" } = input;
   const userData = input.userData === undefined ? undefined : tidyUserData(input.userData);
   const keys = readKeys(input.sshKeys ?? []);
@@ -112,7 +117,7 @@ export const prepareCloudInit = (input: CloudInitInput, name: string): PreparedC
   const settings: CloudInitSettings = {
     hostname,
     user,
-    ...(password === undefined ? {} : { passwordHash: hashPassword(password) }),
+    ...(password === undefined ? {} : { passwordHash: await hashPassword(password) }),
     sshKeys: keys.keys,
     rootLogin: input.rootLogin ?? user === "root",
     growSystemDisk: input.growSystemDisk ?? true,
