@@ -32,6 +32,7 @@ import { announce, hearAnnouncements } from "./announce.ts";
 import { type Caller, request, requestHere } from "./call.ts";
 import { EventReader } from "./event-reader.ts";
 import { ensureEventStream } from "./event-stream.ts";
+import { Load } from "./load.ts";
 import { readPastEvents } from "./past-events.ts";
 import { ReportReader, senderOf } from "./report-reader.ts";
 import { addService, createPerformer, type Endpoint, type Performer, type ServiceDefinition } from "./serve.ts";
@@ -77,6 +78,7 @@ class NatsBus implements Bus {
   readonly #newRequestId: () => string;
   readonly #endOfTurn = createEndOfTurn();
   readonly #running = new Set<Promise<unknown>>();
+  readonly #load = new Load();
   readonly #connectionListeners = new Set<(connected: boolean) => void>();
   readonly #events: EventReader;
   /** What to do with each new connection, in this order. One that loses its server and finds it again is the same one. */
@@ -274,6 +276,7 @@ class NatsBus implements Bus {
       endOfTurn: this.#endOfTurn,
       checkReplies: this.#config.checkReplies ?? false,
       running: this.#running,
+      load: this.#load,
     };
     const performer = createPerformer(definition, options);
     for (const { name } of definition.endpoints) this.#served.set(name, performer);

@@ -29,12 +29,11 @@ import { headers, type Msg, type NatsConnection, nuid, type Subscription } from 
 import { identityNames, isForOperators } from "./allow-lists.ts";
 import { decodeContext, type Origin } from "./headers.ts";
 import { askersOf, inboxGuard, tellDropped } from "./inboxes.ts";
+import type { Load } from "./load.ts";
 import { type EndpointFigures, type ShownEndpoint, showService } from "./micro.ts";
 import type { EndOfTurn } from "./turn.ts";
 import type { RequestContext } from "./types.ts";
 
-/** Requests under way at once, per service; one more is `overloaded`. */
-const maxInFlight = 1_024;
 /** Where `nano.v1.call.<caller>.…` names the caller. */
 const callerToken = 3;
 
@@ -60,6 +59,7 @@ export interface ServiceOptions {
   newRequestId(): string;
   readonly checkReplies: boolean;
   readonly running: Set<Promise<unknown>>;
+  readonly load: Load;
   readonly endOfTurn: EndOfTurn;
 }
 
@@ -102,7 +102,7 @@ export interface Performer {
 }
 
 export const createPerformer = (definition: ServiceDefinition, options: ServiceOptions): Performer => {
-  const { running, log, checkReplies } = options;
+  const { running, load, log, checkReplies } = options;
   const endpoints = new Map(definition.endpoints.map((endpoint) => [endpoint.name, endpoint]));
   const allFigures = new Map<OperationName, EndpointFigures>();
   const figures = (name: OperationName): EndpointFigures => {
@@ -115,14 +115,15 @@ export const createPerformer = (definition: ServiceDefinition, options: ServiceO
     const own = figures(name);
     own.requests++;
     let requestId = "";
+    let leave = () => {};
     try {
-      if (running.size > maxInFlight)
-        throw new NanoError("overloaded", `${definition.name} is working on ${maxInFlight} requests already`);
       const context = contextOf();
       requestId = context.requestId;
       authorize(name, context.actor);
-      const { input, output } = operationOf(name);
+      const { input, output, waits } = operationOf(name);
       const decoded = decode(input, parseObject(text(data, name), name), name);
+      const isWait = waits !== undefined && Number(Reflect.get(Object(decoded), waits) ?? 0) > 0;
+      leave = load.enter(isWait ? "waiting" : "working", context, definition.name);
       const reply = shortened(output, await endpoints.get(name)?.handler(decoded, context));
       if (checkReplies && !fits(output, reply)) decode(output, reply, `The reply of ${name}`);
       return encoder.encode(JSON.stringify(reply));
@@ -133,6 +134,7 @@ export const createPerformer = (definition: ServiceDefinition, options: ServiceO
         log.error(error.message, { operation: name, requestId, error: error.cause ?? error });
       throw error;
     } finally {
+      leave();
       own.totalMs += performance.now() - started;
     }
   };

@@ -35,6 +35,8 @@ export interface Operation<I extends TSchema = TSchema, O extends TSchema = TSch
   readonly task?: true;
   readonly events: readonly EventName[];
   readonly example: { readonly input: Static<I>; readonly output: Static<O> };
+  /** The input that says for how long the answer may wait for something to happen: such a request does not count as work. */
+  readonly waits?: "waitSeconds";
   /** How long a caller waits at most, in milliseconds. 5,000 unless told. */
   readonly deadlineMs?: number;
 }

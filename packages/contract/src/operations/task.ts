@@ -42,6 +42,7 @@ export const taskOperations = {
     rest: { method: "GET", path: "/api/v2/tasks/{id}", status: 200 },
     changes: false,
     events: [],
+    waits: "waitSeconds",
     deadlineMs: 35_000,
     example: { input: { id: ids.task }, output: createTask },
   }),

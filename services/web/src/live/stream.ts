@@ -10,6 +10,8 @@ import { createRing } from "./ring.ts";
 
 /** Pages open at once, in all. */
 const maxReaders = 512;
+/** Pages that one person has open; any further ones are still, and nobody else's. */
+const maxPerPerson = 64;
 /** A reader this far behind is not reading: it is let go, and comes back by itself. */
 const maxQueued = 256;
 const heartbeatMs = 15_000;
@@ -81,7 +83,8 @@ export const createLiveEvents = ({ bus }: { bus: Bus }): LiveEvents => {
   heartbeat.unref();
 
   const open = (reader: Reader): ReadableStream<Uint8Array> | undefined => {
-    if (readers.size >= maxReaders) return undefined;
+    const own = [...readers.values()].filter(({ actor }) => actor.id === reader.actor.id).length;
+    if (readers.size >= maxReaders || own >= maxPerPerson) return undefined;
     const wants = (event: SequencedEvent): boolean => {
       const resource = resourceOf(event);
       return (
