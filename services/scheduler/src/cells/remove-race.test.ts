@@ -7,19 +7,19 @@ let world: World;
 afterEach(() => world[Symbol.asyncDispose]());
 
 const busy = (round: number) =>
-  Array.from({ length: 40 }, (_, n) => world.call("pool.create", { name: `p-${round}-${n}` as PoolName }));
+  Array.from({ length: 70 }, (_, n) => world.call("pool.create", { name: `p-${round}-${n}` as PoolName }));
 
 test.each(["cell.remove", "cell.disable"] as const)(
   "%s among creates",
   async (operation) => {
     world = await World.start({ cells: [{}, {}] });
     const { id } = world.cell;
-    for (let round = 0; round < 6; round++) {
+    for (let round = 0; round < 8; round++) {
       // What is written together is told together: the registry learns of the first only after the last.
       const others = busy(round);
       const [changed, ...created] = await Promise.allSettled([
         world.call(operation, { id }),
-        ...Array.from({ length: 8 }, () => world.create()),
+        ...Array.from({ length: 12 }, () => world.create()),
       ]);
       await Promise.all(others);
       const cell = await world.call("cell.get", { id });
