@@ -1,8 +1,8 @@
 /** Several zones, and a person's own things, on one real libvirtd: each zone sees, changes and removes its own alone. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtemp, readdir } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Bytes, type InstanceId, type InstanceSpec, type Sha256, silentLog, type ZoneId } from "@nano/contract";
 import { type Connection, connect, type Domain } from "@nano/libvirt";
 import {
@@ -93,6 +93,7 @@ const fetchedImage = async (hypervisor: LibvirtHypervisor): Promise<Sha256> => {
   const file = join(await mkdtemp(join(tmpdir(), "nano-zones-")), "image.qcow2");
   await Bun.$`qemu-img create -q -f qcow2 ${file} 16M && qemu-io -f qcow2 -c ${`write -P ${crypto.getRandomValues(new Uint8Array(1))[0]} 0 64k`} ${file}`.quiet();
   const content = await Bun.file(file).bytes();
+  await rm(dirname(file), { recursive: true });
   const sha256 = new Bun.CryptoHasher("sha256").update(content).digest("hex") as Sha256;
   const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response(content) });
   const request = {
