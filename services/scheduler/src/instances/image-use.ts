@@ -6,9 +6,19 @@ import type { Database } from "../database.ts";
 import type { InstanceDeps } from "./deps.ts";
 
 /** As the image service wants to be told whom it is for. */
-export const readerOf = (actor: Actor): NonNullable<Input<"image.source">["reader"]> => ({
-  ...actor,
-  permissions: [...actor.permissions],
+export const readerOf = ({
+  kind,
+  id,
+  name,
+  group,
+  permissions,
+}: Actor): NonNullable<Input<"image.source">["reader"]> => ({
+  kind,
+  id,
+  name,
+  ...(group === undefined ? {} : { group }),
+  // What it came with (its token) is the door's business.
+  permissions: [...permissions],
 });
 
 /** A page of one file shows no more names. */
