@@ -61,6 +61,24 @@ const nameOf = (file) =>
     .replace(/\.(gz|xz|zst|bz2)$/i, "")
     .replace(/\.(qcow2|img|iso|raw|vmdk|vdi|vhdx|vhd)$/i, "")
     .slice(0, 128);
+const bytesOf = async (file, from, to) => [...new Uint8Array(await file.slice(from, to).arrayBuffer())];
+/** Of a compressed file only the image service can tell. */
+const packed = [
+  [0x1f, 0x8b],
+  [0xfd, 0x37, 0x7a, 0x58, 0x5a],
+  [0x28, 0xb5, 0x2f, 0xfd],
+  [0x42, 0x5a, 0x68],
+];
+/** ECMA-119: the volume descriptor in sector 16. One that cannot be read is told of later. */
+export const isIso = async (file) => {
+  try {
+    const head = await bytesOf(file, 0, 6);
+    if (packed.some((magic) => magic.every((byte, index) => head[index] === byte))) return true;
+    return String.fromCharCode(...(await bytesOf(file, 32_769, 32_774))) === "CD001";
+  } catch {
+    return true;
+  }
+};
 const wordsOf = (error) => [error.message, error.remedy].filter(Boolean).join(". ");
 
 export const mount = (root) => {
@@ -172,6 +190,8 @@ export const mount = (root) => {
         speed = speedometer();
         piece("bar").parentElement.hidden = false;
         try {
+          // Before there is a record: nothing would be left of it but a failure.
+          if (text.textNotIso && !(await isIso(file))) throw new Error(text.textNotIso);
           record ??= await begin(file, index);
           piece("give-up").href = `${record.page}/delete`;
           let fresh = record.ticket && { url: record.url, ticket: record.ticket };

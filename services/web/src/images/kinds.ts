@@ -42,7 +42,7 @@ const imageKind: Kind = {
   kind: "image",
   section: "images",
   icon: "image",
-  accept: ".qcow2,.img,.raw,.vmdk,.vdi,.vhdx,.vhd",
+  accept: ".qcow2,.img,.raw,.vmdk,.vdi,.vhdx,.vhd,.gz,.xz,.zst,.bz2",
   text: {
     many: "Images",
     lead: "Disk images that instances are cloned from.",
@@ -82,7 +82,7 @@ const mediaKind: Kind = {
   kind: "media",
   section: "media",
   icon: "media",
-  accept: ".iso",
+  accept: ".iso,.gz,.xz,.zst,.bz2",
   text: {
     many: "Media",
     lead: "ISO images that instances boot from: to install a system or to rescue one.",

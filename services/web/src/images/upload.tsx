@@ -56,6 +56,7 @@ const Progress = ({ visit, kind }: { visit: Visit; kind: Kind }) => {
         data-text-waiting={t("The connection is gone. What arrived is kept; it goes on as soon as it is back.")}
         data-text-paused={t("Paused. What arrived is kept for a day.")}
         data-text-failed={t("The upload broke off.")}
+        {...(kind.kind === "media" ? { "data-text-not-iso": t("Not an ISO image. Choose another file.") } : {})}
         data-text-done={t("Stored")}
         data-text-left={t("left")}
         data-text-gone={t("It failed at the image service; its page says why.")}

@@ -66,6 +66,7 @@ export const fileTexts = {
   "The last upload did not succeed": "上次上传未成功",
   "The medium {name} awaits its file": "光盘镜像 {name} 等待上传文件",
   "The medium {name} was deleted": "光盘镜像 {name} 已删除",
+  "Not an ISO image. Choose another file.": "不是 ISO 映像。请选择其他文件。",
   "The upload broke off.": "上传中断。",
   "Refused if the checksum differs.": "校验和不符时将拒绝上传。",
   "This is another file than the one whose upload was begun: it has another size.":
