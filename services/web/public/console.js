@@ -2,7 +2,7 @@
  * The console page: noVNC on an element, a fresh ticket for each connection, and the toolbar. A lost connection is made again, ever more patiently, for as
  * long as the page is open.
  */
-const keys = { shift: 0xffe1, enter: 0xff0d, tab: 0xff09 };
+const keys = { shift: 0xffe1, altGr: 0xffea, backspace: 0xff08, enter: 0xff0d, tab: 0xff09 };
 const firstRetryMs = 1_000;
 const lastRetryMs = 15_000;
 /** Between typed characters: a guest's keyboard controller has a small queue. */
@@ -15,8 +15,6 @@ const keysymOf = (character) => {
   if (character === "\t") return keys.tab;
   return code <= 0xff ? code : 0x1000000 | code;
 };
-const needsShift = (character) => /[A-Z~!@#$%^&*()_+{}|:"<>?]/.test(character);
-
 const askTicket = async (path) => {
   const response = await fetch(path, { method: "POST", headers: { Accept: "application/json" } });
   const body = await response.json().catch(() => ({}));
@@ -28,7 +26,11 @@ export const mount = async (root) => {
   const part = (name) => root.querySelector(`[data-console="${name}"]`);
   const screen = part("screen");
   const link = part("state");
-  const { default: RFB } = await import(root.dataset.novnc);
+  link.textContent = root.dataset.textConnecting;
+  const [{ default: RFB }, { layouts, untypable }] = await Promise.all([
+    import(root.dataset.novnc),
+    import(root.dataset.layouts),
+  ]);
   let rfb;
   let retryMs = firstRetryMs;
   let timer;
@@ -94,16 +96,20 @@ export const mount = async (root) => {
     button.setAttribute("aria-pressed", String(on));
     return on;
   };
-  const typeText = async (text) => {
-    for (const character of text.replace(/\r\n?/g, "\n")) {
-      if (!rfb) return;
-      const shift = needsShift(character);
-      if (shift) rfb.sendKey(keys.shift, "ShiftLeft", true);
-      rfb.sendKey(keysymOf(character), null);
-      if (shift) rfb.sendKey(keys.shift, "ShiftLeft", false);
+  /** As on the guest's own keyboard: the key, and what is held down with it. QEMU takes the key, others the character. */
+  const typeText = async (text, layout) => {
+    for (const character of text) {
+      const key = layouts[layout].get(character);
+      if (!rfb || !key) return;
+      if (key.shift) rfb.sendKey(keys.shift, "ShiftLeft", true);
+      if (key.altGr) rfb.sendKey(keys.altGr, "AltRight", true);
+      rfb.sendKey(keysymOf(character), key.code);
+      if (key.altGr) rfb.sendKey(keys.altGr, "AltRight", false);
+      if (key.shift) rfb.sendKey(keys.shift, "ShiftLeft", false);
       await new Promise((done) => setTimeout(done, typingMs));
     }
   };
+  const layoutChoice = root.querySelector('[name="layout"]');
 
   part("ctrl-alt-del").addEventListener("click", () => rfb?.sendCtrlAltDel());
   part("reconnect").addEventListener("click", () => {
@@ -126,14 +132,34 @@ export const mount = async (root) => {
     pasteForm.hidden = !pasteForm.hidden;
     if (!pasteForm.hidden) pasteForm.querySelector("textarea").focus();
   });
+  part("window")?.addEventListener("click", () => {
+    const address = new URL(location.href);
+    address.searchParams.set("window", "1");
+    if (open(address, `console-${location.pathname}`, "popup,width=1100,height=820")) leave();
+  });
+  // A phone shows its keyboard for a field only: what is typed there goes to the guest, and nothing stays in it.
+  const keyboard = part("keyboard-input");
+  part("keyboard").addEventListener("click", () => keyboard.focus());
+  keyboard.addEventListener("beforeinput", (event) => {
+    event.preventDefault();
+    if (event.inputType === "deleteContentBackward") rfb?.sendKey(keys.backspace, "Backspace");
+    else if (/^insert(LineBreak|Paragraph)$/.test(event.inputType)) rfb?.sendKey(keys.enter, "Enter");
+    else for (const character of event.data ?? "") rfb?.sendKey(keysymOf(character), null);
+  });
   pasteForm.addEventListener("submit", async (event) => {
     event.preventDefault();
     const area = pasteForm.querySelector("textarea");
-    const text = area.value;
+    const text = area.value.replace(/\r\n?/g, "\n");
+    const problem = part("paste-problem");
+    const missing = untypable(layoutChoice.value, text);
+    problem.hidden = missing.length === 0;
+    problem.textContent = `${problem.dataset.text} ${missing.slice(0, 20).join(" ")}`;
+    // Half a password is worse than none.
+    if (missing.length > 0) return;
     area.value = "";
     pasteForm.hidden = true;
     rfb?.focus();
-    await typeText(text);
+    await typeText(text, layoutChoice.value);
   });
   // Leaving the page within the portal leaves the console.
   document.addEventListener("htmx:after:swap", () => root.isConnected || leave());

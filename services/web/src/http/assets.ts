@@ -2,7 +2,7 @@
  * Scripts, styles and noVNC, all served by us. The address of each holds a hash of its content (or its package's version), so browsers
  * may keep it for ever; the set is fixed when the portal starts, so no address can reach any other file.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 interface Asset {
@@ -23,8 +23,16 @@ const packageDirectory = (name: string): string => dirname(Bun.resolveSync(`${na
 const ours = join(import.meta.dir, "../../public");
 const htmx = join(packageDirectory("htmx.org"), "dist");
 const xterm = packageDirectory("@xterm/xterm");
-// Its only export is core/rfb.js.
-const novnc = dirname(dirname(Bun.resolveSync("@novnc/novnc", import.meta.dir)));
+
+/** noVNC is some fifty modules that import each other: one file instead, so that a console needs one request. */
+const bundled = async (module: string): Promise<Uint8Array<ArrayBuffer>> => {
+  const entry = Bun.resolveSync(module, import.meta.dir);
+  const { outputs } = await Bun.build({ entrypoints: [entry], target: "browser", format: "esm", minify: true });
+  const [file] = outputs;
+  if (!file) throw new Error(`${module} could not be bundled`);
+  return new Uint8Array(await file.arrayBuffer());
+};
+const novncBundle = await bundled("@novnc/novnc");
 
 const sources = {
   "app.css": join(ours, "app.css"),
@@ -32,6 +40,7 @@ const sources = {
   "upload.js": join(ours, "upload.js"),
   "resumable.js": join(ours, "resumable.js"),
   "console.js": join(ours, "console.js"),
+  "layouts.js": join(ours, "layouts.js"),
   "serial.js": join(ours, "serial.js"),
   "mark.svg": join(ours, "mark.svg"),
   "htmx.js": join(htmx, "htmx.min.js"),
@@ -64,18 +73,9 @@ const build = () => {
     files.set(address, asset);
     addresses.set(name, address);
   }
-  // noVNC's modules import each other by relative paths, so the tree stays as it is, below its version.
-  const described: unknown = JSON.parse(readFileSync(join(novnc, "package.json"), "utf8"));
-  const version =
-    typeof described === "object" && described !== null && "version" in described ? String(described.version) : "0";
-  const root = `/assets/novnc-${version}`;
-  for (const part of ["core", "vendor"])
-    for (const entry of readdirSync(join(novnc, part), { recursive: true, withFileTypes: true }))
-      if (entry.isFile() && entry.name.endsWith(".js")) {
-        const file = join(entry.parentPath, entry.name);
-        files.set(`${root}${file.slice(novnc.length)}`, load(file));
-      }
-  return { files, addresses, novncModule: `${root}/core/rfb.js` };
+  const novncModule = hashed("novnc.js", novncBundle);
+  files.set(novncModule, { bytes: novncBundle, gzip: Bun.gzipSync(novncBundle), type: typeOf("novnc.js") });
+  return { files, addresses, novncModule };
 };
 const assets = build();
 

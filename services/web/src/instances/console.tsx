@@ -1,3 +1,4 @@
+import { escapeHtml } from "@kitajs/html";
 import type { Instance } from "@nano/contract";
 import { assetPath, novncModule } from "../http/assets.ts";
 import type { Visit } from "../http/visit.ts";
@@ -24,6 +25,7 @@ export const Tool = ({
     class="tool"
     data-console={name}
     title={label}
+    aria-label={label}
     aria-pressed={pressed === undefined ? undefined : pressed ? "true" : "false"}
   >
     <Icon name={icon} />
@@ -32,13 +34,39 @@ export const Tool = ({
 );
 
 /** For browsers that give no page the clipboard, and for what is not typed easily. */
-export const PasteForm = ({ visit }: { visit: Visit }) => (
+export const PasteForm = ({ visit, layouts = false }: { visit: Visit; layouts?: boolean }) => (
   <form class="console-paste" data-console="paste-form" hidden hx-boost="false">
     <label for="paste-text" safe>
       {visit.t("Text to type into the instance")}
     </label>
     <textarea id="paste-text" class="input" rows="3" maxlength={8192} />
+    <p
+      class="field-problem"
+      data-console="paste-problem"
+      data-text={visit.t("Not on this keyboard:")}
+      role="alert"
+      hidden
+    />
     <div class="form-actions">
+      {layouts ? (
+        <label class="console-layout">
+          <span safe>{visit.t("The guest's keyboard")}</span>
+          <select name="layout" class="input">
+            <option value="us" safe>
+              {visit.t("US English")}
+            </option>
+            <option value="gb" safe>
+              {visit.t("British")}
+            </option>
+            <option value="de" safe>
+              {visit.t("German")}
+            </option>
+            <option value="fr" safe>
+              {visit.t("French")}
+            </option>
+          </select>
+        </label>
+      ) : null}
       <button type="submit" class="button button-primary button-small" safe>
         {visit.t("Type it")}
       </button>
@@ -52,9 +80,11 @@ export const PasteForm = ({ visit }: { visit: Visit }) => (
  */
 export const consolePage = (visit: Visit, instance: Instance): Promise<Response> => {
   const { t } = visit;
+  const alone = visit.query("window") === "1";
   return page(
     visit,
     {
+      ...(alone ? { alone } : {}),
       title: t("Console of {name}", { name: instance.name }),
       section: "instances",
       crumbs: [
@@ -71,6 +101,7 @@ export const consolePage = (visit: Visit, instance: Instance): Promise<Response>
       data-ticket={to.console(instance.id)}
       data-module={assetPath("console.js")}
       data-novnc={novncModule}
+      data-layouts={assetPath("layouts.js")}
       data-text-connecting={t("Connecting…")}
       data-text-connected={t("Connected")}
       data-text-lost={t("The connection was lost. Connecting again…")}
@@ -84,15 +115,15 @@ export const consolePage = (visit: Visit, instance: Instance): Promise<Response>
         <Live visit={visit} id="console-state" on={["instance"]}>
           <InstanceBadge visit={visit} state={instance.state} />
         </Live>
-        <p class="console-link" data-console="state" role="status" safe>
-          {t("Connecting…")}
-        </p>
+        <p class="console-link" data-console="state" role="status" />
         <div class="console-tools" role="toolbar" aria-label={t("Console tools")}>
           <Tool name="ctrl-alt-del" icon="keyboard" label={t("Ctrl+Alt+Del")} />
           <Tool name="paste" icon="paste" label={t("Paste text")} />
+          <Tool name="keyboard" icon="keyboard" label={t("Keyboard")} />
           <Tool name="scale" icon="instance" label={t("Fit")} pressed />
           <Tool name="view-only" icon="eye" label={t("View only")} pressed={false} />
           <Tool name="fullscreen" icon="full" label={t("Full screen")} />
+          {alone ? null : <Tool name="window" icon="out" label={t("Own window")} />}
           <Tool name="reconnect" icon="reboot" label={t("Reconnect")} />
         </div>
         <Live visit={visit} id="console-media" on={["instance"]}>
@@ -117,7 +148,15 @@ export const consolePage = (visit: Visit, instance: Instance): Promise<Response>
           />
         </div>
       </div>
-      <PasteForm visit={visit} />
+      <PasteForm visit={visit} layouts />
+      <textarea
+        class="console-keyboard"
+        data-console="keyboard-input"
+        aria-label={escapeHtml(t("Keyboard"))}
+        autocapitalize="off"
+        spellcheck="false"
+        tabindex={-1}
+      />
       <div class="console-screen" data-console="screen" hx-morph-skip />
       <noscript>
         <div class="notice notice-info">

@@ -2,6 +2,7 @@
 import { escapeHtml } from "@kitajs/html";
 import { curlCommand, natsCommand, operationOf } from "@nano/contract";
 import type { Visit, ZoneOperation } from "../http/visit.ts";
+import { Said } from "./error-notice.tsx";
 import { Icon } from "./icons.tsx";
 
 export interface Command {
@@ -37,10 +38,7 @@ export const CommandBody = ({ visit, commands }: { visit: Visit; commands: reado
       <div class="command-group">
         {commands.length > 1 ? (
           <p class="command-title">
-            <code>{operation}</code>{" "}
-            <span class="quiet" safe>
-              {visit.say(operationOf(operation).summary)}
-            </span>
+            <code>{operation}</code> <Said visit={visit} class="quiet" text={operationOf(operation).summary} />
           </p>
         ) : null}
         {operationOf(operation).rest ? (

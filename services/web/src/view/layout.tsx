@@ -36,6 +36,8 @@ export interface PageOptions {
   readonly refreshSeconds?: number;
   /** The page uses the whole width. */
   readonly wide?: boolean;
+  /** In a window of its own: without the navigation. */
+  readonly alone?: boolean;
   readonly headers?: Record<string, string>;
 }
 
@@ -223,7 +225,7 @@ const LiveStream = ({ visit, topics }: { visit: Visit; topics: readonly Topic[] 
 const Frame = ({ visit, options, children }: { visit: Visit; options: PageOptions; children?: Children }) => {
   const { t } = visit;
   return (
-    <div id="page" class="frame">
+    <div id="page" class={options.alone ? "frame frame-alone" : "frame"}>
       <header class="side">
         <div class="side-head">
           <a href={to.dashboard} class="brand">

@@ -9,6 +9,8 @@ export const operationTexts = {
   "Delete an empty pool": "删除空资源池",
   "Delete an instance and its disks": "删除云主机及其磁盘",
   "Eject the media from a running instance's drive": "弹出运行中云主机的光盘",
+  "Forget an instance whose cell does not answer": "遗忘节点失联的云主机",
+  "List the instances that cells have and that no record puts there": "列出节点上没有记录的云主机",
   "Get a download ticket for a disk image": "获取磁盘镜像的下载票据",
   "Get a download ticket for a media image": "获取光盘镜像的下载票据",
   "Give a running instance's VNC server a new password": "更换运行中云主机的 VNC 密码",

@@ -1,5 +1,13 @@
 /** The serial console. */
 export const serialTexts = {
+  British: "英式英语",
+  French: "法语",
+  German: "德语",
+  Keyboard: "键盘",
+  "Not on this keyboard:": "此键盘上没有：",
+  "Own window": "独立窗口",
+  "The guest's keyboard": "客户系统的键盘",
+  "US English": "美式英语",
   Clear: "清屏",
   "Copy the selection": "复制所选内容",
   "Open the serial console": "打开串口控制台",
