@@ -2,7 +2,7 @@
  * Reads the event stream's memory by consumers that live for one question. Those of one resource are found by their subjects, so that what happened to
  * everybody else costs nothing and hides nothing. Works with nats-server 2.9.
  */
-import { eventStream, NanoError, type SequencedEvent } from "@nano/contract";
+import { eventStream, eventSubject, NanoError, type NanoEvent, type SequencedEvent } from "@nano/contract";
 import { AckPolicy, DeliverPolicy, type JetStreamManager, type NatsConnection, nanos } from "nats";
 import { readEvent } from "./event-stream.ts";
 
@@ -14,6 +14,8 @@ export interface PastQuery {
   readonly limit?: number;
   /** Only those of this resource. */
   readonly id?: string;
+  /** Only those that somebody may hear; all of them otherwise. */
+  readonly hears?: (event: NanoEvent) => boolean;
 }
 
 export interface PastEvents {
@@ -21,14 +23,69 @@ export interface PastEvents {
   readonly items: SequencedEvent[];
   readonly first: number;
   readonly last: number;
+  /** Read forwards for somebody: everything up to here was looked at. */
+  readonly seen?: number;
 }
 
 /** Messages asked for at once. */
 const portion = 500;
 const expiresMs = 2_000;
 
+/** Pages looked through for one that somebody may hear something of. */
+const maxPages = 20;
+
 /** @throws NanoError `history-gone` when what follows `after` is no longer kept */
 export const readPastEvents = async (connection: NatsConnection, query: PastQuery): Promise<PastEvents> => {
+  const { hears, limit = 100, ...rest } = query;
+  if (!hears) return readAll(connection, query);
+  const manager = await connection.jetstreamManager({ checkAPI: false });
+  /** For whom a file is, its newest event says: it may have been public when this one happened. */
+  const newest = new Map<string, Promise<NanoEvent["data"] | undefined>>();
+  const newestOf = (event: NanoEvent) => {
+    const subject = eventSubject({
+      ...event,
+      name: event.name.startsWith("media.") ? "media.changed" : "image.changed",
+    });
+    const asked =
+      newest.get(subject) ??
+      manager.streams
+        .getMessage(eventStream, { last_by_subj: subject })
+        .then((stored) => readEvent(stored.json())?.data)
+        .catch(() => undefined);
+    newest.set(subject, asked);
+    return asked;
+  };
+  const isHeard = async (event: NanoEvent): Promise<boolean> =>
+    hears(event.data.visibility === undefined ? event : { ...event, data: (await newestOf(event)) ?? event.data });
+  const forwards = rest.after !== undefined;
+  const found: SequencedEvent[] = [];
+  let { after, before } = rest;
+  for (let page = 1; ; page++) {
+    const { items, first, last } = await readAll(connection, {
+      ...rest,
+      limit,
+      ...(after === undefined ? {} : { after }),
+      ...(before === undefined ? {} : { before }),
+    });
+    const may = await Promise.all(items.map(isHeard));
+    const heard = items.filter((_, i) => may[i]);
+    if (forwards) found.push(...heard);
+    else found.unshift(...heard);
+    const edge = forwards ? items.at(-1) : items[0];
+    const more = items.length >= limit && edge !== undefined;
+    if (more && found.length < limit && page < maxPages) {
+      if (forwards) after = edge.sequence;
+      else before = edge.sequence;
+      continue;
+    }
+    if (!forwards) return { items: found.slice(-limit), first, last };
+    const cut = found.slice(0, limit);
+    const end = more ? edge.sequence : Math.max(Math.min(last, (rest.before ?? last + 1) - 1), rest.after ?? 0);
+    return { items: cut, first, last, seen: found.length > limit ? (cut.at(-1)?.sequence ?? end) : end };
+  }
+};
+
+const readAll = async (connection: NatsConnection, query: PastQuery): Promise<PastEvents> => {
   const manager = await connection.jetstreamManager({ checkAPI: false });
   const { state } = await manager.streams.info(eventStream);
   const { first_seq: first, last_seq: last } = state;

@@ -4,6 +4,7 @@
  */
 export * from "./actor.ts";
 export * from "./addresses.ts";
+export { createHearing, type Hearing, hears } from "./audience.ts";
 export * from "./brand.ts";
 export * from "./bucket.ts";
 export * from "./client-address.ts";

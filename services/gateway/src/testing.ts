@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Handlers } from "@nano/bus";
 import { startTestBus, type TestBus } from "@nano/bus/testing";
-import { type Clock, type Log, operationOf, ownedBy, silentLog } from "@nano/contract";
+import { type Clock, hears, type Log, operationOf, ownedBy, silentLog } from "@nano/contract";
 import { type Gateway, type GatewayConfig, type GatewayParts, start } from "./main.ts";
 
 type Echo = "scheduler" | "images" | "cell";
@@ -83,7 +83,10 @@ export const startWorld = async (
     scheduler.keepEventStream();
     scheduler.serve(
       "scheduler",
-      echo("scheduler", { "event.list": (query) => scheduler.pastEvents(query), ...options.scheduler }),
+      echo("scheduler", {
+        "event.list": (query, { actor }) => scheduler.pastEvents({ ...query, hears: (event) => hears(actor, event) }),
+        ...options.scheduler,
+      }),
     );
     const images = bus.bus("images");
     images.serve("images", echo("images"));

@@ -118,13 +118,19 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
     const scrub = createScrub({ db, blobs, clock, log, onCommit, ...limits });
     open.push(() => scrub.stop());
     const { trust, isTrusted } = scrub;
+    // For its owner: whom it is for may have changed since the work began.
     // Not worth a row in the outbox: the next one replaces it, and the last word is the committed state.
     const tellProgress = (
-      { kind, id, name }: FileRow,
+      { kind, id, name, owner }: FileRow,
       facts: { state: State; bytes?: number; progress?: number; rendition?: string },
     ) => {
       if (!bus.connected) return;
-      const event = { name: `${kind}.changed`, id, at: timestamp(clock.now()), data: { name, ...facts } } as const;
+      const event = {
+        name: `${kind}.changed`,
+        id,
+        at: timestamp(clock.now()),
+        data: { name, owner, ...facts },
+      } as const;
       bus.emit(event, Bun.randomUUIDv7()).catch(() => {});
     };
     const conversions = createConversions({

@@ -65,7 +65,7 @@ export const taskOperations = {
     owner: "scheduler",
     summary: "Read past events",
     description:
-      "From the stream's bounded memory, oldest first. A page forwards: `after` the sequence of the last item; backwards: `before` that of the first. Follow new ones over server-sent events, or by subscribing to `nano.v1.event.>`.",
+      "From the stream's bounded memory, oldest first, of what one may read. A page forwards: `after` the sequence of the last item; backwards: `before` that of the first. Follow new ones over server-sent events, or by subscribing to `nano.v1.event.>`.",
     input: Closed({
       after: Type.Optional(
         Type.Integer({
@@ -90,6 +90,9 @@ export const taskOperations = {
       items: Type.Array(Closed({ sequence: Count, ...EventSchema.properties, name: Word }), { maxItems: 1_000 }),
       first: Type.Integer({ ...Count, description: "Oldest sequence still kept" }),
       last: Type.Integer({ ...Count, description: "Newest sequence" }),
+      seen: Type.Optional(
+        Type.Integer({ ...Count, description: "With `after`: everything up to here was looked at; continue after it" }),
+      ),
     }),
     errors: ["history-gone"],
     requires: "event.read",

@@ -137,6 +137,55 @@ describe("following events", () => {
     reader.close();
   });
 
+  test("nobody hears of what they may not read, live, replayed or from memory", async () => {
+    const token = async (...permissions: string[]) => {
+      const made = await world.json("POST", "/api/v2/tokens", { name: "ev", permissions });
+      return { authorization: `Bearer ${Object(await made.json()).secret}` };
+    };
+    const blind = await token("event.read");
+    const reader = await token("event.read", "image.read");
+    const tell = async (id: string, data: NanoEvent["data"]) =>
+      announcer.emit({ name: "image.changed", id, at: timestamp(systemClock.now()), data }, crypto.randomUUID());
+    const from = await announce("before");
+    const open = async (headers: Record<string, string>, path = "/api/v2/events") => {
+      const response = await world.request(path, { headers });
+      const heard: string[] = [];
+      const body = response.body?.getReader();
+      const decoder = new TextDecoder();
+      let text = "";
+      const read = async () => {
+        for (let part = await body?.read(); part && !part.done; part = await body?.read()) {
+          text += decoder.decode(part.value, { stream: true });
+          heard.splice(
+            0,
+            heard.length,
+            ...[...text.matchAll(/^data: (\{"(?!sequence":\d+\}).*)$/gm)].map(([, json = "{}"]) => JSON.parse(json).id),
+          );
+        }
+      };
+      void read().catch(() => {});
+      return { heard, close: () => body?.cancel() };
+    };
+    const watchers = [await open(blind), await open(reader)];
+    await tell("hidden", { owner: "someone", group: "default", visibility: "private" });
+    await tell("was-public", { owner: "someone", group: "default", visibility: "public" });
+    await tell("was-public", { owner: "someone", group: "default", visibility: "private" });
+    await tell("shared", { owner: "someone", group: "default", visibility: "public" });
+    const [nothing, some] = watchers;
+    for (let i = 0; i < 500 && !some?.heard.includes("shared"); i++) await Bun.sleep(10);
+    expect(some?.heard).toEqual(["was-public", "shared"]);
+    expect(nothing?.heard).toEqual([]);
+    // Who comes later, with what is now.
+    const late = await open(reader, `/api/v2/events?after=${from}`);
+    for (let i = 0; i < 500 && !late.heard.includes("shared"); i++) await Bun.sleep(10);
+    expect(late.heard).toEqual(["shared"]);
+    await world.restart();
+    const later = await open(reader, `/api/v2/events?after=${from}`);
+    for (let i = 0; i < 500 && !later.heard.includes("shared"); i++) await Bun.sleep(10);
+    expect(later.heard).toEqual(["shared"]);
+    for (const one of [...watchers, late, later]) await one.close();
+  });
+
   test("refuses who may not, and what is no sequence", async () => {
     const status = async (path: string, bearer?: string) =>
       (await world.json("GET", path, undefined, bearer === undefined ? {} : { bearer })).status;

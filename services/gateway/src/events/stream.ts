@@ -9,7 +9,7 @@
  * A reader that does not read is cut off when `maxBacklogBytes` wait for it; it resumes by its last id. Nobody else waits for it.
  */
 import type { Bus } from "@nano/bus";
-import { type Actor, mayDo, NanoError, type SequencedEvent } from "@nano/contract";
+import { type Actor, createHearing, mayDo, NanoError, type SequencedEvent } from "@nano/contract";
 import type { Ended } from "../people/ended.ts";
 import type { Caller } from "../rest/caller.ts";
 import { createRing } from "./ring.ts";
@@ -57,7 +57,7 @@ interface Stream {
   end(): void;
 }
 
-type Item = Pick<SequencedEvent, "sequence" | "id"> & { readonly name: string };
+type Item = Pick<SequencedEvent, "sequence" | "id" | "data"> & { readonly name: string };
 
 const wanted = (filter: Filter, event: Item): boolean =>
   (filter.id === undefined || event.id === filter.id) &&
@@ -95,6 +95,7 @@ const readPosition = (request: Request, query: URLSearchParams): number | undefi
 export const createEvents = (context: EventsContext): Events => {
   const { bus } = context;
   const ring = createRing(ringCapacity);
+  const hearing = createHearing();
   const streams = new Set<Stream>();
 
   const reset = (stream: Stream, position: number) => {
@@ -103,13 +104,14 @@ export const createEvents = (context: EventsContext): Events => {
   };
   const pass = (stream: Stream, event: Item) => {
     stream.position = event.sequence;
-    if (wanted(stream.filter, event)) stream.write(frame(event));
+    if (wanted(stream.filter, event) && hearing.hears(stream.actor, event)) stream.write(frame(event));
   };
 
   const stopListening = bus.onEvents((event) => {
     const gap = ring.last > 0 && event.sequence !== ring.last + 1;
     // A hole the bus could not fill, or a stream that began anew: what readers have seen no longer leads to what comes.
     if (gap) ring.clear();
+    hearing.note(event);
     ring.add(event);
     for (const stream of streams) {
       if (!stream.live) continue;
@@ -139,9 +141,11 @@ export const createEvents = (context: EventsContext): Events => {
         for (const event of batch) pass(stream, event);
         if (stream.position >= ring.last) break;
       } else {
-        const { items } = await ask({ after: stream.position, limit: replayPage });
+        const before = stream.position;
+        const { items, seen = before } = await ask({ after: before, limit: replayPage });
         for (const item of items) pass(stream, item);
-        if (items.length === 0) {
+        stream.position = Math.max(stream.position, seen);
+        if (stream.position === before) {
           if (ring.last <= stream.position) break;
           // The ring may have begun meanwhile, just where the memory ended: then nothing is missing.
           if (ring.first - 1 > stream.position) reset(stream, ring.first - 1);

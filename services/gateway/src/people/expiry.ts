@@ -16,9 +16,11 @@ export const endExpired = async (
   const ended = await db.transaction().execute(async (trx) => {
     const sessions = await findEndedSessions(trx, now, idleSince);
     for (const session of sessions) await endSession(people, trx, session);
-    const tokens = (await findExpiredTokens(trx, now)).map(({ id }) => id);
+    const expired = await findExpiredTokens(trx, now);
+    const tokens = expired.map(({ id }) => id);
     if (tokens.length > 0) await noteExpiryTold(trx, tokens);
-    for (const id of tokens) await enqueue(trx, { name: "token.expired", id, at: now, data: {} });
+    for (const { id, owner_id } of expired)
+      await enqueue(trx, { name: "token.expired", id, at: now, data: { owner: owner_id } });
     return [...sessions.map(({ hash }) => sessionCredential(sessionIdOf(hash))), ...tokens.map(tokenCredential)];
   });
   people.committed();

@@ -61,7 +61,7 @@ const tokenEvent = (
   name: NanoEvent["name"],
   id: string,
   { actor, requestId }: Pick<RequestContext, "actor" | "requestId">,
-): NanoEvent => ({ name, id, at: timestamp(clock.now()), actor: actor.name, requestId, data: {} });
+): NanoEvent => ({ name, id, at: timestamp(clock.now()), actor: actor.name, requestId, data: { owner: actor.id } });
 
 /**
  * Deletes a token and all that were made with it. A token may do that to itself, to those it made, and to those that may do no more than it may.

@@ -11,24 +11,21 @@
  * in the same words as what is not there at all.
  */
 import { type Actor, groupOf, mayDo, NanoError } from "@nano/contract";
+import { managesFiles, ownsFile, sees as seesFile } from "@nano/contract/audience";
 import type { FileRow, Kind } from "./store.ts";
 
-const manages = (actor: Actor, kind: Kind): boolean => mayDo(actor, `${kind}.manage`);
-const owns = (actor: Actor, row: FileRow): boolean => actor.kind === "user" && row.owner === actor.name;
+const manages = (actor: Actor, kind: Kind): boolean => managesFiles(actor, kind);
+const owns = (actor: Actor, row: FileRow): boolean => ownsFile(actor, row.owner);
+
+/** Whose it is and for whom, as events tell it. */
+export const audienceOf = (row: Pick<FileRow, "owner" | "owner_group" | "visibility">) => ({
+  owner: row.owner,
+  group: row.owner_group,
+  visibility: row.visibility,
+});
 
 /** Whether it is there for them. */
-export const sees = (actor: Actor, row: FileRow): boolean => {
-  if (actor.kind === "anonymous") return false;
-  if (manages(actor, row.kind) || owns(actor, row)) return true;
-  switch (row.visibility) {
-    case "public":
-      return true;
-    case "group":
-      return row.owner_group === groupOf(actor);
-    case "private":
-      return false;
-  }
-};
+export const sees = (actor: Actor, row: FileRow): boolean => seesFile(actor, row.kind, audienceOf(row));
 
 export const notFound = (kind: Kind, id: string): NanoError =>
   new NanoError(`${kind}-not-found`, `There is no ${kind} ${id}`, { details: { id } });

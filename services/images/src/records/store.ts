@@ -143,7 +143,9 @@ export interface Cause {
 export const tell = (db: Queryable<ImagesDatabase>, row: FileRow, what: "changed" | "deleted", cause: Cause) => {
   const { now, ...who } = cause;
   const name: EventName = `${row.kind}.${what}`;
-  const data = { name: row.name, ...(what === "deleted" ? {} : { state: row.state, bytes: row.bytes }) };
+  const { owner, owner_group: group, visibility } = row;
+  const state = what === "deleted" ? {} : { state: row.state, bytes: row.bytes };
+  const data = { name: row.name, ...state, owner, group, visibility };
   return enqueue(db, { name, id: row.id, at: timestamp(now), ...who, data });
 };
 

@@ -4,8 +4,7 @@
  * where that is too long ago it is told to reload (`nano:reload`). What a page may not read, it does not hear of.
  */
 import type { Bus } from "@nano/bus";
-import { type Actor, mayDo, type SequencedEvent } from "@nano/contract";
-import { isPermission } from "../text/permissions.ts";
+import { type Actor, createHearing, type SequencedEvent } from "@nano/contract";
 import { createRing } from "./ring.ts";
 
 /** Pages open at once, in all. */
@@ -39,18 +38,13 @@ export interface LiveEvents {
 
 const resourceOf = (event: SequencedEvent): string => event.name.slice(0, event.name.indexOf("."));
 
-/** Events of a kind are for those who may read the kind. */
-const mayHear = (actor: Actor, resource: string): boolean => {
-  const permission = `${resource}.read`;
-  return isPermission(permission) && permission !== "*" ? mayDo(actor, permission) : actor.permissions.includes("*");
-};
-
 const encoder = new TextEncoder();
 const message = (name: string, id: number, data: unknown): Uint8Array =>
   encoder.encode(`event: ${name}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`);
 
 export const createLiveEvents = ({ bus }: { bus: Bus }): LiveEvents => {
   const ring = createRing(ringSize);
+  const hearing = createHearing();
   type News = SequencedEvent | "reload" | "heartbeat" | "end";
   const readers = new Map<(news: News) => void, Reader>();
   const tellAll = (news: News) => {
@@ -66,6 +60,7 @@ export const createLiveEvents = ({ bus }: { bus: Bus }): LiveEvents => {
   const stops = [
     bus.onEvents((event) => {
       const gap = ring.newest !== 0 && event.sequence > ring.newest + 1;
+      hearing.note(event);
       ring.add(event);
       tellAll(gap ? "reload" : event);
     }),
@@ -88,7 +83,8 @@ export const createLiveEvents = ({ bus }: { bus: Bus }): LiveEvents => {
     const wants = (event: SequencedEvent): boolean => {
       const resource = resourceOf(event);
       return (
-        (reader.topics.has(resource) || reader.topics.has(`${resource}:${event.id}`)) && mayHear(reader.actor, resource)
+        (reader.topics.has(resource) || reader.topics.has(`${resource}:${event.id}`)) &&
+        hearing.hears(reader.actor, event)
       );
     };
     let stop = () => {};

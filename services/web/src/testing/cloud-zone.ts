@@ -4,6 +4,7 @@ import {
   type Bytes,
   type Cell,
   type GiB,
+  hears,
   type Instance,
   type MiB,
   NanoError,
@@ -108,7 +109,7 @@ export const zoneHandlers = (cloud: Cloud) =>
       cloud.tasks.set(id, task);
       return task;
     },
-    "event.list": (input) => cloud.bus.pastEvents(input),
+    "event.list": (input, { actor }) => cloud.bus.pastEvents({ ...input, hears: (event) => hears(actor, event) }),
   }) satisfies Partial<Handlers<"scheduler">>;
 
 const change = (cloud: Cloud, id: string, change: Partial<Cell>): Cell => {
