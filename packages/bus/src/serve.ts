@@ -9,6 +9,7 @@
  */
 import {
   type Actor,
+  bodyForPeople,
   callSubject,
   decode,
   ErrorRecord,
@@ -72,7 +73,9 @@ const respondError = (message: Msg, error: NanoError): void => {
   const told = headers();
   told.append(headerNames.errorCode, String(error.status));
   told.append(headerNames.error, headerText(error.message));
-  message.respond(encoder.encode(JSON.stringify({ error: shortened(ErrorRecord, error.toBody()) })), { headers: told });
+  message.respond(encoder.encode(JSON.stringify({ error: shortened(ErrorRecord, bodyForPeople(error)) })), {
+    headers: told,
+  });
 };
 
 const authorize = (name: OperationName, actor: Actor) => {
@@ -130,7 +133,7 @@ export const createPerformer = (definition: ServiceDefinition, options: ServiceO
     } catch (thrown) {
       own.errors++;
       const error = NanoError.from(thrown, `answering ${name}`);
-      if (errorDefinitions[error.code].status === 500)
+      if (errorDefinitions[error.code].status === 500 || error.code === "hypervisor-failed")
         log.error(error.message, { operation: name, requestId, error: error.cause ?? error });
       throw error;
     } finally {

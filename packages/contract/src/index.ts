@@ -17,6 +17,7 @@ export * from "./decode.ts";
 export * from "./errors.ts";
 export * from "./events.ts";
 export * from "./hardware.ts";
+export * from "./host-words.ts";
 export * from "./nics.ts";
 export * from "./operation.ts";
 export { type BatchAction, BatchItem, batchActions, batchMax } from "./operations/batch.ts";

@@ -1,5 +1,5 @@
 /** From libvirt's errors to the contract's. */
-import { type ErrorCode, NanoError } from "@nano/contract";
+import { type ErrorCode, forPeople, NanoError } from "@nano/contract";
 import { LibvirtError } from "@nano/libvirt";
 
 const noSpace = /No space left on device|Disk quota exceeded/i;
@@ -19,9 +19,9 @@ export const failure = (error: unknown, doing: string): NanoError => {
   if (!(error instanceof LibvirtError)) return NanoError.from(error, doing);
   const code: ErrorCode =
     error.code === "NO_DOMAIN" ? "instance-not-found" : noSpace.test(error.message) ? "disk-full" : "hypervisor-failed";
-  const words = error.retryable ? libvirtSilent : error.message;
+  const words = error.retryable ? libvirtSilent : forPeople(error.message);
   return new NanoError(code, `Failed ${doing}: ${words}`, {
-    details: { libvirt: error.message, libvirtCode: error.code },
+    details: { libvirt: forPeople(error.message), libvirtCode: error.code },
     cause: error,
   });
 };

@@ -5,7 +5,7 @@
  * power button the instance is `stopping` until the guest follows, however often the cell says that it still runs. When the guest has not followed in
  * time, it is shown as running again, with the reason, so that a person may force it.
  */
-import { fits, guestPatience, type Observed, TimestampSchema, timestamp } from "@nano/contract";
+import { fits, forPeople, guestPatience, type Observed, TimestampSchema, timestamp } from "@nano/contract";
 import type { Changes } from "./change.ts";
 import type { StoredInstance } from "./store.ts";
 
@@ -36,7 +36,7 @@ export function observe(instance: StoredInstance, observed: Observed, now: numbe
     restartedAt: fits(TimestampSchema, observed.restartedAt) ? observed.restartedAt : null,
   };
   if (instance.state === "creating" || instance.state === "deleting") return seen;
-  const reason = observed.stateReason ?? null;
+  const reason = observed.stateReason === undefined ? null : forPeople(observed.stateReason);
   switch (observed.state) {
     case "running":
     case "stopping": {

@@ -16,7 +16,16 @@
  *   step that destroys is entered: so one write in the database decides which of the two came first.
  * - What goes wrong outside a step (a write that fails, a full disk) is met with another try, from what the row says.
  */
-import { type Clock, type Log, NanoError, type Task, type TaskId, timestamp } from "@nano/contract";
+import {
+  bodyForPeople,
+  type Clock,
+  forPeople,
+  type Log,
+  NanoError,
+  type Task,
+  type TaskId,
+  timestamp,
+} from "@nano/contract";
 import { isPassingFailure } from "@nano/store";
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
@@ -233,7 +242,7 @@ export class Driver {
       task.outcome = wasCancelled ? "cancelled" : "failed";
       if (!wasCancelled) {
         this.#mark(task, "failed");
-        task.error = failure.toBody();
+        task.error = bodyForPeople(failure);
       }
       await saveTask(trx, task);
       await tell(trx, task);
@@ -315,8 +324,9 @@ export class Driver {
 
   async #waitToRetry(task: StoredTask, error: NanoError, failures: number): Promise<void> {
     const { log } = this.#around;
-    if (task.obstacle !== error.message) {
-      task.obstacle = error.message;
+    const obstacle = forPeople(error.message);
+    if (task.obstacle !== obstacle) {
+      task.obstacle = obstacle;
       log.warn("A task does not get on; trying again", { ...this.#facts(task), error });
       await this.#save(task);
     }
