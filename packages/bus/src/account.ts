@@ -50,3 +50,16 @@ export const sinceNow = (jwt: string | undefined, now: number): Revocations | un
   // Not this very second, in which the zone's own users are signed.
   return everyUser in revocations ? undefined : { ...revocations, [everyUser]: Math.floor(now / 1_000) - 1 };
 };
+
+/** The account of nats-server itself, over which it takes a new JWT of the zone's account (`expel.ts`). */
+export const encodeSystemAccount = (operator: KeyPair, system: KeyPair) =>
+  encodeAccount(
+    "SYS",
+    system,
+    { limits: { ...unlimited, imports: -1, exports: -1, wildcards: true, conn: -1, leaf: 0 } },
+    { signer: operator },
+  );
+
+/** Whether anybody may connect to an account: earlier versions made a system account for nobody. */
+export const mayConnect = (jwt: string | undefined): boolean =>
+  jwt !== undefined && decode<Account>(jwt).nats.limits?.conn === -1;

@@ -13,7 +13,6 @@ import {
   createAccount,
   createOperator,
   createUser,
-  encodeAccount,
   encodeOperator,
   encodeUser,
   fmtCreds,
@@ -22,7 +21,7 @@ import {
   type KeyPair,
   type User,
 } from "@nats-io/jwt";
-import { encodeZoneAccount, sinceNow } from "./account.ts";
+import { encodeSystemAccount, encodeZoneAccount, mayConnect, sinceNow } from "./account.ts";
 import { type BusPermissions, busPermissions, cellBusPermissions, identityNames } from "./allow-lists.ts";
 
 export interface Identities {
@@ -55,7 +54,7 @@ const userClaims = (permissions: BusPermissions, account: string): Partial<User>
 });
 
 /** Writes a file whole or not at all, readable by its owner only. */
-const writeSecret = async (path: string, content: string | Uint8Array): Promise<void> => {
+export const writeSecret = async (path: string, content: string | Uint8Array): Promise<void> => {
   const temporary = `${path}.${randomUUID()}`;
   const file = await open(temporary, "wx", 0o600);
   try {
@@ -109,7 +108,9 @@ export const ensureIdentities = async (directory: string): Promise<Identities> =
   await kept(join(directory, "operator.jwt"), () =>
     encodeOperator("nano", operator, { system_account: systemAccount }),
   );
-  await kept(join(accounts, `${systemAccount}.jwt`), () => encodeAccount("SYS", system, {}, { signer: operator }));
+  const systemFile = join(accounts, `${systemAccount}.jwt`);
+  if (!mayConnect(await readText(systemFile)))
+    await writeSecret(systemFile, await encodeSystemAccount(operator, system));
   const accountFile = join(accounts, `${accountKey}.jwt`);
   const revocations = sinceNow(await readText(accountFile), Date.now());
   if (revocations) await writeSecret(accountFile, await encodeZoneAccount({ operator, account, signing }, revocations));
@@ -135,6 +136,17 @@ export const identitiesIn = (
   signingSeed: join(directory, "keys", "signing.nk"),
   credentials: (name) => join(directory, `${name}.creds`),
 });
+
+/** The keys that sign a zone's accounts and users. @param directory as given to `ensureIdentities` */
+export const readKeys = async (directory: string) => {
+  const read = async (name: string) =>
+    fromSeed(text.encode((await readFile(join(directory, "keys", `${name}.nk`), "utf8")).trim()));
+  const [operator, system, account, signing] = await Promise.all(
+    (["operator", "system", "account", "signing"] as const).map(read),
+  );
+  if (!operator || !system || !account || !signing) throw new Error(`${directory} lacks keys`);
+  return { operator, system, account, signing };
+};
 
 /** What the scheduler signs with: read once at its start. */
 export interface CellMint {

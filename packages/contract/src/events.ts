@@ -13,6 +13,7 @@ export const eventDefinitions = {
   "cell.discovered": "A cell announced itself for the first time",
   "cell.added": "A cell was added to a pool",
   "cell.removed": "A cell was removed from its pool",
+  "cell.forgotten": "A cell was forgotten, or was silent too long without ever being in a pool",
   "cell.enabled": "A cell accepts new instances again",
   "cell.disabled": "A cell accepts no new instances",
   "cell.online": "A cell answers",

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Bus, connectBus, createLog } from "@nano/bus";
+import { expelUsers } from "@nano/bus/expel";
 import { openCellMint } from "@nano/bus/identity";
 import { shrinkOnceQuiet } from "@nano/bus/shrink";
 import { type Log, systemClock } from "@nano/contract";
@@ -95,12 +96,14 @@ export async function start(
     version: version.version,
     log,
   });
+  const { identities } = config;
   const scheduler = await startScheduler({
     random: Math.random,
     newId: () => Bun.randomUUIDv7(),
     zone: config.domain,
     failpoint: failpointFrom(config.fail),
     ...(config.stalledAfterMs === undefined ? {} : { stalledAfterMs: config.stalledAfterMs }),
+    ...(identities === undefined ? {} : { expel: (expelled) => expelUsers(identities, config.bus.url, expelled) }),
     ...overrides,
     clock,
     db,

@@ -5,6 +5,7 @@ import { startOutbox } from "@nano/store";
 import type { Kysely } from "kysely";
 import { cellAsker } from "./cells/ask.ts";
 import { cellFileHandlers } from "./cells/files.ts";
+import { type Expel, forgetCellHandlers } from "./cells/forget.ts";
 import { cellHandlers } from "./cells/handlers.ts";
 import { CellKeys, cellAdmission } from "./cells/keys.ts";
 import { loadRegistry, Presence } from "./cells/presence.ts";
@@ -67,6 +68,8 @@ export interface SchedulerDeps {
   readonly newId: () => string;
   /** The domain that tells this zone from others on the same network. */
   readonly zone: string;
+  /** Ends the connections of forgotten cells; without it their keys are only refused when they join. */
+  readonly expel?: Expel;
   readonly policy?: Policy;
   readonly backoff?: Backoff;
   /** Steps of tasks that run at once at most. */
@@ -105,6 +108,8 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
   const journal = createJournal({ db, outbox, clock, afterWrite });
   await ensureDefaultPool({ journal, clock });
   const keys = await CellKeys.load(db);
+  const expel = deps.expel ?? (() => Promise.resolve());
+  void expel(keys.expelled).catch((error) => log.error("Could not refuse forgotten cells", { error }));
   await loadRegistry({ db, registry, clock, usage: await usageByCell(db) });
 
   const ask = cellAsker({ bus, registry });
@@ -203,6 +208,11 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     ...nicHandlers(instances, engine),
     ...strayHandlers(instances, engine),
     ...forgetHandlers(instances, engine),
+    ...forgetCellHandlers({
+      ...{ journal, registry, keys, strays, clock, log, expel },
+      forgetInstancesOf: forgetter(instances, engine).forgetInstancesOf,
+      dismiss: (tasks) => engine.dismiss(tasks),
+    }),
     ...decisionHandlers({ db }),
     ...taskHandlers({ db, journal, engine, giveUp: forgetter(instances, engine).endTask }),
     ...eventHandlers({ bus }),

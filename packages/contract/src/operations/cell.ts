@@ -1,6 +1,6 @@
 import { operation } from "../operation.ts";
 import { Cell } from "../records.ts";
-import { CellIdSchema, Closed, Page, PoolNameSchema, pageInput, Type } from "../schema.ts";
+import { CellIdSchema, Closed, Nothing, Page, PoolNameSchema, pageInput, Type } from "../schema.ts";
 import { cell, ids } from "./examples.ts";
 
 const one = Closed({ id: CellIdSchema });
@@ -76,6 +76,39 @@ export const cellOperations = {
     changes: true,
     events: ["cell.removed"],
     example: { input: { id: ids.cell }, output: cell },
+  }),
+  "cell.forget": operation({
+    owner: "scheduler",
+    summary: "Forget a cell that never returns, and refuse it from now on",
+    description:
+      "The cell's record goes, its name is free, its connection is ended and its key is refused until cell.readmit. Nothing is deleted on its host. " +
+      "With `force` the instances placed there are forgotten with it, as by instance.forget.",
+    input: Closed({
+      id: CellIdSchema,
+      force: Type.Optional(
+        Type.Boolean({ description: "Also when instances are placed there: they are forgotten, too" }),
+      ),
+    }),
+    output: Nothing,
+    errors: ["cell-not-found", "cell-not-empty"],
+    requires: "cell.write",
+    rest: { method: "POST", path: "/api/v2/cells/{id}/forget", status: 204 },
+    changes: true,
+    events: ["cell.forgotten", "instance.deleted"],
+    example: { input: { id: ids.cell }, output: {} },
+  }),
+  "cell.readmit": operation({
+    owner: "scheduler",
+    summary: "Let a cell that was forgotten join again",
+    description: "It appears as discovered when it announces itself, and hosts nothing until it is added to a pool.",
+    input: one,
+    output: Nothing,
+    errors: ["cell-not-found"],
+    requires: "cell.write",
+    rest: { method: "POST", path: "/api/v2/cells/{id}/readmit", status: 204 },
+    changes: true,
+    events: [],
+    example: { input: { id: ids.cell }, output: {} },
   }),
   "cell.enable": changed("enable", "Let new instances be placed on a cell"),
   "cell.disable": changed("disable", "Place no new instances on a cell"),

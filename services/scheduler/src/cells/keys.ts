@@ -38,13 +38,14 @@ export const cellKeyMigration: Migration = {
 
 export class CellKeys {
   readonly #keys = new Map<CellId, string>();
-  readonly #forgotten = new Set<CellId>();
+  /** Since when, in milliseconds. */
+  readonly #forgotten = new Map<CellId, number>();
 
   static async load(db: Kysely<Database>): Promise<CellKeys> {
     const keys = new CellKeys();
     for (const row of await db.selectFrom("cell_keys").selectAll().execute()) {
       keys.#keys.set(row.id, row.public_key);
-      if (row.forgotten_at !== null) keys.#forgotten.add(row.id);
+      if (row.forgotten_at !== null) keys.#forgotten.set(row.id, Date.parse(row.forgotten_at));
     }
     return keys;
   }
@@ -63,10 +64,24 @@ export class CellKeys {
     this.#keys.set(cell, publicKey);
   }
 
-  /** A person forgot the cell, or readmitted it: committed. */
-  setForgotten(cell: CellId, forgotten: boolean): void {
-    if (forgotten) this.#forgotten.add(cell);
-    else this.#forgotten.delete(cell);
+  /** A person forgot the cell: committed. */
+  forgotten(cell: CellId, at: number): void {
+    this.#forgotten.set(cell, at);
+  }
+
+  /** A person lets it join again: committed. */
+  readmitted(cell: CellId): void {
+    this.#forgotten.delete(cell);
+  }
+
+  /** The keys of forgotten cells, and the second since when they are refused. */
+  get expelled(): Readonly<Record<string, number>> {
+    const all: Record<string, number> = {};
+    for (const [cell, at] of this.#forgotten) {
+      const key = this.#keys.get(cell);
+      if (key !== undefined && key !== unproven) all[key] = Math.floor(at / 1_000);
+    }
+    return all;
   }
 }
 
@@ -78,8 +93,22 @@ export const writeKey = async (trx: Kysely<Database>, id: CellId, publicKey: str
     .execute();
 };
 
-export const writeForgotten = async (trx: Kysely<Database>, id: CellId, at: Timestamp | null): Promise<void> => {
-  await trx.updateTable("cell_keys").set({ forgotten_at: at }).where("id", "=", id).execute();
+/** @param publicKey `unproven` for a cell that has not joined this version */
+export const writeForgotten = async (
+  trx: Kysely<Database>,
+  id: CellId,
+  publicKey: string,
+  at: Timestamp,
+): Promise<void> => {
+  await trx
+    .insertInto("cell_keys")
+    .values({ id, public_key: publicKey, admitted_at: at, forgotten_at: at })
+    .onConflict((c) => c.column("id").doUpdateSet({ forgotten_at: at }))
+    .execute();
+};
+
+export const writeReadmitted = async (trx: Kysely<Database>, id: CellId): Promise<void> => {
+  await trx.updateTable("cell_keys").set({ forgotten_at: null }).where("id", "=", id).execute();
 };
 
 /** @returns what admission does with a proven key: keeps it, unless the cell was forgotten */

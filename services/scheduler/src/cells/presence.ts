@@ -13,8 +13,12 @@ import { noUsage } from "../instances/usage.ts";
 import { type CellKeys, unproven } from "./keys.ts";
 import { heartbeatMatter } from "./order.ts";
 import type { CellRegistry, KnownCell } from "./registry.ts";
-import { type CellDescription, insertCell, loadCells, type StoredCell, updateCell } from "./store.ts";
+import { type CellDescription, deleteCell, insertCell, loadCells, type StoredCell, updateCell } from "./store.ts";
 
+/** A cell that nobody added to a pool is kept for so long after it was last heard … */
+const discoveredKeptMs = 3_600_000;
+/** … and so many of them at most: the ones silent longest make room. */
+const discoveredAtMost = 1_024;
 /** After a change that could not be written down. */
 const retryMs = 1_000;
 /** A check this late means that we slept, not that the cells did. */
@@ -78,6 +82,7 @@ export class Presence {
     if (this.#deps.keys.isForgotten(report.cell)) return;
     const known = this.#deps.registry.find(report.cell);
     if (known && known.order.accept(report.boot, report.sequence, heartbeatMatter) === false) return;
+    if (!known && !this.#makeRoom()) return;
     this.#inOrder(report.cell, async () => {
       const cell = known ?? this.#deps.registry.find(report.cell) ?? (await this.#discover(report));
       cell.heardAt = clock.monotonic();
@@ -103,6 +108,7 @@ export class Presence {
     const now = clock.monotonic();
     if (now - this.#checkAt > suspendedMs) this.#forgiveSilence();
     if (!bus.connected) return;
+    this.#expire();
     for (const cell of registry.all()) {
       if (!(cell.online || cell.awaited) || now - cell.heardAt < offlineAfterMs) continue;
       const seconds = ((now - cell.heardAt) / 1_000).toFixed(1);
@@ -135,6 +141,36 @@ export class Presence {
         this.#waitForSilence();
       }
     }, wait);
+  }
+
+  #expire(): void {
+    const { registry, clock } = this.#deps;
+    for (const cell of registry.all())
+      if (isLeftAlone(cell) && clock.now() - cell.seenAt >= discoveredKeptMs) this.#drop(cell, "silent for an hour");
+  }
+
+  /** Nobody wanted it; should it come back, it is discovered anew. */
+  #drop(cell: KnownCell, why: string): void {
+    const { journal, registry, log } = this.#deps;
+    const { id, name } = cell.stored;
+    this.#inOrder(id, async () => {
+      if (registry.find(id) !== cell || !isLeftAlone(cell)) return;
+      await journal.write(async (trx) => {
+        await deleteCell(trx, id);
+        await journal.tell(trx, "cell.forgotten", id, { name, reason: why });
+      });
+      registry.remove(id);
+      log.info("Dropped a discovered cell", { cell: id, name, why });
+    });
+  }
+
+  /** @returns whether one more may be discovered now */
+  #makeRoom(): boolean {
+    const discovered = [...this.#deps.registry.all()].filter(({ stored }) => stored.pool === null);
+    if (discovered.length < discoveredAtMost) return true;
+    const [silent] = discovered.filter(isLeftAlone).sort((a, b) => a.seenAt - b.seenAt);
+    if (silent) this.#drop(silent, "others make room");
+    return false;
   }
 
   async #discover(report: Report<"heartbeat">): Promise<KnownCell> {
@@ -238,6 +274,10 @@ export class Presence {
     this.#changes.set(cell, next);
   }
 }
+
+/** In no pool, with nothing placed there, and silent. */
+const isLeftAlone = ({ stored, online, awaited, usage }: KnownCell): boolean =>
+  stored.pool === null && !online && !awaited && usage.total === 0;
 
 /** Fills the registry from the database: every cell is offline until it is heard. */
 export async function loadRegistry(deps: {

@@ -86,6 +86,14 @@ export class CellRegistry {
     return cell;
   }
 
+  /** It is gone from the database. */
+  remove(id: CellId): void {
+    const pool = this.#cells.get(id)?.stored.pool;
+    if (pool) this.#snapshots.get(pool)?.remove(id);
+    this.#cells.delete(id);
+    this.#doubtful.delete(id);
+  }
+
   /** What is stored of it was changed, and that is committed. */
   changed(id: CellId, changes: CellChanges, monotonic: number): void {
     const cell = this.#cells.get(id);

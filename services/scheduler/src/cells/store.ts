@@ -188,3 +188,7 @@ export const countCellsOfPool = async (db: Kysely<Database>, pool: PoolName): Pr
     .executeTakeFirstOrThrow();
   return Number(n);
 };
+
+export const deleteCell = async (db: Kysely<Database>, id: CellId): Promise<void> => {
+  await db.deleteFrom("cells").where("id", "=", id).execute();
+};

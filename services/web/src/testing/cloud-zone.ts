@@ -64,6 +64,12 @@ export const zoneHandlers = (cloud: Cloud) =>
       cloud.cells.set(id, rest);
       return rest;
     },
+    "cell.forget": ({ id }) => {
+      cloud.one(cloud.cells, id, "cell-not-found");
+      cloud.cells.delete(id);
+      return {};
+    },
+    "cell.readmit": () => ({}),
     "cell.enable": ({ id }) => change(cloud, id, { enabled: true }),
     "cell.disable": ({ id }) => change(cloud, id, { enabled: false }),
     "cell.files": ({ id }) => {

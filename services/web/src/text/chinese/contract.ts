@@ -58,6 +58,8 @@ export const contractTexts = {
   "A cell announced itself for the first time": "发现了新节点",
   "A cell was added to a pool": "节点已加入资源池",
   "A cell was removed from its pool": "节点已移出资源池",
+  "A cell was forgotten, or was silent too long without ever being in a pool":
+    "节点已被遗忘，或从未加入资源池且长时间无响应",
   "A cell accepts new instances again": "节点重新接受新云主机",
   "A cell accepts no new instances": "节点不再接受新云主机",
   "A cell answers": "节点已上线",
