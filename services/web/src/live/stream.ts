@@ -115,11 +115,11 @@ export const createLiveEvents = ({ bus }: { bus: Bus }): LiveEvents => {
           };
           stop = () => readers.delete(tell);
           readers.set(tell, reader);
-          // It may have ended while this stream was being opened.
-          void check(tell, reader);
           reader.signal.addEventListener("abort", close, { once: true });
           // It may have left while the page was made.
           if (reader.signal.aborted) return close();
+          // What it may read by may have ended while this stream was being opened.
+          void check(tell, reader);
           controller.enqueue(encoder.encode("retry: 1000\n: Nano\n\n"));
           const missed = reader.after === 0 && ring.newest === 0 ? [] : ring.after(reader.after);
           if (missed === undefined) tell("reload");
