@@ -65,6 +65,19 @@ test("every option that a command takes is in its help", async () => {
   }
 });
 
+test("every command of the help is one that runs: it refuses an option by its own name", async () => {
+  const help = await Bun.file(join(checkout, "infra/nanoctl/help.txt")).text();
+  const entries = [...help.matchAll(/^ {2}\.\/nanoctl ([a-z-]+)(?: ([a-z-]+))?/gm)];
+  for (const [, command = "", verb] of entries) {
+    if (command === "help") continue;
+    const words = verb === undefined ? [command] : [command, verb];
+    const { code, err } = await output([script, ...words, "--no-such-option"]);
+    expect([words, code]).toEqual([words, 1]);
+    expect(err).toContain(command === "install" ? "install takes" : "--no-such-option");
+    expect(err).not.toContain("there is no command");
+  }
+}, 60_000);
+
 test("an unknown command and an unknown purpose are refused", async () => {
   expect(await output([script, "strat"])).toMatchObject({ code: 1, err: expect.stringContaining('"strat"') });
   expect((await output([script, "install", "--for", "fun"])).code).toBe(1);
