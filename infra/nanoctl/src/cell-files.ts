@@ -34,7 +34,7 @@ export async function cellClean(args: readonly string[]): Promise<void> {
   });
 }
 
-/** By its id or its name; this machine's, unless told. */
+/** By its id or its name. Default: this machine's. */
 async function cellOf(settings: Settings, bus: Bus, wanted: string | undefined): Promise<Cell> {
   if (wanted === undefined) {
     const own = await findOwnCell(settings, bus);
