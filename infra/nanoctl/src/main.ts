@@ -2,6 +2,7 @@
 import { NanoError } from "@nano/contract";
 import { SettingError } from "./config.ts";
 import { Problem } from "./problem.ts";
+import { CommandError } from "./run-command.ts";
 
 type Command = (args: readonly string[]) => Promise<void>;
 
@@ -30,7 +31,7 @@ async function main(): Promise<void> {
 /** What a person reads when a command fails: what happened, then what to do. */
 function explain(thrown: unknown): string {
   if (thrown instanceof Problem) return `nanoctl: ${thrown.message}${thrown.remedy ? `\n${thrown.remedy}` : ""}`;
-  if (thrown instanceof SettingError) return `nanoctl: ${thrown.message}`;
+  if (thrown instanceof SettingError || thrown instanceof CommandError) return `nanoctl: ${thrown.message}`;
   if (thrown instanceof NanoError) return `nanoctl: ${thrown.message} (${thrown.code})\n${thrown.remedy}`;
   return `nanoctl: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}`;
 }
