@@ -1,9 +1,9 @@
 /** Lists stay readable, whatever cells say and whatever an older version stored. */
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { type Instance, reportSubject } from "@nano/contract";
+import { type Instance, operations, reportSubject } from "@nano/contract";
 import { sql } from "kysely";
 import { testCellId } from "./testing/cell.ts";
-import { until, World } from "./testing/world.ts";
+import { pool, until, World } from "./testing/world.ts";
 
 setDefaultTimeout(60_000);
 
@@ -120,4 +120,38 @@ test("a page is never more than a message carries, and goes on where it ended", 
   expect(
     await sql<{ n: number }>`select count(*) as n from instances`.execute(world.db).then(({ rows }) => rows[0]?.n),
   ).toBe(seen.length);
+});
+
+test("a cell whose times are none keeps nobody from listing instances", async () => {
+  await using world = await World.start({ cells: [] });
+  const id = testCellId(7);
+  const raw = await world.testBus.rawCell(id);
+  let sequence = 0;
+  const say = (report: "heartbeat" | "inventory", facts: object) =>
+    raw.publish(reportSubject(id, report), JSON.stringify({ cell: id, boot: "b", sequence: sequence++, ...facts }));
+  const times = ["-271821-04-20T00:00:00.000Z", "+275760-09-13T00:00:00.000Z", "9999-99-99T99:99:99.999Z", "", "soon"];
+  const observed = operations["cell.instance.get"].example.output;
+  const { spec } = observed;
+  const instances = times.map((createdAt, n) => {
+    const own = { ...spec, id: crypto.randomUUID(), name: `odd-${n}`, mac: `52:54:00:00:00:0${n}`, createdAt };
+    const [startedAt, restartedAt] = [createdAt, createdAt];
+    return { ...observed, id: own.id, state: "running", startedAt, restartedAt, spec: own };
+  });
+  await until("the cell is discovered", async () => {
+    say("heartbeat", {
+      ...{ name: "odd", address: "127.0.0.1", virtualization: "simulated", versions: { nano: "0.1.0" } },
+      ...{ network: "user", fingerprint: "U", problems: [], capacity: { cores: 1, memoryMiB: 1, storageGiB: 1 } },
+      load: { cpuPercent: 0, memoryUsedMiB: 0, storageUsedGiB: 0 },
+    });
+    return world.call("cell.get", { id }).then(({ online }) => online);
+  });
+  await world.call("cell.add", { id, pool });
+  await until("its instances are taken in", async () => {
+    say("inventory", { instances });
+    return (await world.call("instance.list", { limit: 1 })).total === times.length;
+  });
+  const { items } = await world.call("instance.list", {});
+  expect(items.map(({ name }) => name).sort()).toEqual(times.map((_, n) => `odd-${n}`));
+  for (const { createdAt, startedAt } of items)
+    expect([Number.isNaN(Date.parse(createdAt)), startedAt]).toEqual([false, undefined]);
 });

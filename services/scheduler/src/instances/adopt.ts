@@ -1,5 +1,14 @@
 /** Taking an instance into the records that only its cell knows: the row is made from the record in its domain. */
-import { type CellId, NanoError, nicsOf, type Observed, type PoolName, settingsOf, timestamp } from "@nano/contract";
+import {
+  type CellId,
+  NanoError,
+  nicsOf,
+  type Observed,
+  type PoolName,
+  readTimestamp,
+  settingsOf,
+  timestamp,
+} from "@nano/contract";
 import type { Cause, Write } from "../events/journal.ts";
 import type { InstanceDeps } from "./deps.ts";
 import { observe } from "./observe.ts";
@@ -20,6 +29,7 @@ export async function adopt(
 ): Promise<StoredInstance> {
   const { journal, clock } = deps;
   const { spec } = observed;
+  const now = timestamp(clock.now());
   for (const { mac } of nicsOf(spec))
     if (await macIsTaken(trx, mac))
       throw new NanoError("in-use", `The address ${mac} of its network interface is another instance's`, {
@@ -52,8 +62,8 @@ export async function adopt(
     decision: null,
     task: null,
     epoch,
-    createdAt: timestamp(Date.parse(spec.createdAt)),
-    modifiedAt: timestamp(clock.now()),
+    createdAt: readTimestamp(spec.createdAt) ?? now,
+    modifiedAt: now,
     startedAt: null,
     stopAskedAt: null,
     stopUntil: null,

@@ -5,7 +5,7 @@
  * power button the instance is `stopping` until the guest follows, however often the cell says that it still runs. When the guest has not followed in
  * time, it is shown as running again, with the reason, so that a person may force it.
  */
-import { fits, forPeople, guestPatience, type Observed, TimestampSchema, timestamp } from "@nano/contract";
+import { forPeople, guestPatience, type Observed, readTimestamp, timestamp } from "@nano/contract";
 import type { Changes } from "./change.ts";
 import type { StoredInstance } from "./store.ts";
 
@@ -32,8 +32,8 @@ export function observe(instance: StoredInstance, observed: Observed, now: numbe
     snapshots: observed.snapshots ?? 0,
     agent: observed.agent ?? false,
     // For display: a cell's word that is no time is none.
-    startedAt: fits(TimestampSchema, observed.startedAt) ? observed.startedAt : null,
-    restartedAt: fits(TimestampSchema, observed.restartedAt) ? observed.restartedAt : null,
+    startedAt: readTimestamp(observed.startedAt) ?? null,
+    restartedAt: readTimestamp(observed.restartedAt) ?? null,
   };
   if (instance.state === "creating" || instance.state === "deleting") return seen;
   const reason = observed.stateReason === undefined ? null : forPeople(observed.stateReason);
