@@ -30,6 +30,7 @@
  * | `NANO_LIBVIRT_SOCKET`       | `/run/libvirt/libvirt-sock`  | where it connects                                          |
  * | `NANO_CELL_POOL`            | `nano-<of the zone's id>`    | the cell's libvirt storage pool                            |
  * | `NANO_CELL_STORAGE`         | `/var/lib/libvirt/images/<pool>` | the directory behind it                                |
+ * | `NANO_CELL_TAKES_OVER`      | none                         | id of a zone that is gone for good: its pool may be claimed |
  * | `NANO_CELL_NAME`            | this machine's host name     | the cell's name                                            |
  * | `NANO_STALL_MINUTES`        | `30`                         | long work of a cell without progress is ended after this; work that tells none, after 12 times as long |
  * | `NANO_LOG`                  | `info`                       | `debug`, `info`, `warn` or `error`                         |

@@ -6,6 +6,7 @@ import { announceSubject, Closed, fits, headerNames, type NanoEvent, type QuietL
 import { headers, type Msg, type NatsConnection } from "nats";
 import { announcerName, mayAnnounce } from "./allow-lists.ts";
 import { readEvent } from "./event-stream.ts";
+import { headerText } from "./headers.ts";
 import { askersOf, inboxGuard, tellDropped } from "./inboxes.ts";
 
 const answerMs = 3_000;
@@ -60,12 +61,7 @@ export const hearAnnouncements = (
       if (guards.get(service)?.(message.reply) !== true) return tellDropped(quiet, message.subject, message.reply);
       take(service, message).catch((thrown: unknown) => {
         const told = headers();
-        told.append(
-          headerNames.error,
-          String(thrown)
-            .replace(/[^\x20-\x7e]+/g, " ")
-            .slice(0, 200),
-        );
+        told.append(headerNames.error, headerText(String(thrown)));
         message.respond(new Uint8Array(), { headers: told });
       });
     },

@@ -24,6 +24,8 @@ const encodeActor = (actor: Actor): string => {
   written.set(actor, text);
   return text;
 };
+/** A sentence as a header value: one line of ASCII. */
+export const headerText = (sentence: string): string => sentence.replace(/[^\x20-\x7e]+/g, " ").slice(0, 200);
 const printable = /^[\x21-\x7e]{1,128}$/;
 
 export const encodeContext = (context: RequestContext): MsgHdrs => {

@@ -28,7 +28,7 @@ import {
 } from "@nano/contract";
 import { headers, type Msg, type NatsConnection, nuid, type Subscription } from "nats";
 import { identityNames, isForOperators } from "./allow-lists.ts";
-import { decodeContext, type Origin } from "./headers.ts";
+import { decodeContext, headerText, type Origin } from "./headers.ts";
 import { askersOf, inboxGuard, tellDropped } from "./inboxes.ts";
 import type { Load } from "./load.ts";
 import { type EndpointFigures, type ShownEndpoint, showService } from "./micro.ts";
@@ -66,8 +66,6 @@ export interface ServiceOptions {
 
 const encoder = new TextEncoder();
 const utf8 = new TextDecoder("utf-8", { fatal: true });
-/** NATS header values hold one line of ASCII. */
-const headerText = (message: string) => message.replace(/[^\x20-\x7e]+/g, " ").slice(0, 200);
 
 const respondError = (message: Msg, error: NanoError): void => {
   const told = headers();

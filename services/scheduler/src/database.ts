@@ -55,8 +55,8 @@ export const migrations = {
   "2026-11-24-11-instance-uses": usesMigration,
   "2026-11-25-01-instance-indexes": indexesMigration,
   "2026-11-30-10-cell-keys": cellKeyMigration,
-  "2026-11-30-20-told": toldMigration,
   "2026-11-30-18-forgotten-instances": forgottenMigration,
+  "2026-11-30-20-told": toldMigration,
   "2026-11-30-34-instance-patience": patienceMigration,
   "2026-11-30-35-left-behind": leftMigration,
 };

@@ -36,11 +36,11 @@ export const qcow2File = (size = "64M", ...options: string[]): Promise<Uint8Arra
     size,
   ]);
 
-/** A qcow2 image with `mebibytes` of data in it that do not compress, so as long as that. */
+/** A qcow2 image with `mebibytes` (or sixteenths of one) of data in it that do not compress, so as long as that. */
 export const fullQcow2File = (mebibytes: number, ...options: string[]): Promise<Uint8Array> =>
   make(
     "disk.qcow2",
-    ["dd", "if=/dev/urandom", "of=raw", "bs=1M", `count=${mebibytes}`, "status=none"],
+    ["dd", "if=/dev/urandom", "of=raw", "bs=64K", `count=${mebibytes * 16}`, "status=none"],
     ["qemu-img", "convert", "-q", "-f", "raw", "-O", "qcow2", ...options, "raw", "disk.qcow2"],
   );
 

@@ -18,7 +18,8 @@ let world: World;
 let disk: Uint8Array;
 beforeAll(async () => {
   world = await openWorld();
-  disk = await fullQcow2File(2);
+  // xz takes half a second for each MiB of noise.
+  disk = await fullQcow2File(1 / 4);
 });
 afterAll(() => world[Symbol.asyncDispose]());
 
@@ -79,11 +80,9 @@ describe("is refused", () => {
     return { code, error };
   };
 
-  test("what is damaged or cut off", async () => {
-    for (const how of ["gz", "xz", "zst", "bz2"] as const) {
-      const file = await packed(disk, how);
-      expect((await refused(file.subarray(0, file.length - 100))).code).toBe("image-format-invalid");
-    }
+  test.each(["gz", "xz", "zst", "bz2"] as const)("what is cut off: .%s", async (how) => {
+    const file = await packed(disk, how);
+    expect((await refused(file.subarray(0, file.length - 100))).code).toBe("image-format-invalid");
   });
 
   test("what holds another archive, an appliance, or no disk", async () => {
@@ -100,11 +99,14 @@ describe("is refused", () => {
     expect(await codeOf(await put(ticket, await packed(disk, "gz")))).toBe("checksum-mismatch");
   });
 
-  test("bombs: by the largest file, by their ratio, by the room", async () => {
-    const zeros = new Uint8Array(64 * MiB);
+  test("a bomb, by the largest file", async () => {
     await using small = await openWorld({ limits: { maxBytes: 8 * MiB } });
-    expect((await refused(await packed(zeros, "gz"), small)).code).toBe("image-too-large");
-    const bomb = await makeFrom({}, "result", ["sh", "-c", "head -c 1200M /dev/zero | zstd -cq > result"]);
-    expect((await refused(bomb)).error?.message).toContain("More than 1000 times");
+    expect((await refused(await packed(new Uint8Array(16 * MiB), "gz"), small)).code).toBe("image-too-large");
   });
+
+  test("a bomb, by its ratio", async () => {
+    const bomb = await makeFrom({}, "result", ["sh", "-c", "head -c 1200M /dev/zero | zstd -cq -1 > result"]);
+    expect((await refused(bomb)).error?.message).toContain("More than 1000 times");
+    // A GiB is written before it is refused.
+  }, 60_000);
 });

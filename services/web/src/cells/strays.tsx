@@ -93,11 +93,7 @@ export const StraysPanel = ({ visit, strays }: { visit: Visit; strays: Attempt<O
               <Head text={t("Name")} />
               <Head text={t("Status")} />
               <Head text={t("Why it is here")} />
-              <th>
-                <span class="sr" safe>
-                  {t("Actions")}
-                </span>
-              </th>
+              <Head text={t("Actions")} hidden />
             </tr>
           </thead>
           <tbody>

@@ -6,7 +6,7 @@ import { formatGiB, formatMiB } from "../text/format.ts";
 import { InstanceBadge } from "../view/badges.tsx";
 import { Icon, type IconName } from "../view/icons.tsx";
 import { Time } from "../view/parts.tsx";
-import { SortHead } from "../view/table.tsx";
+import { Head, SortHead } from "../view/table.tsx";
 
 const diskTotal = (instance: Instance): number => instance.disks.reduce((sum, disk) => sum + disk.sizeGiB, 0);
 
@@ -171,11 +171,7 @@ export const InstanceTable = ({
               descending={descending}
               class="wide-only"
             />
-            <th scope="col">
-              <span class="sr" safe>
-                {t("Actions")}
-              </span>
-            </th>
+            <Head text={t("Actions")} hidden />
           </tr>
         </thead>
         <tbody>
