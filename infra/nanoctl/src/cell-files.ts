@@ -8,7 +8,7 @@ import { readArguments } from "./terminal/arguments.ts";
 import { mebibytes, table } from "./terminal/table.ts";
 import { withZone } from "./zone-bus.ts";
 
-const zone = { what: "cell to ask" } as const;
+export const zone = { what: "cell to ask" } as const;
 
 export async function cellFiles(args: readonly string[]): Promise<void> {
   const { values, positionals } = readArguments("cell files", args, { json: { type: "boolean" } }, 1);
@@ -36,11 +36,14 @@ export async function cellClean(args: readonly string[]): Promise<void> {
 
 /** By its id or its name. Default: this machine's. */
 async function cellOf(settings: Settings, bus: Bus, wanted: string | undefined): Promise<Cell> {
-  if (wanted === undefined) {
-    const own = await findOwnCell(settings, bus);
-    if (!own) throw new Problem("this machine has no cell", `Name one: ${(await namesOf(bus)).join(", ")}`);
-    return own;
-  }
+  if (wanted !== undefined) return await findCell(bus, wanted);
+  const own = await findOwnCell(settings, bus);
+  if (!own) throw new Problem("this machine has no cell", `Name one: ${(await namesOf(bus)).join(", ")}`);
+  return own;
+}
+
+/** By its id or its name. @throws {Problem} when there is none, or several */
+export async function findCell(bus: Bus, wanted: string): Promise<Cell> {
   if (fits(CellIdSchema, wanted)) return await bus.call("cell.get", { id: wanted }, asOperator);
   const cells = await allCells(bus);
   const [found, another] = cells.filter(({ name }) => name === wanted);
@@ -53,7 +56,7 @@ const namesAtMost = 20;
 const namesOf = async (bus: Bus): Promise<string[]> =>
   (await allCells(bus)).map(({ name }) => name).slice(0, namesAtMost);
 
-async function allCells(bus: Bus): Promise<readonly Cell[]> {
+export async function allCells(bus: Bus): Promise<readonly Cell[]> {
   const cells: Cell[] = [];
   for (let cursor: string | undefined; ; ) {
     const page = await bus.call("cell.list", { limit: 500, ...(cursor ? { cursor } : {}) }, asOperator);

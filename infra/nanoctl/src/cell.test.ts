@@ -23,7 +23,9 @@ test("cell fingerprint shows the public key, and never makes one", async () => {
     const shown = nanoctl(data, "cell", "fingerprint");
     expect(shown).toMatchObject({ exitCode: 0, stdout: `${cell}  ${publicKey}\n` });
     expect(shown.stdout).not.toContain(seed);
-    expect(nanoctl(data, "cell", "seed").stderr).toContain("There are: fingerprint, files, invite, run, clean");
+    expect(nanoctl(data, "cell", "seed").stderr).toContain(
+      "There are: list, fingerprint, files, invite, run, clean, forget, readmit",
+    );
     expect(nanoctl(data, "cell", "invite")).toMatchObject({
       exitCode: 1,
       stderr: expect.stringContaining("no join secret yet"),
@@ -37,8 +39,10 @@ test("cell fingerprint shows the public key, and never makes one", async () => {
     expect(invitation).toContain(secret);
     expect(invitation).toContain("./nanoctl cell run");
     expect(invitation).toContain("loopback only");
-    for (const verb of ["files", "clean"])
-      expect(nanoctl(data, "cell", verb)).toMatchObject({
+    expect(nanoctl(data, "cell", "forget").stderr).toContain("takes a cell");
+    expect(nanoctl(data, "cell", "readmit", "node-1").stderr).toContain("is not the id of a cell");
+    for (const args of [["files"], ["clean"], ["list"], ["forget", "node-1"], ["readmit", cell]])
+      expect(nanoctl(data, "cell", ...args)).toMatchObject({
         exitCode: 1,
         stderr: expect.stringContaining("not running"),
       });

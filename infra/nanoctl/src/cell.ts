@@ -8,11 +8,14 @@ import { readArguments } from "./terminal/arguments.ts";
 import { type Verb, verbOf } from "./verb.ts";
 
 const verbs: Readonly<Record<string, () => Promise<Verb>>> = {
+  list: async () => (await import("./cell-forget.ts")).cellList,
   fingerprint: async () => fingerprint,
   files: async () => (await import("./cell-files.ts")).cellFiles,
   invite: async () => (await import("./cell-invite.ts")).cellInvite,
   run: async () => (await import("./cell-run.ts")).cellRun,
   clean: async () => (await import("./cell-files.ts")).cellClean,
+  forget: async () => (await import("./cell-forget.ts")).cellForget,
+  readmit: async () => (await import("./cell-forget.ts")).cellReadmit,
 };
 
 export async function cell([verb = "", ...args]: readonly string[]): Promise<void> {

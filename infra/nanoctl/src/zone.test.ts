@@ -232,6 +232,27 @@ test(
     expect(healthy(units)).toBe(true);
     expect(units.filter((unit) => unit.pid !== undefined).map((unit) => unit.name)).toEqual(["nanoctl", "nats", "sim"]);
     expect(await zone.done("logs", "images", "-n", "3")).toContain("images");
+
+    const cells = async (...more: string[]): Promise<{ id: string; name: string; pool?: string }[]> =>
+      JSON.parse(await zone.done("cell", "list", "--json", ...more));
+    const before = await cells();
+    const simulated = before.find(({ name }) => name.startsWith("sim"));
+    if (!simulated) throw new Error(`no simulated cell among ${before.map(({ name }) => name)}`);
+    const { id, name } = simulated;
+    expect(await zone.done("cell", "list")).toMatch(new RegExp(`${name} +${id} +\\S+ +online`));
+    const refused = await zone.command("cell", "forget", name);
+    expect(refused).toMatchObject({ code: 1, err: expect.stringContaining("--force expels it") });
+    expect(await zone.done("cell", "forget", name, "--force")).toContain(`nanoctl cell readmit ${id}`);
+    expect((await cells()).map((cell) => cell.id)).not.toContain(id);
+    expect(await cells("--forgotten")).toMatchObject([{ id, name }]);
+    expect(await zone.done("cell", "list")).toContain("1 forgotten");
+    expect(await zone.done("cell", "readmit", id)).toContain("may join again");
+    expect(await cells("--forgotten")).toEqual([]);
+    expect(await zone.command("cell", "readmit", id)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("--forgotten"),
+    });
+
     await zone.done("restart", "images");
     await zone.until(healthy);
     await zone.done("down");

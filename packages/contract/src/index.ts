@@ -21,6 +21,7 @@ export * from "./host-words.ts";
 export * from "./nics.ts";
 export * from "./operation.ts";
 export { type BatchAction, BatchItem, batchActions, batchMax } from "./operations/batch.ts";
+export { ForgottenCell, mayForget } from "./operations/cell.ts";
 export { KeptFile } from "./operations/cell-files.ts";
 export { cloneModes } from "./operations/clone.ts";
 export { guestPatience, InstanceCreateInput } from "./operations/instance.ts";

@@ -1,6 +1,6 @@
 /** The scheduler's database: the tables of each capability, and how they came to be. */
 import { type IdempotencyTable, idempotencyMigration, type OutboxTable, outboxMigration } from "@nano/store";
-import { type CellKeyTable, cellKeyMigration } from "./cells/keys.ts";
+import { type CellKeyTable, cellKeyMigration, forgottenNameMigration } from "./cells/keys.ts";
 import { abilitiesMigration, type CellTable, cellMigration } from "./cells/store.ts";
 import { type DecisionTable, decisionMigration } from "./decisions/store.ts";
 import { type CloudInitTable, cloudInitMigration } from "./instances/cloud-init/store.ts";
@@ -59,4 +59,5 @@ export const migrations = {
   "2026-11-30-20-told": toldMigration,
   "2026-11-30-34-instance-patience": patienceMigration,
   "2026-11-30-35-left-behind": leftMigration,
+  "2026-11-30-36-forgotten-names": forgottenNameMigration,
 };

@@ -209,7 +209,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     ...strayHandlers(instances, engine),
     ...forgetHandlers(instances, engine),
     ...forgetCellHandlers({
-      ...{ journal, registry, keys, strays, clock, log, expel },
+      ...{ db, journal, registry, keys, strays, clock, log, expel },
       forgetInstancesOf: forgetter(instances, engine).forgetInstancesOf,
       dismiss: (tasks) => engine.dismiss(tasks),
     }),

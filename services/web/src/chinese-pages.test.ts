@@ -54,6 +54,11 @@ const fill = ({ cloud }: World): string[] => {
   const cell = cloud.addCell(1);
   const { pool: _, ...free } = cloud.addCell(2);
   cloud.cells.set(free.id, free);
+  const away = cloud.addCell(3, { online: false });
+  const forgotten = cloud.addCell(4);
+  cloud.cells.delete(forgotten.id);
+  const { id, name, fingerprint, lastSeenAt: forgottenAt } = forgotten;
+  cloud.forgotten.set(id, { id, name, fingerprint, forgottenAt });
   const image = cloud.addImage("golden-1", { description: "" });
   const media = cloud.addMedia("disc-1", { description: "" });
   const decision = cloud.addDecision({
@@ -106,6 +111,7 @@ const fill = ({ cloud }: World): string[] => {
       "/pools/default/add",
     ],
     ...["/pools/default/delete", "/cells", `/cells/${cell.id}`, `/cells/${free.id}`, `/cells/${cell.id}/remove`],
+    ...[cell, free, away].map(({ id }) => `/cells/${id}/forget`),
     ...[
       "/images",
       "/images/new",

@@ -41,7 +41,8 @@ export const to = {
   poolAdd: (name: string) => `/pools/${part(name)}/add`,
   cells: "/cells",
   cell: (id: string) => `/cells/${part(id)}`,
-  cellAction: (id: string, action: "add" | "remove" | "enable" | "disable" | "clean") => `/cells/${part(id)}/${action}`,
+  cellAction: (id: string, action: "add" | "remove" | "enable" | "disable" | "clean" | "forget" | "readmit") =>
+    `/cells/${part(id)}/${action}`,
   stray: (cell: string, id: string, action: "adopt" | "remove") => `/cells/${part(cell)}/strays/${part(id)}/${action}`,
   files,
   fileNew: (kind: FileKind) => `${files(kind)}/new`,

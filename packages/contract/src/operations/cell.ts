@@ -1,6 +1,17 @@
 import { operation } from "../operation.ts";
 import { Cell } from "../records.ts";
-import { CellIdSchema, Closed, Nothing, Page, PoolNameSchema, pageInput, Type } from "../schema.ts";
+import {
+  CellIdSchema,
+  Closed,
+  Name,
+  Nothing,
+  Page,
+  PoolNameSchema,
+  pageInput,
+  type Static,
+  TimestampSchema,
+  Type,
+} from "../schema.ts";
 import { cell, ids } from "./examples.ts";
 
 const one = Closed({ id: CellIdSchema });
@@ -17,6 +28,27 @@ const changed = (verb: "enable" | "disable", summary: string) =>
     events: [verb === "enable" ? "cell.enabled" : "cell.disabled"],
     example: { input: { id: ids.cell }, output: cell },
   });
+
+/** What is left of a cell that a person forgot. */
+export const ForgottenCell = Closed({
+  id: CellIdSchema,
+  name: Type.Optional(Name),
+  /** `unknown` when it had not joined this version. */
+  fingerprint: Cell.properties.fingerprint,
+  forgottenAt: TimestampSchema,
+});
+export type ForgottenCell = Static<typeof ForgottenCell>;
+const forgotten: ForgottenCell = {
+  ...{ id: ids.cell, name: cell.name, fingerprint: cell.fingerprint },
+  forgottenAt: cell.discoveredAt,
+};
+
+/**
+ * Whether forgetting is the right thing for a cell, or why not. One that works in a pool is taken out of it first; one that is in no pool
+ * and answers may be a stranger: forgetting keeps it away. `cell.forget` itself does not refuse: a cell in a pool may be hostile, too.
+ */
+export const mayForget = ({ online, pool }: Pick<Cell, "online" | "pool">): true | string =>
+  online && pool !== undefined ? "The cell answers: take it out of its pool first." : true;
 
 export const cellOperations = {
   "cell.list": operation({
@@ -96,6 +128,24 @@ export const cellOperations = {
     changes: true,
     events: ["cell.forgotten", "instance.deleted"],
     example: { input: { id: ids.cell }, output: {} },
+  }),
+  "cell.forgotten": operation({
+    owner: "scheduler",
+    summary: "List the cells that were forgotten",
+    description: "Their keys are refused until cell.readmit.",
+    input: Closed(pageInput),
+    output: Page(ForgottenCell),
+    errors: [],
+    requires: "cell.read",
+    rest: {
+      method: "GET",
+      path: "/api/v2/cells/forgotten",
+      status: 200,
+      columns: ["id", "name", "forgottenAt", "fingerprint"],
+    },
+    changes: false,
+    events: [],
+    example: { input: {}, output: { items: [forgotten], total: 1 } },
   }),
   "cell.readmit": operation({
     owner: "scheduler",

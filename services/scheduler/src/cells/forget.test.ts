@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { connectBus } from "@nano/bus";
 import { expelUsers } from "@nano/bus/expel";
 import { createCellKey, credentialsOf, openCellMint } from "@nano/bus/identity";
-import { type Clock, silentLog } from "@nano/contract";
+import { type CellId, type Clock, silentLog, timestamp } from "@nano/contract";
 import { cellIdOf } from "@nano/discovery";
+import { TestCell, testCellId } from "../testing/cell.ts";
 import { codeOf, until, World } from "../testing/world.ts";
+import { findCell, insertCell, updateCell } from "./store.ts";
 
 setDefaultTimeout(60_000);
 
@@ -26,13 +28,17 @@ test("a cell that never returns is forgotten, with its instances when forced; it
   expect(await codeOf(world.call("instance.get", { id: instance.id }))).toBe("instance-not-found");
   expect((await world.call("pool.list", {})).items[0]?.cells.total).toBe(0);
   // A tombstone stays, also when the scheduler starts again.
+  const { items } = await world.call("cell.forgotten", {});
+  expect(items).toMatchObject([{ id: cell.id, name: cell.options.name ?? expect.any(String), fingerprint: "unknown" }]);
   await world.restartScheduler();
+  expect(await world.call("cell.forgotten", {})).toEqual({ items, total: 1 });
   expect(await world.scheduler.admit(cell.id, "UTEST")).toBe(false);
   const back = await world.startCellAgain(cell);
   back.inventory();
   await Bun.sleep(300);
   expect(await codeOf(world.call("cell.get", { id: cell.id }))).toBe("cell-not-found");
   await world.call("cell.readmit", { id: cell.id });
+  expect((await world.call("cell.forgotten", {})).total).toBe(0);
   expect(await codeOf(world.call("cell.readmit", { id: cell.id }))).toBe("cell-not-found");
   expect(await world.scheduler.admit(cell.id, "UTEST")).toBe(true);
   await until("it is discovered again", () =>
@@ -111,4 +117,44 @@ test("a discovered cell that nobody added and that is silent for an hour is drop
   expect((await world.call("cell.list", {})).items.map(({ id }) => id)).toEqual([kept.id]);
   // No tombstone: it is discovered anew when it is there.
   expect(await world.scheduler.admit(unwanted.id, "UTEST")).toBe(true);
+});
+
+test("discovered cells are 1,024 at most: the one silent longest makes room, those in a pool and those that answer stay", async () => {
+  world = await World.start({ cells: [{}] });
+  const { cell } = world;
+  cell.leave();
+  await cell.stop();
+  const { discoveredAt } = await world.call("cell.get", { id: cell.id });
+  const seen = (n: number) => timestamp(Date.parse(discoveredAt) - 1_000_000 + n);
+  const [first, ...others] = Array.from({ length: 1_024 }, (_, n) => testCellId(100 + n));
+  const stored = await findCell(world.db, cell.id);
+  if (!first || !stored) throw new Error("The cell is not on record");
+  await world.db.transaction().execute(async (trx) => {
+    for (const [n, id] of [first, ...others].entries())
+      await insertCell(trx, { ...stored, id, name: `silent-${n}`, pool: null, lastSeenAt: seen(n) });
+    // Longer than all of them, and in a pool.
+    await updateCell(trx, cell.id, { lastSeenAt: seen(-1) });
+  });
+  await world.restartScheduler();
+  const unassigned = async () => (await world.call("cell.list", { unassigned: true, limit: 1 })).total;
+  expect(await unassigned()).toBe(1_024);
+  const isThere = (id: CellId) =>
+    world.call("cell.get", { id }).then(
+      () => true,
+      () => false,
+    );
+
+  const stranger = await TestCell.start(world.testBus, { id: testCellId(2_000), name: "stranger" });
+  world.cells.push(stranger);
+  await until("it is discovered", () => isThere(stranger.id));
+  expect(await unassigned()).toBe(1_024);
+  expect(await isThere(first)).toBe(false);
+  expect(await isThere(cell.id)).toBe(true);
+
+  const another = await TestCell.start(world.testBus, { id: testCellId(2_001), name: "another" });
+  world.cells.push(another);
+  await until("it is discovered", () => isThere(another.id));
+  expect(await unassigned()).toBe(1_024);
+  expect(await isThere(stranger.id)).toBe(true);
+  expect((await world.call("cell.forgotten", {})).total).toBe(0);
 });

@@ -3,11 +3,22 @@
  * goes by itself when it has been silent for long, and may come back.
  */
 import type { Handlers } from "@nano/bus";
-import { type CellId, type Clock, type Log, NanoError, type TaskId, timestamp } from "@nano/contract";
+import {
+  type CellId,
+  type Clock,
+  type ForgottenCell,
+  type Log,
+  NanoError,
+  type TaskId,
+  timestamp,
+} from "@nano/contract";
+import type { Kysely } from "kysely";
+import type { Database } from "../database.ts";
 import type { Cause, Journal, Write } from "../events/journal.ts";
 import type { Strays } from "../instances/strays.ts";
 import { usageOfCell } from "../instances/usage.ts";
-import { type CellKeys, unproven, writeForgotten, writeReadmitted } from "./keys.ts";
+import { pageOfAll } from "../page.ts";
+import { type CellKeys, forgottenCells, unproven, writeForgotten, writeReadmitted } from "./keys.ts";
 import type { CellRegistry } from "./registry.ts";
 import { deleteCell } from "./store.ts";
 
@@ -15,6 +26,7 @@ import { deleteCell } from "./store.ts";
 export type Expel = (expelled: Readonly<Record<string, number>>) => Promise<void>;
 
 export interface ForgetDeps {
+  readonly db: Kysely<Database>;
   readonly journal: Journal;
   readonly registry: CellRegistry;
   readonly keys: CellKeys;
@@ -26,8 +38,12 @@ export interface ForgetDeps {
   readonly dismiss: (tasks: readonly TaskId[]) => void;
 }
 
-export function forgetCellHandlers(deps: ForgetDeps): Pick<Handlers<"scheduler">, "cell.forget" | "cell.readmit"> {
-  const { journal, registry, keys, strays, clock, log, expel } = deps;
+const sortKey = ({ name = "", id }: ForgottenCell) => `${name} ${id}`;
+
+export function forgetCellHandlers(
+  deps: ForgetDeps,
+): Pick<Handlers<"scheduler">, "cell.forget" | "cell.forgotten" | "cell.readmit"> {
+  const { db, journal, registry, keys, strays, clock, log, expel } = deps;
   return {
     "cell.forget": async (input, context) => {
       const { id, force = false } = input;
@@ -42,7 +58,7 @@ export function forgetCellHandlers(deps: ForgetDeps): Pick<Handlers<"scheduler">
             details: { instances },
           });
         const tasks = await deps.forgetInstancesOf(trx, id, context);
-        await writeForgotten(trx, id, keys.of(id) ?? unproven, timestamp(now));
+        await writeForgotten(trx, { id, name }, keys.of(id) ?? unproven, timestamp(now));
         await deleteCell(trx, id);
         await journal.tell(trx, "cell.forgotten", id, { name }, context);
         return tasks;
@@ -56,6 +72,10 @@ export function forgetCellHandlers(deps: ForgetDeps): Pick<Handlers<"scheduler">
         log.error("Could not end a forgotten cell's connection", { id, error }),
       );
       return {};
+    },
+    "cell.forgotten": async (query) => {
+      const cells = (await forgottenCells(db)).sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+      return pageOfAll(cells, query, sortKey);
     },
     "cell.readmit": async ({ id }) => {
       if (!keys.isForgotten(id))

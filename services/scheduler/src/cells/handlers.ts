@@ -24,7 +24,7 @@ export interface CellDeps {
 
 type CellOperations = Exclude<
   Extract<OperationsOf<"scheduler">, `cell.${string}`>,
-  `${string}.statistics` | "cell.files" | "cell.clean" | "cell.forget" | "cell.readmit"
+  `${string}.statistics` | "cell.files" | "cell.clean" | "cell.forget" | "cell.forgotten" | "cell.readmit"
 >;
 const sortKey = ({ stored }: KnownCell) => `${stored.name} ${stored.id}`;
 

@@ -2,7 +2,7 @@
  * The keys that cells have proven to own when they joined. What a cell's fingerprint is, is told by this table and never by the cell: anyone may say another's.
  * A cell that was forgotten leaves its row here as a tombstone: its key is refused until a person readmits it.
  */
-import { type CellId, type Clock, type Timestamp, timestamp } from "@nano/contract";
+import { type CellId, type Clock, type ForgottenCell, type Timestamp, timestamp } from "@nano/contract";
 import type { Kysely } from "kysely";
 import type { Migration } from "kysely/migration";
 import type { Database } from "../database.ts";
@@ -17,6 +17,8 @@ export interface CellKeyTable {
   admitted_at: Timestamp;
   /** When a person forgot the cell; null while it may join. */
   forgotten_at: Timestamp | null;
+  /** What it was called then; null where an older version forgot it. */
+  forgotten_name: string | null;
 }
 
 /** What a cell's fingerprint is while no key of it was proven to this version. */
@@ -33,6 +35,12 @@ export const cellKeyMigration: Migration = {
       .execute();
     // Until now it was what the cells said. They join anew with this version.
     await db.updateTable("cells").set({ fingerprint: unproven }).execute();
+  },
+};
+
+export const forgottenNameMigration: Migration = {
+  async up(db) {
+    await db.schema.alterTable("cell_keys").addColumn("forgotten_name", "text").execute();
   },
 };
 
@@ -88,7 +96,7 @@ export class CellKeys {
 export const writeKey = async (trx: Kysely<Database>, id: CellId, publicKey: string, now: Timestamp): Promise<void> => {
   await trx
     .insertInto("cell_keys")
-    .values({ id, public_key: publicKey, admitted_at: now, forgotten_at: null })
+    .values({ id, public_key: publicKey, admitted_at: now, forgotten_at: null, forgotten_name: null })
     .onConflict((c) => c.column("id").doUpdateSet({ public_key: publicKey }))
     .execute();
 };
@@ -96,19 +104,27 @@ export const writeKey = async (trx: Kysely<Database>, id: CellId, publicKey: str
 /** @param publicKey `unproven` for a cell that has not joined this version */
 export const writeForgotten = async (
   trx: Kysely<Database>,
-  id: CellId,
+  { id, name }: { readonly id: CellId; readonly name: string },
   publicKey: string,
   at: Timestamp,
 ): Promise<void> => {
+  const tombstone = { forgotten_at: at, forgotten_name: name };
   await trx
     .insertInto("cell_keys")
-    .values({ id, public_key: publicKey, admitted_at: at, forgotten_at: at })
-    .onConflict((c) => c.column("id").doUpdateSet({ forgotten_at: at }))
+    .values({ id, public_key: publicKey, admitted_at: at, ...tombstone })
+    .onConflict((c) => c.column("id").doUpdateSet(tombstone))
     .execute();
 };
 
+export const forgottenCells = async (db: Kysely<Database>): Promise<ForgottenCell[]> => {
+  const rows = await db.selectFrom("cell_keys").selectAll().where("forgotten_at", "is not", null).execute();
+  return rows.flatMap(({ id, public_key: fingerprint, forgotten_at: forgottenAt, forgotten_name: name }) =>
+    forgottenAt === null ? [] : [{ id, fingerprint, forgottenAt, ...(name === null ? {} : { name }) }],
+  );
+};
+
 export const writeReadmitted = async (trx: Kysely<Database>, id: CellId): Promise<void> => {
-  await trx.updateTable("cell_keys").set({ forgotten_at: null }).where("id", "=", id).execute();
+  await trx.updateTable("cell_keys").set({ forgotten_at: null, forgotten_name: null }).where("id", "=", id).execute();
 };
 
 /** @returns what admission does with a proven key: keeps it, unless the cell was forgotten */

@@ -29,10 +29,15 @@ import {
 import { Pager } from "../view/table.tsx";
 import { UsagePanel } from "../view/usage.tsx";
 import { FilesPanel } from "./files.tsx";
+import { ForgetButton, ForgottenPanel } from "./forget.tsx";
 import { StraysPanel } from "./strays.tsx";
 import { CellTable } from "./table.tsx";
 
-export const cellsPage = (visit: Visit, cells: Output<"cell.list">): Promise<Response> => {
+export const cellsPage = (
+  visit: Visit,
+  cells: Output<"cell.list">,
+  forgotten: Attempt<Output<"cell.forgotten">>,
+): Promise<Response> => {
   const { t } = visit;
   const unassigned = visit.query("unassigned") === "true";
   return page(
@@ -66,10 +71,14 @@ export const cellsPage = (visit: Visit, cells: Output<"cell.list">): Promise<Res
           />
         )}
         <Pager visit={visit} shown={cells.items.length} total={cells.total} next={cells.next} />
+        <ForgottenPanel visit={visit} cells={forgotten} />
       </Live>
       <ShowAsCommand
         visit={visit}
-        commands={[{ operation: "cell.list", input: unassigned ? { unassigned: true } : {} }]}
+        commands={[
+          { operation: "cell.list", input: unassigned ? { unassigned: true } : {} },
+          { operation: "cell.forgotten", input: {} },
+        ]}
       />
     </>,
   );
@@ -77,7 +86,7 @@ export const cellsPage = (visit: Visit, cells: Output<"cell.list">): Promise<Res
 
 const CellActions = ({ visit, cell }: { visit: Visit; cell: Cell }) => {
   const { t } = visit;
-  if (cell.pool === undefined) return null;
+  if (cell.pool === undefined) return <ForgetButton visit={visit} cell={cell} />;
   const occupied = cell.instances.total > 0 ? t("Delete its instances first.") : undefined;
   return (
     <>
@@ -97,6 +106,7 @@ const CellActions = ({ visit, cell }: { visit: Visit; cell: Cell }) => {
           look={{ label: t("Remove"), icon: "trash", kind: "danger" }}
         />
       )}
+      <ForgetButton visit={visit} cell={cell} />
     </>
   );
 };
@@ -346,6 +356,7 @@ export const cellPage = (
           ...(cell.pool === undefined
             ? [{ operation: "cell.add" as const, input: { id: cell.id, pool: "default" } }]
             : [{ operation: "cell.remove" as const, input: { id: cell.id } }]),
+          { operation: "cell.forget", input: { id: cell.id } },
         ]}
       />
     </>,

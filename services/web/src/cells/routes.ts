@@ -9,17 +9,21 @@ import { confirmPage } from "../view/confirm.tsx";
 import { pageQuery } from "../view/table.tsx";
 import { minutesOf } from "../view/usage.tsx";
 import { cellFileRoutes } from "./files.tsx";
+import { forgetRoutes, forgottenShown } from "./forget.tsx";
 import { cellPage, cellsPage } from "./pages.tsx";
 import { strayRoutes } from "./strays.tsx";
 
 const listCells = async (visit: Visit): Promise<Response> => {
   const pool = visit.query("pool");
-  const cells = await visit.call("cell.list", {
-    ...pageQuery(visit, 50),
-    ...(pool ? { pool: readId.pool(pool) } : {}),
-    ...(visit.query("unassigned") === "true" ? { unassigned: true } : {}),
-  });
-  return cellsPage(visit, cells);
+  const [cells, forgotten] = await Promise.all([
+    visit.call("cell.list", {
+      ...pageQuery(visit, 50),
+      ...(pool ? { pool: readId.pool(pool) } : {}),
+      ...(visit.query("unassigned") === "true" ? { unassigned: true } : {}),
+    }),
+    visit.attempt("cell.forgotten", { limit: forgottenShown }),
+  ]);
+  return cellsPage(visit, cells, forgotten);
 };
 
 const showCell = async (visit: Visit): Promise<Response> => {
@@ -115,5 +119,6 @@ export const cellRoutes: readonly Route[] = [
   get("/cells/:id/remove", askRemove),
   post("/cells/:id/remove", remove),
   ...cellFileRoutes,
+  ...forgetRoutes,
   ...strayRoutes,
 ];

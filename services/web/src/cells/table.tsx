@@ -6,6 +6,7 @@ import { CellBadge } from "../view/badges.tsx";
 import { Bar } from "../view/charts.tsx";
 import { Icon } from "../view/icons.tsx";
 import { Head } from "../view/table.tsx";
+import { ForgetButton } from "./forget.tsx";
 
 const Load = ({
   percent,
@@ -41,6 +42,11 @@ export const CellTable = ({ visit, cells }: { visit: Visit; cells: readonly Cell
             <Head text={t("Instances")} />
             <Head text={t("Virtualization")} class="wide-only" />
             <Head text={t("Version")} class="wide-only" />
+            <th>
+              <span class="sr" safe>
+                {t("Actions")}
+              </span>
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -98,6 +104,9 @@ export const CellTable = ({ visit, cells }: { visit: Visit; cells: readonly Cell
               </td>
               <td class="wide-only quiet" data-label={t("Version")} safe>
                 {cell.versions.nano}
+              </td>
+              <td class="row-actions">
+                <ForgetButton visit={visit} cell={cell} small />
               </td>
             </tr>
           ))}

@@ -64,12 +64,21 @@ export const zoneHandlers = (cloud: Cloud) =>
       cloud.cells.set(id, rest);
       return rest;
     },
-    "cell.forget": ({ id }) => {
-      cloud.one(cloud.cells, id, "cell-not-found");
+    "cell.forget": ({ id, force }, context) => {
+      cloud.note("cell.forget", context);
+      const { name, fingerprint, instances } = cloud.one(cloud.cells, id, "cell-not-found");
+      if (instances.total > 0 && !force) throw new NanoError("cell-not-empty", `${name} hosts instances`);
       cloud.cells.delete(id);
+      for (const [instance, { cell }] of cloud.instances) if (cell === id) cloud.instances.delete(instance);
+      cloud.forgotten.set(id, { id, name, fingerprint, forgottenAt: now() });
       return {};
     },
-    "cell.readmit": () => ({}),
+    "cell.forgotten": (input) => page([...cloud.forgotten.values()], input),
+    "cell.readmit": ({ id }) => {
+      cloud.one(cloud.forgotten, id, "cell-not-found");
+      cloud.forgotten.delete(id);
+      return {};
+    },
     "cell.enable": ({ id }) => change(cloud, id, { enabled: true }),
     "cell.disable": ({ id }) => change(cloud, id, { enabled: false }),
     "cell.files": ({ id }) => {

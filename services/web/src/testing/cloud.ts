@@ -10,6 +10,7 @@ import {
   type Decision,
   type DecisionId,
   type EventName,
+  type ForgottenCell,
   type Image,
   type ImageId,
   type Input,
@@ -71,6 +72,7 @@ export class Cloud {
   /** Where each attempt to log in came from, as the portal said. */
   readonly loginsFrom: (string | undefined)[] = [];
   readonly cells = new Map<string, Cell>();
+  readonly forgotten = new Map<string, ForgottenCell>();
   readonly instances = new Map<string, Instance>();
   readonly snapshots = new Map<InstanceId, Snapshot[]>();
   readonly tasks = new Map<string, Task>();

@@ -1,7 +1,7 @@
 import { accessTexts } from "./chinese/access.ts";
 import { batchTexts } from "./chinese/batch.ts";
 import { cellFilePatterns, cellFileTexts, cellFileWords } from "./chinese/cell-files.ts";
-import { cellTexts } from "./chinese/cells.ts";
+import { cellTexts, cellWords } from "./chinese/cells.ts";
 import { cloneTexts } from "./chinese/clone.ts";
 import { contractTexts } from "./chinese/contract.ts";
 import { decisionPatterns, decisionTexts } from "./chinese/decisions.ts";
@@ -56,6 +56,7 @@ export type ChineseKey = keyof typeof ownTexts;
 export const chinese: Readonly<Record<string, string>> = {
   ...contractTexts,
   ...cellFileWords,
+  ...cellWords,
   ...strayWords,
   ...diskWords,
   ...modifyWords,

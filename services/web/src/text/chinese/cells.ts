@@ -48,8 +48,32 @@ export const cellTexts = {
     "{cores} 个核心、{memory} MiB 内存和 {storage} GiB 存储将离开资源池 {pool}。",
   "{count} discovered {count|cell is|cells are} in no pool.": "{count} 个已发现的节点未加入资源池。",
   "{count} {count|problem|problems}": "{count} 个问题",
+  "Forget the cell": "移除节点记录",
+  "Forget the cell {name}?": "移除节点 {name} 的记录？",
+  "Forget it and its instances": "移除节点及其云主机的记录",
+  "For a host that never returns, or must not. Its record goes, and its name is free.":
+    "适用于不再恢复或不允许再加入的主机。其记录被移除，名称立即释放。",
+  "Its key is refused until it is readmitted.": "在重新准入之前，其密钥会被拒绝。",
+  "It answers now: its connection is ended at once, and its key is refused until it is readmitted.":
+    "节点目前有响应：其连接立即断开，在重新准入之前，其密钥会被拒绝。",
+  "Nothing is deleted on its host. What runs there may go on running.":
+    "主机上不会删除任何内容，其上运行的云主机可能继续运行。",
+  "{count} {count|instance|instances} on it {count|is|are} forgotten with it:":
+    "其上 {count} 台云主机的记录将一并移除：",
+  "Forgotten cells": "已移除的节点",
+  Forgotten: "移除于",
+  "Their keys are refused. One that is readmitted appears as discovered when it announces itself.":
+    "它们的密钥会被拒绝。重新准入的节点再次报到后会显示为已发现。",
+  Readmit: "重新准入",
+  "The cell {name} was forgotten": "已移除节点 {name} 的记录",
+  "{name} may join again": "{name} 可以重新加入",
   "{name} accepts new instances again": "{name} 重新接受新云主机",
   "{name} accepts no new instances now": "{name} 现在不接受新云主机",
   "{name} is in no pool now": "{name} 已移出资源池",
   "{name} was added to {pool}": "{name} 已加入 {pool}",
+} as const;
+
+/** As the contract says them. */
+export const cellWords = {
+  "The cell answers: take it out of its pool first.": "节点有响应：请先将其移出资源池。",
 } as const;
