@@ -25,6 +25,7 @@ import {
   reportSubject,
   reports,
   shortened,
+  wordsForPeople,
 } from "@nano/contract";
 import { connect, credsAuthenticator, Events, type JetStreamManager, type NatsConnection, RequestStrategy } from "nats";
 import { announcerName, operatorName } from "./allow-lists.ts";
@@ -323,7 +324,7 @@ class NatsBus implements Bus {
     if (!this.#connection || !this.#connected) return;
     this.#connection.publish(
       reportSubject(report.cell, name),
-      encoder.encode(JSON.stringify(shortened(reports[name], report))),
+      encoder.encode(JSON.stringify(wordsForPeople(reports[name], shortened(reports[name], report)))),
     );
   };
 

@@ -6,15 +6,19 @@ import {
   AnyObject,
   decode,
   fits,
+  forPeople,
+  fromHost,
   headerNames,
   isErrorCode,
   NanoError,
   type OperationName,
   operationOf,
+  wordsForPeople,
 } from "@nano/contract";
 import type { Msg } from "nats";
 
 const details = AnyObject<Record<string, unknown>>("Facts for programs");
+const factsOfHost = fromHost(details);
 /** Of an error's sentences, in characters. */
 const sentenceMax = 2_000;
 /** Of what is logged about a reply; a wrong field's name is its sender's word. */
@@ -37,9 +41,11 @@ const errorOf = (value: unknown): NanoError | undefined => {
   const message = sentence(body.message);
   if (typeof body.code !== "string" || message === undefined) return undefined;
   const remedy = "remedy" in body ? sentence(body.remedy) : undefined;
-  const facts = "details" in body && fits(details, body.details) ? { details: body.details } : {};
+  const facts =
+    "details" in body && fits(details, body.details) ? { details: wordsForPeople(factsOfHost, body.details) } : {};
   // A newer peer's code is unknown here: it becomes `internal`, and keeps its words.
-  return new NanoError(isErrorCode(body.code) ? body.code : "internal", message, {
+  // Also of a peer that does not leave out what is its host's business.
+  return new NanoError(isErrorCode(body.code) ? body.code : "internal", forPeople(message), {
     ...(remedy === undefined ? {} : { remedy }),
     ...facts,
   });

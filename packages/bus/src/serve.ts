@@ -25,6 +25,7 @@ import {
   parseObject,
   type QuietLog,
   shortened,
+  wordsForPeople,
 } from "@nano/contract";
 import { headers, type Msg, type NatsConnection, nuid, type Subscription } from "nats";
 import { identityNames, isForOperators } from "./allow-lists.ts";
@@ -76,6 +77,14 @@ const respondError = (message: Msg, error: NanoError): void => {
   });
 };
 
+/** Nobody foresaw it, or who asked is told less than there is to know. */
+const isForLog = (error: NanoError): boolean => {
+  if (errorDefinitions[error.code].status === 500 || error.code === "hypervisor-failed" || error.code === "disk-full")
+    return true;
+  const { message, details } = bodyForPeople(error);
+  return message !== error.message || !Bun.deepEquals(details, error.details);
+};
+
 const authorize = (name: OperationName, actor: Actor) => {
   const { requires } = operationOf(name);
   if (mayDo(actor, requires)) return;
@@ -125,14 +134,14 @@ export const createPerformer = (definition: ServiceDefinition, options: ServiceO
       const decoded = decode(input, parseObject(text(data, name), name), name);
       const isWait = waits !== undefined && Number(Reflect.get(Object(decoded), waits) ?? 0) > 0;
       leave = load.enter(isWait ? "waiting" : "working", context, definition.name);
-      const reply = shortened(output, await endpoints.get(name)?.handler(decoded, context));
+      const reply = wordsForPeople(output, shortened(output, await endpoints.get(name)?.handler(decoded, context)));
       if (checkReplies && !fits(output, reply)) decode(output, reply, `The reply of ${name}`);
       return encoder.encode(JSON.stringify(reply));
     } catch (thrown) {
       own.errors++;
       const error = NanoError.from(thrown, `answering ${name}`);
-      if (errorDefinitions[error.code].status === 500 || error.code === "hypervisor-failed")
-        log.error(error.message, { operation: name, requestId, error: error.cause ?? error });
+      if (isForLog(error))
+        log.error(error.message, { operation: name, requestId, details: error.details, error: error.cause ?? error });
       throw error;
     } finally {
       leave();

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { factsForPeople, forPeople } from "./index.ts";
+import fc from "fast-check";
+import { Cell, ErrorRecord, factsForPeople, forPeople, Type, wordsForPeople } from "./index.ts";
 
 const said = [
   "internal error: Child process (/usr/bin/qemu-img create -f qcow2 -o backing_file=/var/lib/nano/base.qcow2 /var/lib/nano/x.qcow2 1G) unexpected exit status 1: qemu-img: /var/lib/nano/x.qcow2: No space left on device",
@@ -33,4 +34,63 @@ test("what is no path of a host stays", () => {
     libvirt: "at key",
     n: 1,
   });
+});
+
+test("a field of an input that begins like a directory stays", () => {
+  const fields = [{ path: "/dataDisks/0/sizeGiB", message: "'/dataDisks/0/sizeGiB' is missing" }];
+  expect(factsForPeople({ fields })).toEqual({ fields });
+});
+
+const word = fc.stringMatching(/^[a-z][a-z0-9_-]{0,8}$/);
+const blank = fc.stringMatching(/^[a-z][a-z0-9 _-]{0,8}[a-z]$/);
+const root = fc.constantFrom("var", "srv", "run", "dev", "proc", "sys", "home", "mnt", "etc", "tmp", "opt", "data");
+const plainPath = fc
+  .tuple(root, fc.array(word, { minLength: 1, maxLength: 5 }))
+  .map(([top, rest]) => `/${[top, ...rest].join("/")}`);
+const filePath = fc.array(word, { minLength: 1, maxLength: 4 }).map((rest) => `/${rest.join("/")}.qcow2`);
+const blankPath = fc
+  .tuple(root, fc.array(blank, { minLength: 1, maxLength: 4 }))
+  .map(([top, rest]) => `'/${[top, ...rest].join("/")}'`);
+const path = fc.oneof(plainPath, filePath, blankPath);
+const message = fc
+  .tuple(
+    fc.constantFrom(
+      (at: string) => `Could not open ${at}: Permission denied`,
+      (at: string) =>
+        `internal error: Child process (/usr/bin/qemu-img create -f qcow2 ${at} 1G) unexpected exit status 1`,
+      (at: string) => `Command failed: /usr/bin/qemu-img convert -O qcow2 ${at} /tmp/out: No space left on device`,
+      (at: string) => `unable to execute bwrap --ro-bind ${at} /usr -- sh`,
+      (at: string) =>
+        `qemu-system-x86_64: -drive file=${at.replaceAll("'", "").replaceAll(" ", "")},if=none: Could not open`,
+      (at: string) => `ENOENT: no such file or directory, open ${at}`,
+      (at: string) => `(${at})`,
+    ),
+    path,
+  )
+  .map(([say, at]) => say(at));
+
+/** An absolute path of at least two names, or arguments of a program. */
+const told = /(?<![\w.:/-])\/[a-z][\w-]*\/[a-z]|\.qcow2,|-drive|--ro-bind|convert -O|create -f/;
+
+test("whatever a host says in a problem, an obstacle or a stored error: nobody reads its paths and command lines", () => {
+  fc.assert(
+    fc.property(message, (said) => {
+      const error = {
+        code: "hypervisor-failed",
+        message: said,
+        remedy: "Try `qemu-img check -r all`.",
+        details: { libvirt: [said] },
+      };
+      const list = { task: error, cells: [{ problems: [said] }] };
+      const Reply = Type.Object({
+        task: ErrorRecord,
+        cells: Type.Array(Type.Object({ problems: Cell.properties.problems })),
+      });
+      const clean = wordsForPeople(Reply, list as never);
+      expect(JSON.stringify(clean.task.message) + JSON.stringify(clean.task.details)).not.toMatch(told);
+      expect(JSON.stringify(clean.cells)).not.toMatch(told);
+      expect(clean.task.remedy).toBe(error.remedy);
+    }),
+    { seed: 9, numRuns: 2_000 },
+  );
 });

@@ -16,6 +16,7 @@ import {
   DiskGeneration,
   DiskGiB,
   DiskName,
+  fromHost,
   GiBSchema,
   HttpUrl,
   ImageIdSchema,
@@ -49,9 +50,9 @@ import { instanceStates } from "./states.ts";
 
 export const ErrorRecord = Closed({
   code: Word,
-  message: Type.String({ maxLength: 2_000 }),
+  message: fromHost(Type.String({ maxLength: 2_000 })),
   remedy: Type.String({ maxLength: 2_000 }),
-  details: Type.Optional(AnyObject<Record<string, unknown>>("Facts for programs")),
+  details: Type.Optional(fromHost(AnyObject<Record<string, unknown>>("Facts for programs"))),
 });
 
 export const ActorRecord = Closed({ kind: Word, id: Word, name: Word });
@@ -127,7 +128,7 @@ export const Cell = Closed({
     description:
       "The cell's public nkey, as proven when it joined: compare it with `nanoctl cell fingerprint` on the host",
   }),
-  problems: Type.Array(Sentence, {
+  problems: Type.Array(fromHost(Sentence), {
     maxItems: 32,
     description: "What the host cannot do now, in words; empty when all is well",
   }),
@@ -183,7 +184,7 @@ export const Instance = Closed({
   cellName: Type.Optional(Name),
   state: OneOf(instanceStates),
   /** Why it is in a state nobody asked for, in words. */
-  stateReason: Type.Optional(Type.String({ maxLength: 2_000 })),
+  stateReason: Type.Optional(fromHost(Type.String({ maxLength: 2_000 }))),
   copies: Type.Optional(
     Type.Array(Closed({ cell: CellIdSchema, cellName: Name, state: OneOf(instanceStates) }), {
       maxItems: 64,
@@ -271,10 +272,12 @@ export const Task = Closed({
   error: Type.Optional(ErrorRecord),
   result: Type.Optional(TaskResult),
   obstacle: Type.Optional(
-    Type.String({
-      maxLength: 1_000,
-      description: "What keeps it from getting on just now, in words; it is tried again until it does",
-    }),
+    fromHost(
+      Type.String({
+        maxLength: 1_000,
+        description: "What keeps it from getting on just now, in words; it is tried again until it does",
+      }),
+    ),
   ),
   actor: ActorRecord,
   requestId: Word,
@@ -328,7 +331,7 @@ export const Decision = Closed({
     Closed({
       rule: Word,
       count: Count,
-      examples: Type.Array(Closed({ cell: CellIdSchema, name: Name, reason: Sentence }), { maxItems: 10 }),
+      examples: Type.Array(Closed({ cell: CellIdSchema, name: Name, reason: fromHost(Sentence) }), { maxItems: 10 }),
     }),
     { maxItems: 64 },
   ),

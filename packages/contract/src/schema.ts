@@ -164,6 +164,9 @@ export const TimestampSchema = text<Timestamp>({
 
 /** An id, a code, a name of ours. */
 export const Word = Type.String({ maxLength: 128 });
+/** Marks what libvirt, QEMU or the system may have written: `wordsForPeople` finds it by this. */
+export const hostWords = "x-host-words";
+export const fromHost = <S extends TSchema>(schema: S): S => ({ ...schema, [hostWords]: true });
 /** What people read: a reason, a title, a remedy. */
 export const Sentence = Type.String({ maxLength: 1_000 });
 export const HttpUrl = Type.String({ pattern: "^https?://[^\\s\"'<>`\\\\]+$", maxLength: 2_048 });

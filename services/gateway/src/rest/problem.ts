@@ -1,5 +1,5 @@
 /** Errors as problem documents (RFC 9457). Nothing of our insides is in them: no stack, no path, and never the value that did not fit. */
-import { type ErrorCode, errorDefinitions, type NanoError } from "@nano/contract";
+import { bodyForPeople, type ErrorCode, errorDefinitions, type NanoError } from "@nano/contract";
 
 export interface Problem {
   /** Relative: the portal and the gateway both have the page that explains it. */
@@ -13,16 +13,19 @@ export interface Problem {
   details?: Record<string, unknown>;
 }
 
-export const problemOf = (error: NanoError, requestId: string): Problem => ({
-  type: `/errors/${error.code}`,
-  title: errorDefinitions[error.code].title,
-  status: error.status,
-  detail: error.message,
-  code: error.code,
-  remedy: error.remedy,
-  requestId,
-  ...(error.details === undefined ? {} : { details: error.details }),
-});
+export const problemOf = (thrown: NanoError, requestId: string): Problem => {
+  const error = bodyForPeople(thrown);
+  return {
+    type: `/errors/${error.code}`,
+    title: errorDefinitions[error.code].title,
+    status: thrown.status,
+    detail: error.message,
+    code: error.code,
+    remedy: error.remedy,
+    requestId,
+    ...(error.details === undefined ? {} : { details: error.details }),
+  };
+};
 
 /** When to try again, in seconds: as the owner said, or soon. */
 const retryAfter = (error: NanoError): number => {

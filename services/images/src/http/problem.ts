@@ -1,8 +1,8 @@
 /** Failures as RFC 9457 problem documents, the way the REST API answers them. */
-import { errorDefinitions, type NanoError } from "@nano/contract";
+import { bodyForPeople, errorDefinitions, type NanoError } from "@nano/contract";
 
 export const problemResponse = (error: NanoError, portalUrl: string, status = error.status): Response => {
-  const { code, message, remedy, details } = error.toBody();
+  const { code, message, remedy, details } = bodyForPeople(error);
   const problem = {
     type: `${portalUrl}/errors/${code}`,
     title: errorDefinitions[code].title,
@@ -18,7 +18,7 @@ export const problemResponse = (error: NanoError, portalUrl: string, status = er
       "content-type": "application/problem+json",
       "cache-control": "no-store",
       ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
-      ...(error.retryable ? { "retry-after": "1" } : {}),
+      ...(error.retryable ? { "retry-after": String(details?.retryAfterSeconds ?? 1) } : {}),
     },
   });
 };
