@@ -156,7 +156,7 @@ export const Disk = Closed({
 export type Disk = Static<typeof Disk>;
 /** What its own file lies over, in words; without it that file holds all of it. */
 export const groundOf = ({ image, backing }: Pick<Disk, "image" | "backing">): string | undefined =>
-  backing === "none" ? undefined : backing === "shared" ? "a file it shares with linked clones" : image?.name;
+  backing === "none" ? undefined : backing === "shared" ? "a file that linked clones may share" : image?.name;
 
 /** The system disk and the data disks. */
 export const Disks = Type.Array(Disk, { maxItems: 1 + limits.dataDisks });

@@ -95,6 +95,8 @@ export interface MeasuredDisk {
   readonly capacityBytes: Bytes;
   /** What its file takes. */
   readonly allocatedBytes: Bytes;
+  /** Of one that lies over a shared file: another disk needs that file, too. Absent when it cannot be told now. */
+  readonly shared?: boolean;
 }
 
 /** Bytes both ways. */

@@ -26,6 +26,12 @@ const changing = {
 export const DiskStatus = Closed({
   ...Disk.properties,
   allocatedBytes: Type.Optional(BytesSchema),
+  shared: Type.Optional(
+    Type.Boolean({
+      description:
+        "Of a disk with `backing: shared`: whether another disk needs the file under it now; absent when its cell cannot tell",
+    }),
+  ),
   missing: Type.Optional(Type.Boolean({ description: "Its file is not in the cell's storage any more" })),
 });
 

@@ -36,9 +36,17 @@ export const onCellDiskOperations = {
     summary: "Measure the disks of an instance; one whose file is gone is left out",
     input: Closed({ id: InstanceIdSchema }),
     output: Closed({
-      items: Type.Array(Closed({ name: DiskName, capacityBytes: BytesSchema, allocatedBytes: BytesSchema }), {
-        maxItems: 64,
-      }),
+      items: Type.Array(
+        Closed({
+          name: DiskName,
+          capacityBytes: BytesSchema,
+          allocatedBytes: BytesSchema,
+          shared: Type.Optional(
+            Type.Boolean({ description: "Of a disk over a shared file: another disk needs it, too" }),
+          ),
+        }),
+        { maxItems: 64 },
+      ),
     }),
     errors: ["instance-not-found", "hypervisor-failed"],
     changes: false,

@@ -126,6 +126,22 @@ describe("linked", () => {
   );
 
   test(
+    "a disk shares the file under it as long as another one needs that",
+    async () => {
+      const bare = await defined();
+      const sharedOf = async ({ id }: InstanceSpec) => (await hypervisor.measureDisks(id)).map(({ shared }) => shared);
+      expect(await sharedOf(bare)).toEqual([undefined]);
+      const { clone, source } = await linked(bare);
+      expect([await sharedOf(source), await sharedOf(clone)]).toEqual([[true], [true]]);
+      await remove(clone);
+      expect(await sharedOf(source)).toEqual([false]);
+      await remove(source);
+      await nothingLeft();
+    },
+    patience,
+  );
+
+  test(
     "clones of a source that has written nothing since share one frozen file, however many; after that there is another layer",
     async () => {
       let { clone, source, froze } = await linked(await defined());

@@ -9,6 +9,7 @@ import { write } from "../xml/write.ts";
 import { diskElement } from "./domain-xml.ts";
 import { orNone, translated } from "./failure.ts";
 import { diskMissing, type Instances } from "./instances.ts";
+import type { Layers } from "./layers.ts";
 import { diskVolume, fileOf, isDiskVolume } from "./names.ts";
 import { requireNoSnapshots } from "./snapshots.ts";
 import type { Storage } from "./storage.ts";
@@ -19,20 +20,34 @@ const gibibyte = 2 ** 30;
 export class DiskChanges {
   readonly #instances: Instances;
   readonly #storage: Storage;
+  readonly #layers: Layers;
 
-  constructor(instances: Instances, storage: Storage) {
+  constructor(instances: Instances, storage: Storage, layers: Layers) {
     this.#instances = instances;
     this.#storage = storage;
+    this.#layers = layers;
   }
 
   list(id: InstanceId): Promise<MeasuredDisk[]> {
     return translated(`measuring the disks of instance ${id}`, async () => {
       const { spec } = await this.#instances.specified(id);
+      const isShared = spec.disks.some(({ backing }) => backing === "shared")
+        ? await this.#layers.sharing()
+        : () => undefined;
       const measured = await Promise.all(
-        spec.disks.map(async ({ name, generation }) => {
-          const volume = await this.#find(diskVolume(id, name, generation));
+        spec.disks.map(async ({ name, generation, backing }) => {
+          const file = diskVolume(id, name, generation);
+          const volume = await this.#find(file);
           const info = volume && (await existing(volume.getInfo()));
-          return info && { name, capacityBytes: bytes(info.capacity), allocatedBytes: bytes(info.allocation) };
+          const shared = backing === "shared" ? isShared(file) : undefined;
+          return (
+            info && {
+              name,
+              capacityBytes: bytes(info.capacity),
+              allocatedBytes: bytes(info.allocation),
+              ...(shared === undefined ? {} : { shared }),
+            }
+          );
         }),
       );
       return measured.filter((each) => each !== undefined);

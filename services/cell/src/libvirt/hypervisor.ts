@@ -184,7 +184,7 @@ export class LibvirtHypervisor implements Hypervisor {
     });
     this.#drives = new Drives(this.#instances, this.#storage);
     this.#snapshots = new Snapshots({ instances: this.#instances, storage: this.#storage, clock });
-    this.#diskChanges = new DiskChanges(this.#instances, this.#storage);
+    this.#diskChanges = new DiskChanges(this.#instances, this.#storage, this.#layers);
     this.#nicChanges = new NicChanges(this.#instances);
     this.#rewrites = new Rewrites(this.#diskChanges, this.#storage, this.#layers, copies);
     this.#clones = new Clones({

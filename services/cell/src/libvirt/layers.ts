@@ -20,6 +20,8 @@ const clusterBytes = 65_536;
 const emptyBytes = 4 * clusterBytes;
 
 export interface FilesInUse {
+  /** What each file of ours lies over. */
+  readonly grounds: ReadonlyMap<string, string>;
   /** That other files lie over. */
   readonly under: ReadonlySet<string>;
   /** That instances are defined with, run with, or will when a snapshot with memory is restored. */
@@ -71,7 +73,7 @@ const filesInUse = async (
   };
   for (const [file, ground] of grounds) if (!under.has(file)) useBelow(ground);
   for (const ground of elsewhere.values()) useBelow(ground);
-  return { under, disks, users };
+  return { grounds, under, disks, users };
 };
 
 /** Files in other storage pools that lie over ours: by the path of each, the name of ours. What cannot be asked now is in nobody's way. */
@@ -140,6 +142,12 @@ export class Layers {
     if (!volume || !ground || !(await this.isFrozen(ground.name))) return undefined;
     const size = Number(textOf(find(readXml(await volume.getXMLDesc()), "physical")) || Number.NaN);
     return size <= emptyBytes ? ground : undefined;
+  }
+
+  /** Whether another disk needs what a file lies over; nothing when that cannot be told now. */
+  async sharing(): Promise<(file: string) => boolean | undefined> {
+    const used = await this.#inUse();
+    return (file) => used && (used.users.get(used.grounds.get(file) ?? "") ?? 0) > 1;
   }
 
   filesInUse(): Promise<FilesInUse> {

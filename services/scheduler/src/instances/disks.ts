@@ -73,11 +73,13 @@ export function diskHandlers(deps: InstanceDeps, engine: TaskEngine): Pick<Handl
           details: { cell },
         });
       const { items } = await ask(cell, "cell.disk.list", { id }, requestId);
-      const measured = new Map(items.map((item) => [item.name, item.allocatedBytes]));
+      const measured = new Map(items.map((item) => [item.name, item]));
       return {
         items: disks.map((disk) => {
-          const allocatedBytes = measured.get(disk.name);
-          return allocatedBytes === undefined ? { ...disk, missing: true } : { ...disk, allocatedBytes };
+          const found = measured.get(disk.name);
+          if (!found) return { ...disk, missing: true };
+          const { allocatedBytes, shared } = found;
+          return { ...disk, allocatedBytes, ...(shared === undefined ? {} : { shared }) };
         }),
       };
     },

@@ -114,6 +114,7 @@ describe("who is removed, and why", () => {
 
   test("counts all and names ten", () => {
     const decision = decide(Array.from({ length: 40 }, (_, n) => facts(n, { enabled: n % 2 === 0 })));
+    expect(decision.summary).toEndWith(" of the 20 cells that fit; 20 of 40 can't take it: disabled.");
     expect(decision.removed).toHaveLength(1);
     expect(decision.removed[0]).toMatchObject({ rule: "enabled", count: 20 });
     expect(decision.removed[0]?.examples).toHaveLength(10);

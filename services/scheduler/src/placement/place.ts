@@ -103,14 +103,16 @@ function summarize(
 ): string {
   if (considered === 0) return `Pool ${pool} has no cells.`;
   const lost = removed.reduce((sum, rule) => sum + rule.count, 0);
+  const why = removed
+    .map(({ rule, count }) => (lost === 1 || removed.length === 1 ? lackOf(rule) : `${lackOf(rule)} (${count})`))
+    .join(", ");
   if (!winner) {
-    const why = removed.map(({ rule, count }) => (considered === 1 ? lackOf(rule) : `${lackOf(rule)} (${count})`));
     const who = considered === 1 ? "The only cell" : `None of the ${considered} cells`;
-    return `${who} of pool ${pool} ${considered === 1 ? "can't" : "can"} take it: ${why.join(", ")}.`;
+    return `${who} of pool ${pool} ${considered === 1 ? "can't" : "can"} take it: ${why}.`;
   }
   const fit = considered - lost;
   const among = fit === 1 ? "is the only cell that fits" : `of the ${fit} cells that fit`;
   const how = policy.name === "pack" ? "leaves the least room unused" : "has the lowest weighted load";
-  const rest = lost === 0 ? "" : `; ${lost} of ${considered} can't take it`;
+  const rest = lost === 0 ? "" : `; ${lost} of ${considered} can't take it: ${why}`;
   return fit === 1 ? `${winner} ${among}${rest}.` : `${winner} ${how} ${among}${rest}.`;
 }

@@ -172,6 +172,9 @@ const LoadPanel = ({ visit, cell }: { visit: Visit; cell: Cell }) => {
           note={t("{size} promised", { size: formatGiB(reserved.storageGiB) })}
         />
       </div>
+      <p class="quiet" safe>
+        {t("What is promised counts instances that are off, too: they may start at any time.")}
+      </p>
       {rates.length > 0 ? (
         <dl class="rates">
           {rates.map(({ label, value }) => (

@@ -5,6 +5,13 @@
  */
 const leastBytes = 1_024;
 
+/** Whether `Accept-Encoding` takes it (RFC 9110 §12.5.3): named, and not with a weight of 0. */
+export const accepts = (header: string, encoding: string): boolean =>
+  header.split(",").some((part) => {
+    const [name = "", ...parameters] = part.split(";").map((each) => each.trim().toLowerCase());
+    return name === encoding && !parameters.some((each) => /^q=0(\.0*)?$/.test(each));
+  });
+
 export const compressed = async (request: Request, response: Response): Promise<Response> => {
   const type = response.headers.get("content-type") ?? "";
   if (request.method !== "GET" || !type.startsWith("text/html") || response.headers.has("content-encoding"))
@@ -12,7 +19,7 @@ export const compressed = async (request: Request, response: Response): Promise<
   const { headers, status } = response;
   headers.append("Vary", "Accept-Encoding");
   if (headers.get("cache-control")?.includes("no-transform")) return response;
-  if (!/\bgzip\b/.test(request.headers.get("accept-encoding") ?? "")) return response;
+  if (!accepts(request.headers.get("accept-encoding") ?? "", "gzip")) return response;
   const bytes = new Uint8Array(await response.arrayBuffer());
   if (bytes.length < leastBytes) return new Response(bytes, { status, headers });
   headers.set("Content-Encoding", "gzip");

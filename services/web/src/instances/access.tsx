@@ -17,7 +17,11 @@ const accessPage = (visit: Visit, { id, name }: Instance, safeContent: string): 
     {
       title: t("Access to {name}", { name }),
       section: "instances",
-      crumbs: [{ text: name, path: to.instance(id, "access") }, { text: t("Access") }],
+      crumbs: [
+        { text: t("Instances"), path: to.instances },
+        { text: name, path: to.instance(id, "access") },
+        { text: t("Access") },
+      ],
     },
     <>
       <PageHead title={t("Access to {name}", { name })}>

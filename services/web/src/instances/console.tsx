@@ -88,7 +88,7 @@ export const consolePage = (visit: Visit, instance: Instance): Promise<Response>
       title: t("Console of {name}", { name: instance.name }),
       section: "instances",
       crumbs: [
-        { text: instance.pool, path: to.pool(instance.pool) },
+        { text: t("Instances"), path: to.instances },
         { text: instance.name, path: to.instance(instance.id) },
         { text: t("Console") },
       ],

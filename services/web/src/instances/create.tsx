@@ -99,6 +99,9 @@ const PlanView = ({ visit, plan }: { visit: Visit; plan: Plan }) => {
           {t("Locked meanwhile: {what}", { what: plan.locks.join(", ") })}
         </p>
       ) : null}
+      <p class="quiet" safe>
+        {t("It is promised its cores, memory and storage at once, and keeps them while it is off.")}
+      </p>
       {plan.decision ? <DecisionView visit={visit} decision={plan.decision} compact /> : null}
     </Panel>
   );

@@ -117,14 +117,26 @@ const RankedTable = ({ visit, decision }: { visit: Visit; decision: Decision }) 
   );
 };
 
+/** What cells lack that a rule removed, as the scheduler says it in its summaries. */
+const lacks: Readonly<Record<string, string>> = {
+  abilities: "its host cannot do this",
+  cores: "too few free cores",
+  enabled: "disabled",
+  memory: "too little free memory",
+  "memory-in-use": "too little unused memory",
+  online: "it does not answer",
+  storage: "too little free storage",
+  "storage-in-use": "its storage is full",
+};
+
 const Removed = ({ visit, decision }: { visit: Visit; decision: Decision }) => (
   <ul class="removed">
     {decision.removed.map(({ rule, count, examples }) => (
       <li>
         <p>
-          <b safe>{visit.word(rule)}</b>{" "}
+          <b safe>{Object.hasOwn(lacks, rule) ? visit.say(lacks[rule] ?? rule) : visit.word(rule)}</b>{" "}
           <span class="quiet" safe>
-            {visit.t("removed {count} {count|cell|cells}", { count })}
+            {visit.t("{count} {count|cell|cells}", { count })}
           </span>
         </p>
         <ul>

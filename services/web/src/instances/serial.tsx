@@ -16,7 +16,7 @@ export const serialConsolePage = (visit: Visit, instance: Instance): Promise<Res
       title: t("Serial console of {name}", { name: instance.name }),
       section: "instances",
       crumbs: [
-        { text: instance.pool, path: to.pool(instance.pool) },
+        { text: t("Instances"), path: to.instances },
         { text: instance.name, path: to.instance(instance.id, "serial") },
         { text: t("Serial console") },
       ],

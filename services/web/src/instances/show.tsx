@@ -26,11 +26,7 @@ export const instancePage = async (
     {
       title: instance.name,
       section: "instances",
-      crumbs: [
-        { text: instance.pool, path: to.pool(instance.pool) },
-        ...(instance.cell ? [{ text: instance.cellName ?? instance.cell, path: to.cell(instance.cell) }] : []),
-        { text: instance.name },
-      ],
+      crumbs: [{ text: t("Instances"), path: to.instances }, { text: instance.name }],
       ...(shown ? { status: shown.status } : {}),
       topics: [`instance:${instance.id}`, "task"],
       ...(instance.task ? { refreshSeconds: 3 } : {}),

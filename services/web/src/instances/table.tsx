@@ -79,7 +79,7 @@ const Row = ({ visit, instance }: { visit: Visit; instance: Instance }) => {
           {instance.name}
         </a>
         <span class="sub" safe>
-          {instance.addresses[0] ?? (instance.description || instance.mac)}
+          {instance.addresses[0] ?? t("No address known")}
         </span>
       </td>
       <td data-label={t("Status")}>

@@ -208,6 +208,9 @@ export const poolPage = (
               percent={share(reserved.storageGiB, capacity.storageGiB)}
             />
           </div>
+          <p class="quiet" safe>
+            {t("Instances that are off count, too: they may start at any time.")}
+          </p>
         </Panel>
         <Panel title={t("Cells")}>
           {cells.items.length > 0 ? (

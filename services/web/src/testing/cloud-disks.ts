@@ -4,6 +4,11 @@ import { type Bytes, type Instance, type InstanceAction, NanoError, type Task } 
 import { type Cloud, taken } from "./cloud.ts";
 import { usedBy } from "./cloud-images.ts";
 
+const hasClone = (cloud: Cloud, id: string): boolean =>
+  [...cloud.instances.values()].some(
+    (other) => other.id !== id && other.disks.some(({ backing }) => backing === "shared"),
+  );
+
 export const diskHandlers = (cloud: Cloud) =>
   ({
     "media.insert": ({ id, media }) => {
@@ -20,13 +25,15 @@ export const diskHandlers = (cloud: Cloud) =>
       return task;
     },
     "disk.list": ({ id }) => ({
-      items: cloud
-        .one(cloud.instances, id, "instance-not-found")
-        .disks.map((disk, n) =>
-          cloud.missingDisks.has(`${id}/${disk.name}`)
-            ? { ...disk, missing: true }
-            : { ...disk, allocatedBytes: ((n + 1) * 700_000_000) as Bytes },
-        ),
+      items: cloud.one(cloud.instances, id, "instance-not-found").disks.map((disk, n) =>
+        cloud.missingDisks.has(`${id}/${disk.name}`)
+          ? { ...disk, missing: true }
+          : {
+              ...disk,
+              allocatedBytes: ((n + 1) * 700_000_000) as Bytes,
+              ...(disk.backing === "shared" ? { shared: hasClone(cloud, id) } : {}),
+            },
+      ),
     }),
     "disk.add": ({ id, sizeGiB }) =>
       changeDisks(cloud, id, "add-disk", "disk.add", (disks) => [...disks, { name: `data-${disks.length}`, sizeGiB }]),

@@ -118,7 +118,11 @@ const DiskRow = ({ visit, instance, disk }: { visit: Visit; instance: Instance; 
         ) : null}
         {disk.backing === "shared" ? (
           <span class="quiet" safe>
-            {t("shares what is under it with linked clones")}
+            {disk.shared === undefined
+              ? t("based on a file that linked clones may share")
+              : disk.shared
+                ? t("shares the file under it with linked clones")
+                : t("based on a file that no other disk uses now")}
           </span>
         ) : null}
       </div>

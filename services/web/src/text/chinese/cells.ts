@@ -23,6 +23,9 @@ export const cellTexts = {
   "Instances running": "运行中的云主机",
   "It hosts no instance.": "没有承载云主机。",
   "It stays discovered and can be added to a pool again.": "它仍处于已发现状态，可再次加入资源池。",
+  "Instances that are off count, too: they may start at any time.": "已停止的云主机也计算在内：它们随时可能启动。",
+  "It is promised its cores, memory and storage at once, and keeps them while it is off.":
+    "创建后立即为其分配核心、内存和存储，停止期间也会保留。",
   "Its instances": "其中的云主机",
   "Last seen": "最近响应",
   "No cell is here": "这里没有节点",
@@ -71,6 +74,9 @@ export const cellTexts = {
   "{name} accepts no new instances now": "{name} 现在不接受新云主机",
   "{name} is in no pool now": "{name} 已移出资源池",
   "{name} was added to {pool}": "{name} 已加入 {pool}",
+  "What is promised counts instances that are off, too: they may start at any time.":
+    "已分配的资源也包括已停止的云主机：它们随时可能启动。",
+  "{count} {count|cell|cells}": "{count} 个节点",
 } as const;
 
 /** As the contract says them. */

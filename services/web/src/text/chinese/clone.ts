@@ -17,6 +17,8 @@ export const cloneTexts = {
     "它叠加在另一个文件之上：重写会把其全部内容复制进来。",
   "Its disks": "磁盘",
   "Start it once it is made": "创建后启动",
-  "shares what is under it with linked clones": "与链接克隆共享底层内容",
+  "based on a file that linked clones may share": "基于可能与链接克隆共享的文件",
+  "based on a file that no other disk uses now": "基于目前没有其他磁盘使用的文件",
+  "shares the file under it with linked clones": "与链接克隆共享底层文件",
   "{name} is being cloned from {source}": "正在从 {source} 克隆 {name}",
 } as const;

@@ -9,12 +9,18 @@ export const decisionPatterns = {
   "Pool {pool} has no cells.": "资源池 {pool} 没有节点。",
   "The only cell of pool {pool} can't take it: {why}.": "资源池 {pool} 中唯一的节点无法容纳：{why}。",
   "None of the {count} cells of pool {pool} can take it: {why}.": "资源池 {pool} 的 {count} 个节点都无法容纳：{why}。",
+  "{cell} is the only cell that fits; {lost} of {count} can't take it: {why}.":
+    "{cell} 是唯一合适的节点；{count} 个节点中有 {lost} 个无法容纳：{why}。",
   "{cell} is the only cell that fits; {lost} of {count} can't take it.":
     "{cell} 是唯一合适的节点；{count} 个节点中有 {lost} 个无法容纳。",
   "{cell} is the only cell that fits.": "{cell} 是唯一合适的节点。",
+  "{cell} has the lowest weighted load of the {fit} cells that fit; {lost} of {count} can't take it: {why}.":
+    "{cell} 在 {fit} 个合适的节点中加权负载最低；{count} 个节点中有 {lost} 个无法容纳：{why}。",
   "{cell} has the lowest weighted load of the {fit} cells that fit; {lost} of {count} can't take it.":
     "{cell} 在 {fit} 个合适的节点中加权负载最低；{count} 个节点中有 {lost} 个无法容纳。",
   "{cell} has the lowest weighted load of the {fit} cells that fit.": "{cell} 在 {fit} 个合适的节点中加权负载最低。",
+  "{cell} leaves the least room unused of the {fit} cells that fit; {lost} of {count} can't take it: {why}.":
+    "{cell} 在 {fit} 个合适的节点中剩余最少；{count} 个节点中有 {lost} 个无法容纳：{why}。",
   "{cell} leaves the least room unused of the {fit} cells that fit; {lost} of {count} can't take it.":
     "{cell} 在 {fit} 个合适的节点中剩余最少；{count} 个节点中有 {lost} 个无法容纳。",
   "{cell} leaves the least room unused of the {fit} cells that fit.": "{cell} 在 {fit} 个合适的节点中剩余最少。",

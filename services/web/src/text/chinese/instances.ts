@@ -136,4 +136,5 @@ export const instanceTexts = {
   "{name} was asked to shut down": "已请求 {name} 关机",
   "{name} with {count} {count|disk|disks} and everything on {count|it|them}.": "{name} 及其 {count} 个磁盘和全部内容。",
   "{size} at most are copied to the cell.": "最多向节点复制 {size}。",
+  "No address known": "没有已知地址",
 } as const;
