@@ -53,8 +53,9 @@ test("a linked disk says that it is one, and why it cannot be written anew", asy
   const person = world.person();
   const disks = [{ name: "system", sizeGiB: 20 as GiB, backing: "shared" as const }];
   const { id } = world.cloud.addInstance("linked-one", { state: "stopped", disks });
+  world.cloud.addInstance("linked-two", { state: "stopped", disks });
   const tab = await person.get(`/instances/${id}?tab=disks`);
-  expect(tab.text).toContain("shares what is under it with linked clones");
+  expect(tab.text).toContain("shares the file under it with linked clones");
   expect(tab.text).toContain("It lies over another file");
 });
 
