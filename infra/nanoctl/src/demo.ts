@@ -153,7 +153,7 @@ class Job {
     const rows = this.took.map(({ step, ms, note }) => [step, seconds(ms), note]);
     const total = this.took.reduce((sum, { ms }) => sum + ms, 0);
     const shown = relative(process.cwd(), this.picture);
-    return `${table([["what", "took", ""], ...rows, ["all of it", seconds(total), ""]])}\n\nIts screen: ${shown}`;
+    return `${table([["what", "took", ""], ...rows, ["all of it", seconds(total), ""]])}\n\nIts screen: ${shown.startsWith("..") ? this.picture : shown}`;
   }
 
   private request() {

@@ -45,12 +45,12 @@ export const detect = (head: Uint8Array, complete: boolean, declared: DiskFormat
     throw invalid(`The file does not begin as a ${declared} disk image does`, { details: { declared } });
   if (!hasBootSector(head))
     throw invalid("The file begins like no disk image that is known here", {
-      remedy: "If it is a raw disk without a boot sector, begin the image with the format raw.",
+      remedy: "If it is a raw disk without a boot sector, create the image with the format raw.",
     });
   if (head.length < isoIdentifier.offset + 5 && !complete) return "more";
   if (isIso(head))
     throw invalid("The file is an ISO image", {
-      remedy: "Upload it as a medium; if it should be a disk, begin the image with the format raw.",
+      remedy: "Upload it as a medium; if it should be a disk, create the image with the format raw.",
     });
   return raw;
 };
