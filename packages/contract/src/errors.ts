@@ -231,6 +231,12 @@ export const errorDefinitions = define({
     title: "The task cannot be cancelled",
     remedy: "It has ended, or its current step must finish.",
   },
+  "task-out-of-date": {
+    status: 409,
+    title: "The task is older than what its cell has",
+    remedy:
+      "Nothing of it was done or undone after the restore. Look at the instance, then ask again for what is still wanted.",
+  },
   cancelled: { status: 409, title: "The task was cancelled", remedy: "Start it again if it is still wanted." },
   "image-not-ready": {
     status: 409,

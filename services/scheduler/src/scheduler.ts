@@ -32,6 +32,7 @@ import { mediaSagas } from "./instances/media-sagas.ts";
 import { modifySaga } from "./instances/modify-saga.ts";
 import { nicSagas } from "./instances/nic-sagas.ts";
 import { nicHandlers } from "./instances/nics.ts";
+import { outOfDate } from "./instances/out-of-date.ts";
 import { pauseSagas } from "./instances/pause-sagas.ts";
 import { powerSagas } from "./instances/power-sagas.ts";
 import { Reconciler } from "./instances/reconcile.ts";
@@ -153,6 +154,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
       exportSaga(instances),
       ...nicSagas(instances),
     ].map(adaptSaga),
+    outOfDate: outOfDate(instances, bus),
     isCellAway: (task) => {
       const cell = cellOf(task);
       return cell !== undefined && registry.isAway(cell);

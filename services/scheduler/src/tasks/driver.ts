@@ -14,6 +14,7 @@
  * - A step marked `onwardsOnly` has no way back: it is tried like an undo, until it succeeds.
  * - Cancelling is a mark in the row, and an abort of the step that runs. Every write that enters a step checks the mark, and the mark is refused once a
  *   step that destroys is entered: so one write in the database decides which of the two came first.
+ * - A task that is taken up after a start is looked at first: one that a restored database holds may be out of date, and ends as it is.
  * - What goes wrong outside a step (a write that fails, a full disk) is met with another try, from what the row says.
  */
 import {
@@ -57,6 +58,8 @@ export interface Surroundings {
   tell(trx: Write, task: StoredTask): Promise<void>;
   /** In the transaction that ends a task: gives its locks back, or on to the task that waits for this one. */
   onEnd(trx: Write, task: StoredTask, next: TaskId | undefined): Promise<void>;
+  /** Of a task that was taken up after a start. @returns whether it was ended, because it is out of date */
+  endIfOutOfDate(task: StoredTask): Promise<boolean>;
   /** Tells of progress that is not written down. */
   onProgress(task: Task): void;
 }
@@ -142,6 +145,8 @@ export class Driver {
     const task = await slots.run(() => findTask(db, this.#id));
     if (!task) return undefined;
     if (!hasEnded(task.state) && (await this.#isDue(task))) {
+      if (await slots.run(() => this.#around.endIfOutOfDate(task))) return [];
+      if (this.#stopping) return undefined;
       this.#unwinding = task.state === "unwinding";
       const saga = sagaOf(task.operation);
       while (!this.#stopping && !hasEnded(task.state)) {

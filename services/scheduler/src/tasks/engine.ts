@@ -46,11 +46,20 @@ export interface EngineOptions extends Pick<Surroundings, "onEnd" | "onProgress"
   readonly failpoint?: Failpoint;
   /** Whether its cell is away: what cannot be undone or finished there may be ended by a person. */
   readonly isCellAway?: (task: StoredTask) => boolean;
+  /** Asked once of each task that is taken up after a start, before anything of it is done or undone. Rejects when that cannot be said yet. */
+  readonly outOfDate?: (task: StoredTask) => Promise<OutOfDate | undefined>;
   readonly backoff?: Backoff;
   /** Steps that run at once at most; 256 unless told. */
   readonly slots?: number;
   /** Long work of a cell that makes no progress for so many milliseconds is ended; half an hour by default. */
   readonly stalledAfterMs?: number;
+}
+
+/** What is to become of a task that an older database holds. */
+export interface OutOfDate {
+  readonly why: NanoError;
+  /** In the transaction that ends the task. */
+  settle(trx: Write): Promise<void>;
 }
 
 export interface NewTask {
@@ -71,6 +80,8 @@ export class TaskEngine {
   readonly #options: EngineOptions;
   readonly #sagas: ReadonlyMap<string, Saga>;
   readonly #drivers = new Map<TaskId, { driver: Driver; done: Promise<void> }>();
+  /** Taken up after a start, and not yet known to be up to date. */
+  readonly #takenUp = new Set<TaskId>();
   /** Driven again while its driver was just leaving. */
   readonly #again = new Set<TaskId>();
   readonly #waiters = new Map<TaskId, Set<() => void>>();
@@ -88,6 +99,7 @@ export class TaskEngine {
       stalledAfterMs: options.stalledAfterMs ?? stalledAfterDefaultMs,
       sagaOf: (operation) => this.#sagaOf(operation),
       view: (task) => this.view(task),
+      endIfOutOfDate: (task) => this.#endIfOutOfDate(task),
       tell: (trx, task) => this.#tell(trx, task),
     };
   }
@@ -96,6 +108,7 @@ export class TaskEngine {
   async resume(): Promise<void> {
     const ids = await activeTaskIds(this.#options.db);
     if (ids.length > 0) this.#options.log.info("Taking up unfinished tasks", { count: ids.length });
+    for (const id of ids) this.#takenUp.add(id);
     for (const id of ids) this.drive(id);
   }
 
@@ -198,21 +211,22 @@ export class TaskEngine {
   }
 
   /**
-   * Ends a task where it is, and those that wait for it: their cell is away. Call `dismiss` once that is committed.
+   * Ends a task where it is, and those that wait for it: their cell is away, or they are out of date. Call `dismiss` once that is committed.
+   * @param as how it ends; by default as it was about to, with the error that it had
    * @returns the tasks that were ended
    */
-  async abandon(trx: Write, id: TaskId, why: NanoError): Promise<TaskId[]> {
+  async abandon(trx: Write, id: TaskId, why: NanoError, as?: "failed"): Promise<TaskId[]> {
     const { clock, onEnd } = this.#options;
     const task = await findTask(trx, id);
     if (!task || hasEnded(task.state)) return [];
     const endedAt = timestamp(clock.now());
     const ended: StoredTask = {
       ...task,
-      state: task.outcome ?? "cancelled",
+      state: as ?? task.outcome ?? "cancelled",
       steps: task.steps.map((step) =>
         step.state === "running" || step.state === "undoing" ? { ...step, state: "failed", endedAt } : step,
       ),
-      error: task.error ?? why.toBody(),
+      error: (as ? undefined : task.error) ?? why.toBody(),
       obstacle: null,
       endedAt,
     };
@@ -222,7 +236,7 @@ export class TaskEngine {
     await onEnd(trx, ended, next);
     await this.#tell(trx, ended);
     const others: TaskId[] = [];
-    for (const other of waiting) others.push(...(await this.abandon(trx, other, why)));
+    for (const other of waiting) others.push(...(await this.abandon(trx, other, why, as)));
     return [id, ...others];
   }
 
@@ -270,6 +284,31 @@ export class TaskEngine {
     for (const { driver } of running) driver.stop();
     for (const waiters of this.#waiters.values()) for (const resolve of waiters) resolve();
     await Promise.race([Promise.all(running.map(({ done }) => done)), Bun.sleep(drainMs)]);
+  }
+
+  /** @returns whether the task was ended */
+  async #endIfOutOfDate(task: StoredTask): Promise<boolean> {
+    const { id, operation, resource } = task;
+    if (!this.#takenUp.has(id)) return false;
+    const { journal, log, outOfDate } = this.#options;
+    const found = await outOfDate?.(task);
+    if (!found) {
+      this.#takenUp.delete(id);
+      return false;
+    }
+    log.warn("A task of an older database is out of date; ending it as it is", {
+      task: id,
+      operation,
+      resource: resource.id,
+    });
+    const ended = await journal.write(async (trx) => {
+      const all = await this.abandon(trx, id, found.why, "failed");
+      await found.settle(trx);
+      return all;
+    });
+    for (const one of ended) this.#takenUp.delete(one);
+    this.dismiss(ended.filter((one) => one !== id));
+    return true;
   }
 
   #sagaOf(operation: string): Saga {

@@ -215,6 +215,9 @@ export const contractTexts = {
   "The command is older than the cell's knowledge": "命令比节点已知的旧",
   "The task cannot be cancelled": "任务不能取消",
   "It has ended, or its current step must finish.": "任务已结束，或当前步骤必须完成。",
+  "The task is older than what its cell has": "任务比节点上的实际情况旧",
+  "Nothing of it was done or undone after the restore. Look at the instance, then ask again for what is still wanted.":
+    "恢复数据库之后，此任务既未继续也未撤销。请先查看云主机，再重新提交仍需要的操作。",
   "The task was cancelled": "任务已取消",
   "Start it again if it is still wanted.": "如仍需要，请重新开始。",
   "The image is not ready": "镜像尚未就绪",
