@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Instance, type Log, silentLog, systemClock } from "@nano/contract";
+import { type Instance, type Log, NanoError, silentLog, systemClock } from "@nano/contract";
 import { type Gateway, start as startGateway } from "../../services/gateway/src/main.ts";
 import { World } from "../../services/scheduler/src/testing/world.ts";
 import { type RunningPortal, start as startPortal } from "../../services/web/src/main.ts";
@@ -29,7 +29,10 @@ beforeAll(async () => {
   world = await World.start({ cells: [], overrides: { log } });
   const lies = {
     "cell.instance.screen": () => says.screen,
-    "cell.instance.serial": () => says.serial,
+    "cell.instance.serial": () => {
+      if (says.serial instanceof NanoError) throw says.serial;
+      return says.serial;
+    },
     "cell.instance.display": () => says.display,
   };
   await world.addCell(0, {}, { lies });
@@ -141,4 +144,15 @@ test("what a serial console or a display says is text of a bounded size, or refu
     says.display = wrong;
     expect((await doors.REST("display")).status).toBe(502);
   }
+});
+
+test("a cell tells nobody that they are not logged in, or may not", async () => {
+  for (const code of ["unauthenticated", "forbidden", "foreign-origin"] as const) {
+    says.serial = new NanoError(code, "Log in at http://evil.test");
+    const response = await doors.REST("serial");
+    expect([code, response.status, response.headers.get("www-authenticate")]).toEqual([code, 502, null]);
+    expect(await response.text()).not.toContain("evil");
+  }
+  says.serial = new NanoError("hypervisor-failed", "It has no serial port");
+  expect(Object(await (await doors.REST("serial")).json()).code).toBe("hypervisor-failed");
 });

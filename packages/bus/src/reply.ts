@@ -24,6 +24,9 @@ const sentenceMax = 2_000;
 /** Of what is logged about a reply; a wrong field's name is its sender's word. */
 const problemMax = 300;
 
+/** Of errors that tell people to log in, or that they may not. */
+const aboutTheAsker: ReadonlySet<number> = new Set([401, 403]);
+
 /** The cause of a `bad-reply`: what was wrong, for the log. */
 const badReply = (name: OperationName, sender: string, problem: string): NanoError =>
   new NanoError("bad-reply", `${sender} gave ${name} an answer that does not fit the contract`, {
@@ -62,9 +65,13 @@ export const readReply = (name: OperationName, sender: string, reply: Msg): unkn
   } catch {
     throw badReply(name, sender, "it is not JSON");
   }
-  if (reply.headers?.get(headerNames.errorCode))
-    throw errorOf(value) ?? badReply(name, sender, "its error has no code");
-  const { output } = operationOf(name);
+  const { output, owner } = operationOf(name);
+  if (reply.headers?.get(headerNames.errorCode)) {
+    const error = errorOf(value) ?? badReply(name, sender, "its error has no code");
+    // Who somebody is and what they may do is no cell's to say: a door would pass it on as its own word.
+    if (owner === "cell" && aboutTheAsker.has(error.status)) throw badReply(name, sender, `its error is ${error.code}`);
+    throw error;
+  }
   if (fits(output, value)) return value;
   try {
     return decode(output, value, "The reply");
