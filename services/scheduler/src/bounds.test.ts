@@ -1,6 +1,6 @@
 /** Lists stay readable, whatever cells say and whatever an older version stored. */
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { type Instance, operations, reportSubject } from "@nano/contract";
+import { type Instance, limits, operations, reportSubject } from "@nano/contract";
 import { sql } from "kysely";
 import { testCellId } from "./testing/cell.ts";
 import { pool, until, World } from "./testing/world.ts";
@@ -155,3 +155,71 @@ test("a cell whose times are none keeps nobody from listing instances", async ()
   for (const { createdAt, startedAt } of items)
     expect([Number.isNaN(Date.parse(createdAt)), startedAt]).toEqual([false, undefined]);
 });
+
+test("a cell that tells of thousands of instances fills no log, no table and no list", async () => {
+  const lines: string[] = [];
+  const keep = (message: string) => void lines.push(message);
+  await using world = await World.start({ cells: [], overrides: { log: { info() {}, warn: keep, error: keep } } });
+  const id = testCellId(7);
+  const raw = await world.testBus.rawCell(id);
+  let sequence = 0;
+  const say = (report: "heartbeat" | "inventory", facts: object) =>
+    raw.publish(reportSubject(id, report), JSON.stringify({ cell: id, boot: "b", sequence: sequence++, ...facts }));
+  const observed = operations["cell.instance.get"].example.output;
+  const owner = "愛".repeat(128);
+  const disks = Array.from({ length: 9 }, (_, n) => ({ name: `data-${n}`, sizeGiB: 1 }));
+  const some = (facts: object, count: number) =>
+    Array.from({ length: count }, (_, n) => {
+      const hex = n.toString(16).padStart(4, "0");
+      const spec = {
+        ...observed.spec,
+        name: `many-${n}`,
+        owner,
+        disks,
+        mac: `52:54:00:00:${hex.slice(0, 2)}:${hex.slice(2)}`,
+      };
+      const own = `00000000-0000-7000-8000-${String(n).padStart(12, "0")}`;
+      return { ...observed, ...facts, id: own, spec: { ...spec, id: own } };
+    });
+  await until("the cell is discovered", async () => {
+    say("heartbeat", {
+      ...{ name: "many", address: "127.0.0.1", virtualization: "simulated", versions: { nano: "0.1.0" } },
+      ...{ network: "user", fingerprint: "U", problems: [], capacity: { cores: 1, memoryMiB: 1, storageGiB: 1 } },
+      load: { cpuPercent: 0, memoryUsedMiB: 0, storageUsedGiB: 0 },
+    });
+    return world.call("cell.get", { id }).then(({ online }) => online);
+  });
+  await world.call("cell.add", { id, pool });
+  await until("all are found", async () => {
+    say("inventory", { instances: some({ unclaimed: true }, 3_000) });
+    await Bun.sleep(300);
+    return (await world.call("cell.get", { id })).strays === 3_000;
+  });
+  expect(lines.filter((line) => line.includes("no record puts there")).length).toBeLessThan(5);
+  const listed = await world.call("stray.list", {});
+  expect(listed.items.length).toBeGreaterThan(100);
+  expect(JSON.stringify(listed).length).toBeLessThan(2_000_000);
+
+  await until("one is taken in", async () => {
+    say("inventory", { instances: some({}, 1) });
+    return (await world.call("instance.list", { limit: 1 })).total === 1;
+  });
+  const row = await world.db.selectFrom("instances").selectAll().executeTakeFirstOrThrow();
+  await world.db.transaction().execute(async (trx) => {
+    for (let n = 1; n < limits.instancesOfCell; n++) {
+      const [copy, name] = [crypto.randomUUID() as Instance["id"], `copy-${n}`];
+      const mac = `52:54:00:01:${(n >> 8).toString(16).padStart(2, "0")}:${(n & 255).toString(16).padStart(2, "0")}`;
+      await trx
+        .insertInto("instances")
+        .values({ ...row, id: copy, name, name_key: name, mac })
+        .execute();
+    }
+  });
+  await until("the next one is shown, not taken in", async () => {
+    say("inventory", { instances: some({}, 2) });
+    await Bun.sleep(300);
+    const { items } = await world.call("stray.list", { cell: id });
+    return items.some(({ name, reason }) => name === "many-1" && reason === "conflict");
+  });
+  expect((await world.call("instance.list", { limit: 1 })).total).toBe(limits.instancesOfCell);
+}, 120_000);

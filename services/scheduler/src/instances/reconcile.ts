@@ -18,7 +18,15 @@
  * what was taken already is left.
  */
 import type { Report } from "@nano/bus";
-import { type CellId, type InstanceId, NanoError, type Observed } from "@nano/contract";
+import {
+  type CellId,
+  createQuietLog,
+  type InstanceId,
+  limits,
+  NanoError,
+  type Observed,
+  type QuietLog,
+} from "@nano/contract";
 import { inventoryMatter } from "../cells/order.ts";
 import type { KnownCell } from "../cells/registry.ts";
 import type { Write } from "../events/journal.ts";
@@ -40,6 +48,7 @@ import {
   noteLeft,
   type StoredInstance,
 } from "./store.ts";
+import { usageOfCell } from "./usage.ts";
 
 /** A stop has a minute, so a few seconds more are not missed. */
 const stopCheckEveryMs = 3_000;
@@ -53,11 +62,13 @@ export class Reconciler {
   /** Stale copies being removed, by cell and instance: the next inventory still shows them. */
   readonly #removing = new Map<string, Promise<void>>();
   readonly #claims: Claims;
+  readonly #quiet: QuietLog;
   #timer: Timer | undefined;
 
   constructor(deps: InstanceDeps) {
     this.#deps = deps;
     this.#claims = new Claims(deps);
+    this.#quiet = createQuietLog(deps.log);
   }
 
   start(): void {
@@ -190,9 +201,18 @@ export class Reconciler {
     await changeInstance(this.#deps, trx, row, { state: "missing", stateReason: missingReason, stopAskedAt: null });
   }
 
+  /** A cell may say another thousand every time, and what it has said before stays on record. @throws NanoError `in-use` */
+  async #requireRoom(trx: Write, cell: CellId): Promise<void> {
+    const { total } = await usageOfCell(trx, cell);
+    if (total < limits.instancesOfCell) return;
+    throw new NanoError("in-use", `${this.#deps.registry.nameOf(cell)} has ${total} instances on record already`, {
+      remedy: "Delete or forget those that are missing.",
+    });
+  }
+
   /** A domain with our metadata that no record puts on this cell. It is judged by what the database says in the transaction that acts on it. */
   async #meetStranger(known: KnownCell, observed: Observed): Promise<void> {
-    const { journal, registry, log, strays, clock, proofMs } = this.#deps;
+    const { journal, registry, strays, clock, proofMs } = this.#deps;
     const { id: cell, pool } = known.stored;
     const { id } = observed;
     if (this.#removing.has(`${cell} ${id}`)) return;
@@ -201,22 +221,31 @@ export class Reconciler {
         const [row, tombstone] = [await findInstance(trx, id), await findTombstone(trx, id)];
         const judged = judge({ cell, observed, row, tombstone, isOnline: (other) => registry.isOnline(other) });
         if (row && judged.kind === "ours") await this.#note(trx, row, observed);
-        if (judged.kind === "adopt" && pool !== null)
+        if (judged.kind === "adopt" && pool !== null) {
+          await this.#requireRoom(trx, cell);
           await adopt(this.#deps, trx, { cell, pool }, observed, observed.epoch);
+        }
         return judged;
       });
       switch (verdict.kind) {
         case "adopt":
           // One that is in no pool may belong to a zone that was here before: it is taken over with its cell.
           if (pool === null) return;
-          log.warn("Took over an instance that only its cell knew", { cell, instance: id, name: observed.spec.name });
+          this.#quiet.warn("took over", cell, "Took over an instance that only its cell knew", {
+            instance: id,
+            name: observed.spec.name,
+          });
           return strays.gone(cell, id);
         case "ours":
           return strays.gone(cell, id);
         case "stray": {
           const isNew = strays.find(cell, id) === undefined;
           strays.note({ cell, observed, why: verdict.why }, clock.monotonic());
-          if (isNew) log.warn("A cell has an instance that no record puts there", { cell, instance: id, ...verdict });
+          if (isNew)
+            this.#quiet.warn(`stray ${verdict.why}`, cell, "A cell has an instance that no record puts there", {
+              instance: id,
+              why: verdict.why,
+            });
           return;
         }
         case "stale": {
@@ -227,7 +256,10 @@ export class Reconciler {
     } catch (error) {
       const { message: detail } = NanoError.from(error, "taking over an instance that only its cell knows");
       if (strays.find(cell, id)?.detail !== detail)
-        log.error("Cannot take over an instance that only its cell knows", { cell, instance: id, error });
+        this.#quiet.warn("not taken over", cell, "Cannot take over an instance that only its cell knows", {
+          instance: id,
+          error,
+        });
       strays.note({ cell, observed, why: "conflict", detail }, clock.monotonic());
     }
   }

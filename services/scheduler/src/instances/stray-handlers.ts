@@ -1,6 +1,6 @@
 /** What a person decides about instances that cells have and that no record puts there. */
 import type { Handlers } from "@nano/bus";
-import { type CellId, type InstanceId, NanoError, type Stray, timestamp } from "@nano/contract";
+import { type CellId, type InstanceId, limits, NanoError, pageCarries, type Stray, timestamp } from "@nano/contract";
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
 import type { TaskEngine } from "../tasks/engine.ts";
@@ -53,8 +53,10 @@ export function strayHandlers(
   return {
     "stray.list": async ({ cell }) => {
       const cells = cell === undefined ? [...registry.all()] : [registry.get(cell)];
-      const found = cells.flatMap(({ stored }) => strays.of(stored.id));
-      return { items: await Promise.all(found.map((stray) => view(db, stray))) };
+      // As many as a message carries; a cell that tells of thousands hides no other's.
+      const found = cells.map(({ stored }) => strays.of(stored.id)).sort((a, b) => a.length - b.length);
+      const carried = pageCarries(found.flat().slice(0, limits.instancesOfCell), ({ observed }) => observed.spec);
+      return { items: await Promise.all(carried.map((stray) => view(db, stray))) };
     },
     "stray.adopt": async (input, context) => {
       const { cell, id } = input;
