@@ -383,6 +383,9 @@ export const DeclaredFormat = OneOf(
   diskFormats,
   "What the file is: refused when it is something else. Its first bytes tell, unless told; only a raw disk without a boot sector, or a VHD of fixed size, must be said to be one",
 );
+/** What a file may be compressed with when it comes. */
+export const packingNames = ["gzip", "xz", "zstd", "bzip2"] as const;
+export const PackingSchema = OneOf(packingNames, "It came compressed with this, and was unpacked");
 const stored = {
   name: Label,
   description: Description,
@@ -395,6 +398,7 @@ const stored = {
   expectedBytes: Type.Optional(BytesSchema),
   sha256: Type.Optional(Sha256Schema),
   source: FileSource,
+  unpackedFrom: Type.Optional(PackingSchema),
   owner: Word,
   group: Label,
   usedBy: Type.Optional(UsedBy),

@@ -7,18 +7,19 @@ const headSeconds = 15;
 const silentSeconds = 20;
 const patientSeconds = 10;
 
-/** It will not be taken, and sending it again would not help. The message is the service's own. */
+/** It will not be taken, and sending it again would not help. The message is the service's own. `forgotten`: its record went with it. */
 export class Refused extends Error {}
 /** Something between here and there is missing; later it may work. */
 class Later extends Error {}
 
 /** What a problem document says; anything else is a proxy's page, most likely. */
-const reasonOf = (request) => {
+const refusalOf = (request) => {
   try {
-    const { detail, title, remedy } = JSON.parse(request.responseText);
-    return [detail ?? title, remedy].filter(Boolean).join(". ");
+    const { detail, title, remedy, details } = JSON.parse(request.responseText);
+    const message = [detail ?? title, remedy].filter(Boolean).join(". ");
+    return Object.assign(new Refused(message), { forgotten: details?.forgotten === true });
   } catch {
-    return `HTTP ${request.status}`;
+    return new Refused(`HTTP ${request.status}`);
   }
 };
 const comesBack = (status) => [409, 423, 429, 460, 500, 502, 503, 504].includes(status);
@@ -100,7 +101,7 @@ export const createUpload = (file, { renew, texts, onState, onProgress }) => {
     const patch = await ask("PATCH", headers, file.slice(arrived));
     if (patch.status === 204) return Number(patch.getResponseHeader("Upload-Offset")) === file.size;
     if (comesBack(patch.status)) throw new Later("");
-    throw new Refused(reasonOf(patch));
+    throw refusalOf(patch);
   };
   const readable = () =>
     file

@@ -92,6 +92,8 @@ export const mount = (root) => {
   const { again, page } = root.dataset;
   const known = memory(again ?? new URL(form.action).pathname);
   let files = [];
+  /** Records that went with the wrong file sent for them: the form's key has made one already. */
+  let forgotten = 0;
 
   const ask = async (path, fields) => {
     const response = await fetch(path, {
@@ -144,6 +146,7 @@ export const mount = (root) => {
       fields.set("name", nameOf(file));
       fields.set("key", `${fields.get("key")}-${index}`);
     }
+    if (forgotten > 0) fields.set("key", `${fields.get("key")}-again-${forgotten}`);
     const record = await ask(form.action, [...fields, ["bytes", String(file.size)]]);
     known.keep(file, { page: record.page, again: record.again, file: file.name });
     return record;
@@ -216,6 +219,12 @@ export const mount = (root) => {
           piece("name").replaceChildren(link);
           return record.page;
         } catch (error) {
+          if (error.forgotten) {
+            // What is chosen next is a new record's.
+            record = undefined;
+            known.forget(file);
+            forgotten++;
+          }
           if (record === undefined && all.length === 1) complain(wordsOf(error));
           else say("failed", wordsOf(error));
           return undefined;

@@ -42,6 +42,13 @@ const listInput = Closed({
   search: Type.Optional(Type.String({ maxLength: 64, description: "Part of the name or a tag" })),
 });
 const createFields = {
+  /** The portal says it: who sends a wrong file there makes a new record with the right one. */
+  forgetRefused: Type.Optional(
+    Type.Boolean({
+      description:
+        "The record goes when the first file sent for it is refused for what it is, instead of being `failed`",
+    }),
+  ),
   name: NewLabel,
   description: Type.Optional(Description),
   tags: Type.Optional(ImageTags),

@@ -160,6 +160,11 @@ export const openHttp = (options: HttpOptions): HttpServer => {
       if (!next) throw error;
       await drain(request.body);
       next.searchParams.set("error", error.code);
+      // There is no record that could tell it.
+      if (error.details?.forgotten === true) {
+        next.searchParams.set("why", error.message);
+        next.searchParams.set("remedy", error.remedy);
+      }
       return new Response(null, { status: 303, headers: { location: next.href, connection: "close" } });
     }
   };

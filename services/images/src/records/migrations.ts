@@ -131,4 +131,13 @@ export const migrations: Migrations = {
       await db.schema.createIndex("rendition_sha256").on("rendition").column("sha256").execute();
     },
   },
+  "014-unpacked": {
+    async up(db) {
+      await db.schema.alterTable("file").addColumn("unpacked_from", "text").execute();
+      await db.schema
+        .alterTable("file")
+        .addColumn("forget_refused", "integer", (c) => c.notNull().defaultTo(0))
+        .execute();
+    },
+  },
 };

@@ -90,6 +90,7 @@ export interface CreateInput {
   readonly format?: DiskFormat;
   readonly visibility?: Visibility;
   readonly minimumDiskGiB?: number;
+  readonly forgetRefused?: boolean;
 }
 /** A record whose file comes from anywhere. */
 export interface NewRecord extends CreateInput {
@@ -175,6 +176,7 @@ export const createRecords = (options: RecordsOptions) => {
           group: groupOf(context.actor),
           visibility: input.visibility,
           minimumDiskGiB: input.minimumDiskGiB,
+          forgetRefused: input.forgetRefused,
           ticketUntil: cause.now + ticketMs.upload,
         },
         cause,

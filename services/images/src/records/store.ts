@@ -51,6 +51,10 @@ interface FileTable {
   declared_format: string | null;
   /** {@link DiskFormat} that it had, when it was not stored as it came. */
   converted_from: string | null;
+  /** {@link PackingSchema}, when it was unpacked. */
+  unpacked_from: string | null;
+  /** 1: the record goes when its first file is refused for what it is. */
+  forget_refused: number;
   /** JSON {@link FileSource}: where it came from. */
   source: string;
   /** What is being imported, until that has ended. It may carry a secret and is never shown. */
@@ -120,6 +124,7 @@ export interface NewFile {
   /** Its owner's alone, unless told. */
   readonly visibility?: Visibility | undefined;
   readonly minimumDiskGiB?: number | undefined;
+  readonly forgetRefused?: boolean | undefined;
   readonly ticketUntil: number;
 }
 
@@ -174,6 +179,8 @@ export const createFile = async (db: Queryable<ImagesDatabase>, file: NewFile, c
     owner_group: file.group ?? defaultGroup,
     visibility: file.visibility ?? "private",
     minimum_gib: file.minimumDiskGiB ?? null,
+    unpacked_from: null,
+    forget_refused: file.forgetRefused ? 1 : 0,
     attempt: 1,
     begun: 0,
     ticket_until: file.ticketUntil,
@@ -330,6 +337,8 @@ export const markFailed = (
       virtual_bytes: null,
       volume_label: null,
       converted_from: null,
+      unpacked_from: null,
+      forget_refused: 0,
     },
     cause,
   );

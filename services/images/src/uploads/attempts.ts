@@ -2,7 +2,7 @@
 import { type Clock, type Log, NanoError } from "@nano/contract";
 import { isDiskFull } from "@nano/store";
 import type { Kysely } from "kysely";
-import { type FileRow, findFile, type ImagesDatabase, markFailed } from "../records/store.ts";
+import { deleteFile, type FileRow, findFile, type ImagesDatabase, markFailed } from "../records/store.ts";
 import type { UploadClaims } from "../tickets.ts";
 import type { Waiting } from "./waiting.ts";
 
@@ -12,8 +12,11 @@ export interface Attempts {
    * @throws NanoError `ticket-invalid`, `image-not-found`, `media-not-found`
    */
   open(claims: UploadClaims): Promise<FileRow>;
-  /** The record says why, and nothing of the file is kept. */
-  fail(row: FileRow, error: NanoError): Promise<void>;
+  /**
+   * The record says why, and nothing of the file is kept; or the record goes, where that was asked for and this is its first file.
+   * @returns what the client is told
+   */
+  fail(row: FileRow, error: NanoError): Promise<NanoError>;
 }
 
 export interface AttemptsOptions {
@@ -39,11 +42,29 @@ export const createAttempts = ({ db, waiting, clock, log, onCommit }: AttemptsOp
   async fail(row, error) {
     // First of all room: on a full disk the record could not even say so.
     if (row.part !== null) await waiting.remove(row.part);
+    log.info("An upload failed", { kind: row.kind, id: row.id, code: error.code, reason: error.message });
+    if (row.forget_refused === 1 && ofTheContent.has(error.code)) {
+      const forgotten = await deleteFile(db, row.kind, row.id, undefined, { now: clock.now(), actor: row.owner });
+      if (forgotten) onCommit();
+      return new NanoError(error.code, error.message, {
+        remedy: error.remedy,
+        details: { ...error.details, forgotten: true },
+        cause: error,
+      });
+    }
     const failed = await markFailed(db, row.id, error.toBody(), { now: clock.now() }, { attempt: row.attempt });
     if (failed) onCommit();
-    log.info("An upload failed", { kind: row.kind, id: row.id, code: error.code, reason: error.message });
+    return error;
   },
 });
+
+/** What is sent is not what it should be: sending it again would not help. */
+const ofTheContent: ReadonlySet<string> = new Set([
+  "image-format-invalid",
+  "image-unsafe",
+  "image-too-large",
+  "checksum-mismatch",
+]);
 
 export const usedTicket = () => new NanoError("ticket-invalid", "This ticket was used already, or a newer one exists");
 

@@ -11,7 +11,7 @@ import type { BlobStore, Part } from "../blobs/blobs.ts";
 import { sha256Of } from "../blobs/sha256.ts";
 import type { Conversions } from "../convert/conversions.ts";
 import type { ByteSource, Format, FormatLimits } from "../formats/format.ts";
-import { packingOfFile } from "../formats/packed.ts";
+import { type PackingName, packingOfFile } from "../formats/packed.ts";
 import type { Mutex } from "../mutex.ts";
 import { claim } from "../records/quota.ts";
 import { type FileRow, type ImagesDatabase, isReferred } from "../records/store.ts";
@@ -100,18 +100,20 @@ export const createFinish = (options: FinishOptions): Finish => {
     received: Received,
     file: ByteSource,
     signal: AbortSignal,
+    packing?: PackingName,
   ): Promise<FileRow> => {
+    const unpacked = packing === undefined ? {} : { unpackedFrom: packing };
     const facts = await options.formatOf(row).inspect(file, limits);
     await passed("inspected");
     if (facts.format === "qcow2" && part.path !== undefined) await conversions.requireOpens(part.path, signal);
     if (facts.format === "qcow2" || facts.format === "iso")
-      return await publish(row, { part, ...received, facts }, signal);
+      return await publish(row, { part, ...received, ...unpacked, facts }, signal);
     const from = { path: part.path, format: facts.format };
     const converted = await conversions.toQcow2(row, from, signal);
     try {
       await passed("converted");
       await claimRoom(row, converted.bytes);
-      const ready = await publish(row, { ...converted, convertedFrom: from.format }, signal);
+      const ready = await publish(row, { ...converted, ...unpacked, convertedFrom: from.format }, signal);
       await part.discard?.();
       return ready;
     } finally {
@@ -133,7 +135,7 @@ export const createFinish = (options: FinishOptions): Finish => {
       const unpacked = await inner.seal();
       const size = { bytes: unpacked.length, sha256: await sha256Of(unpacked, signal) };
       await claimRoom(row, size.bytes);
-      const ready = await judge(row, inner, size, unpacked, signal);
+      const ready = await judge(row, inner, size, unpacked, signal, packing);
       await part.discard?.();
       return ready;
     } finally {

@@ -11,6 +11,7 @@ const packers = {
   zst: ["zstd", "-cq"],
   bz2: ["bzip2", "-c"],
 } as const;
+const names = { gz: "gzip", xz: "xz", zst: "zstd", bz2: "bzip2" } as const;
 const packed = (file: Uint8Array, how: keyof typeof packers): Promise<Uint8Array> =>
   makeFrom({ file }, "result", ["sh", "-c", `${packers[how].join(" ")} < file > result`]);
 
@@ -29,7 +30,12 @@ describe("is stored as what is inside", () => {
     const ticket = await world.create("image", { sha256: sha256Of(file), bytes: file.length });
     expect((await put(ticket, file)).status).toBe(200);
     const image = await world.bus.call("image.get", { id: ticket.id as ImageId });
-    expect(image).toMatchObject({ state: "ready", sha256: sha256Of(disk), bytes: disk.length });
+    expect(image).toMatchObject({
+      state: "ready",
+      sha256: sha256Of(disk),
+      bytes: disk.length,
+      unpackedFrom: names[how],
+    });
     await world.bus.call("image.delete", { id: ticket.id as ImageId });
   });
 
@@ -39,11 +45,21 @@ describe("is stored as what is inside", () => {
     const ticket = await world.create("image");
     expect((await put(ticket, await packed(raw, "xz"))).status).toBe(200);
     const image = await world.bus.call("image.get", { id: ticket.id as ImageId });
-    expect(image).toMatchObject({ state: "ready", virtualBytes: 4 * MiB, convertedFrom: "raw" });
+    expect(image).toMatchObject({ state: "ready", virtualBytes: 4 * MiB, convertedFrom: "raw", unpackedFrom: "xz" });
     const iso = await isoFile();
     const medium = await world.create("media");
     expect((await put(medium, await packed(iso, "gz"))).status).toBe(200);
     expect(await world.bus.call("media.get", { id: medium.id } as never)).toMatchObject({ sha256: sha256Of(iso) });
+  });
+
+  test("by a form", async () => {
+    const ticket = await world.create("image");
+    const form = new FormData();
+    form.append("ticket", ticket.ticket);
+    form.append("file", new File([Uint8Array.from(await packed(disk, "gz"))], "disk.qcow2.gz"));
+    expect((await fetch(ticket.url, { method: "POST", body: form })).status).toBe(200);
+    const image = await world.bus.call("image.get", { id: ticket.id as ImageId });
+    expect(image).toMatchObject({ state: "ready", sha256: sha256Of(disk), unpackedFrom: "gzip" });
   });
 
   test("one that is sent in pieces goes on where it stopped", async () => {

@@ -232,8 +232,7 @@ export const createResumable = (options: ResumableOptions): Resumable => {
   const settle = async (row: FileRow, thrown: unknown): Promise<NanoError> => {
     const error = uploadError(thrown instanceof Over ? thrown.reason : thrown);
     if (error.code === "internal") log.error("Failed over an upload", { id: row.id, error });
-    if (thrown instanceof Over || endsTheUpload.has(error.code)) await attempts.fail(row, error);
-    return error;
+    return thrown instanceof Over || endsTheUpload.has(error.code) ? await attempts.fail(row, error) : error;
   };
 
   const take = async (opened: FileRow, append: Append, run: Run): Promise<FileRow> => {

@@ -3,6 +3,7 @@ import type { DiskFormat, Sha256 } from "@nano/contract";
 import type { Queryable } from "@nano/store";
 import type { Kysely } from "kysely";
 import type { Facts } from "../formats/format.ts";
+import type { PackingName } from "../formats/packed.ts";
 import { type Cause, changeFile, type FileRow, type ImagesDatabase, withoutPart } from "../records/store.ts";
 
 type Attempt = Pick<FileRow, "id" | "attempt">;
@@ -109,6 +110,7 @@ export interface Stored {
   readonly bytes: number;
   readonly facts: Facts;
   readonly convertedFrom?: DiskFormat;
+  readonly unpackedFrom?: PackingName;
 }
 
 export const markReady = (
@@ -130,6 +132,8 @@ export const markReady = (
       virtual_bytes: file.facts.virtualBytes ?? null,
       volume_label: file.facts.volumeLabel ?? null,
       converted_from: file.convertedFrom ?? null,
+      unpacked_from: file.unpackedFrom ?? null,
+      forget_refused: 0,
     },
     cause,
   );

@@ -132,8 +132,7 @@ export const createUploads = (options: UploadsOptions): Uploads => {
       } catch (thrown) {
         const error = uploadError(thrown);
         if (error.code === "internal") log.error("Failed over an upload", { id: claims.id, error: thrown });
-        if (row && !noFaultOfTheFile.has(error.code)) await attempts.fail(row, error);
-        throw error;
+        throw row && !noFaultOfTheFile.has(error.code) ? await attempts.fail(row, error) : error;
       } finally {
         run.end();
       }

@@ -328,6 +328,11 @@ export const filePage = (visit: Visit, kind: Kind, file: StoredFile): Promise<Re
                   {` ${t("converted from {format}", { format: formatName(file.convertedFrom) })}`}
                 </span>
               ) : null}
+              {file.unpackedFrom ? (
+                <span class="quiet" safe>
+                  {` ${t("unpacked from {packing}", { packing: file.unpackedFrom })}`}
+                </span>
+              ) : null}
             </FactRow>
             {label ? (
               <FactRow term={t("Volume label")}>

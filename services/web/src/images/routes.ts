@@ -5,6 +5,7 @@ import { fieldProblems, seeOther } from "../http/respond.ts";
 import type { Visit } from "../http/visit.ts";
 import { to } from "../paths.ts";
 import { get, post, type Route } from "../route.ts";
+import { isKnownText } from "../text/translate.ts";
 import { pageQuery } from "../view/table.tsx";
 import { buildRoutes } from "./build.tsx";
 import { deleteRoutes } from "./delete.tsx";
@@ -52,6 +53,7 @@ const inputOf = (fields: UploadFields, bytes: number | undefined): Record<string
   const tags = listOf(fields.tags);
   return {
     name: fields.name,
+    forgetRefused: true,
     ...(fields.description ? { description: fields.description } : {}),
     ...(tags.length > 0 ? { tags } : {}),
     ...(fields.sha256 ? { sha256: fields.sha256 } : {}),
@@ -99,15 +101,43 @@ const begin =
     });
   };
 
+/** An address is anybody's to write: only the image service's own sentences are shown, others are not. */
+const refusal = (visit: Visit, code: string, why: string): NanoError => {
+  const remedy = visit.query("remedy");
+  return new NanoError(
+    isErrorCode(code) ? code : "image-format-invalid",
+    isKnownText(why) ? why : visit.t("The last upload did not succeed"),
+    isKnownText(remedy) ? { remedy } : {},
+  );
+};
+const typedBefore = (visit: Visit): UploadFields => ({
+  ...emptyUpload(),
+  name: visit.query("name").slice(0, 128),
+  description: visit.query("description").slice(0, 1024),
+  tags: visit.query("tags").slice(0, 1024),
+  visibility: visit.query("visibility").slice(0, 16),
+});
+
 /** The second step: a form that sends the file straight to the image service, with a fresh ticket. */
 const second =
   (kind: Kind) =>
   async (visit: Visit): Promise<Response> => {
-    const file = await kind.get(visit);
+    const code = visit.query("error");
+    const why = visit.query("why");
+    // The record went with the wrong file: the form is as it was, and says what that file is.
+    const file = await kind.get(visit).catch((error) => {
+      if (isErrorCode(code) && why !== "" && error.code === `${kind.kind}-not-found`) return undefined;
+      throw error;
+    });
+    if (file === undefined)
+      return uploadFormPage(visit, kind, typedBefore(visit), { error: refusal(visit, code, why) });
     if (file.state === "ready") return seeOther(visit, to.file(kind.kind, file.id));
     const ticket = await kind.ticket(visit);
-    const code = visit.query("error");
-    const before = isErrorCode(code) ? new NanoError(code, visit.t("The last upload did not succeed")) : undefined;
+    const before = isErrorCode(code)
+      ? file.error?.code === code
+        ? new NanoError(code, file.error.message, { remedy: file.error.remedy })
+        : new NanoError(code, visit.t("The last upload did not succeed"))
+      : undefined;
     return uploadSecondPage(visit, kind, file, ticket, before);
   };
 

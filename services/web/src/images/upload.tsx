@@ -8,7 +8,7 @@ import type { NanoError, Output } from "@nano/contract";
 import { assetPath } from "../http/assets.ts";
 import { secretHeaders } from "../http/compress.ts";
 import type { Attempt, Visit } from "../http/visit.ts";
-import { to } from "../paths.ts";
+import { to, withQuery } from "../paths.ts";
 import { formatBytes } from "../text/format.ts";
 import { ShowAsCommand } from "../view/command.tsx";
 import { fieldsOf, noProblems, type Problems, TextArea, TextField } from "../view/fields.tsx";
@@ -198,7 +198,10 @@ export const uploadSecondPage = (
   before: NanoError | undefined,
 ): Promise<Response> => {
   const { t } = visit;
-  const back = `${visit.url.origin}${to.fileUpload(kind.kind, file.id)}`;
+  const { name, description, visibility } = file;
+  // The record goes with a wrong file, and what was typed should not.
+  const typed = { name, description, tags: file.tags.join(" "), visibility };
+  const back = `${visit.url.origin}${withQuery(to.fileUpload(kind.kind, file.id), typed)}`;
   return page(
     visit,
     {

@@ -7,6 +7,7 @@ import { contractTexts } from "./chinese/contract.ts";
 import { decisionPatterns, decisionTexts } from "./chinese/decisions.ts";
 import { diskTexts, diskWords } from "./chinese/disks.ts";
 import { exportPatterns, exportTexts } from "./chinese/exports.ts";
+import { fileKindPatterns, fileKindTexts } from "./chinese/file-kinds.ts";
 import { fileTexts } from "./chinese/files.ts";
 import { importTexts } from "./chinese/imports.ts";
 import { instanceTexts } from "./chinese/instances.ts";
@@ -70,6 +71,7 @@ export const chinese: Readonly<Record<string, string>> = {
   ...settingsWords,
   ...snapshotWords,
   ...serialContractTexts,
+  ...fileKindTexts,
   ...ownTexts,
 };
 export const isPortalText = (text: string): text is ChineseKey => Object.hasOwn(ownTexts, text);
@@ -84,4 +86,5 @@ export const chinesePatterns: Readonly<Record<string, string>> = {
   ...exportPatterns,
   ...cellFilePatterns,
   ...strayPatterns,
+  ...fileKindPatterns,
 };

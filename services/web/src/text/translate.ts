@@ -53,6 +53,19 @@ const fromPattern = (text: string): string | undefined => {
   return undefined;
 };
 
+/** Whether a sentence is one of ours: in the catalogue, and what it names there too, or a number or a format. */
+export const isKnownText = (text: string): boolean =>
+  Object.hasOwn(chinese, text) ||
+  patterns.some(({ pattern }) => {
+    const found = pattern.exec(text);
+    return (
+      found !== null &&
+      Object.values(found.groups ?? {}).every(
+        (value) => /^[a-z0-9]{1,20}$/.test(value) || Object.hasOwn(chinese, value),
+      )
+    );
+  });
+
 /** For texts of the contract and of other services (error titles, reasons): their Chinese where the catalogue has it, else as they are. */
 export const translateKnown = (language: Language, text: string): string =>
   language !== "zh" ? text : Object.hasOwn(chinese, text) ? (chinese[text] ?? text) : (fromPattern(text) ?? text);

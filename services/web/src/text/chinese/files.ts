@@ -1,6 +1,7 @@
 /** Disk images and media. English is the key. */
 export const fileTexts = {
   "converted from {format}": "由 {format} 转换而来",
+  "unpacked from {packing}": "由 {packing} 解压而来",
   "converting {percent} %": "正在转换 {percent} %",
   "Begun in this browser and not ended:": "在此浏览器中已开始但未完成：",
   "Choose ISO files, or drop them here": "选择 ISO 文件，或拖放到此处",
