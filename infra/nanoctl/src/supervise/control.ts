@@ -71,14 +71,21 @@ export function serveControl(path: string, controls: Controls): { close(): void 
   };
 }
 
-/** The supervisor's word; undefined when none answers. */
-export async function askStatus(path: string): Promise<Status | undefined> {
-  try {
-    const answer = await fetch("http://nanoctl/status", { unix: path, signal: AbortSignal.timeout(5_000) });
-    const status: unknown = await answer.json();
-    return isStatus(status) ? status : undefined;
-  } catch {
-    return undefined;
+const answerMs = 5_000;
+/** One that holds the socket is there, however busy: with all services in its process it may be, for a while. */
+const patience = 12;
+
+/** The supervisor's word; undefined when there is none. @param waitMs for one answer, in milliseconds */
+export async function askStatus(path: string, waitMs = answerMs): Promise<Status | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const answer = await fetch("http://nanoctl/status", { unix: path, signal: AbortSignal.timeout(waitMs) });
+      const status: unknown = await answer.json();
+      return isStatus(status) ? status : undefined;
+    } catch (thrown) {
+      const busy = thrown instanceof DOMException && thrown.name === "TimeoutError";
+      if (!busy || attempt >= patience) return undefined;
+    }
   }
 }
 

@@ -244,7 +244,7 @@ test.each([
   ["GET", "/blob/../../../../etc/passwd", 404],
   ["DELETE", "/blob/abc", 404],
   ["GET", "//blob//x", 404],
-  ["GET", "/blob/%00", 404],
+  ["GET", "/blob/%00", 400],
   ["GET", "/healthz", 200],
 ])("%s %s", async (method, path, status) => {
   const response = await fetch(`${world.url}${path}`, { method });
