@@ -110,7 +110,11 @@ describe.skipIf(!full)("a Debian guest", () => {
         memoryMiB: 768,
         systemDisk: { sizeGiB: 4, image },
         dataDisks: [{ sizeGiB: 1 }, { sizeGiB: 1 }],
-        cloudInit: { user: "deb", userData: "#cloud-config\nruncmd:\n  - touch /root/from-the-person\n" },
+        cloudInit: {
+          user: "deb",
+          network: { mode: "dhcp", dns: ["192.0.2.53"] },
+          userData: "#cloud-config\nruncmd:\n  - touch /root/from-the-person\n",
+        },
         start: true,
       } as never);
       if (answer.kind !== "task" || answer.generatedPassword === undefined)
@@ -129,6 +133,9 @@ describe.skipIf(!full)("a Debian guest", () => {
       expect(await said("findmnt -n -o FSTYPE,TARGET /opt/data-2")).toMatch(/^ext4 +\/opt\/data-2$/);
       expect((await inside("test -e /root/from-the-person")).code).toBe(0);
       expect(await said("ip -o -4 addr show dev eth0")).toContain("inet ");
+      // Name servers that were given come before those that DHCP tells.
+      expect(await said("grep -m 1 ^nameserver /etc/resolv.conf")).toBe("nameserver 192.0.2.53");
+      expect(await said("cat /var/log/cloud-init-output.log")).not.toContain("Traceback");
       expect((await get()).addresses.length).toBeGreaterThan(0);
     },
     patience,
@@ -154,6 +161,57 @@ describe.skipIf(!full)("a Debian guest", () => {
       expect(await said("findmnt -n -o FSTYPE /opt/data-2")).toBe("ext4");
       expect(await logsIn("deb", password)).toBe(true);
       expect(Number(await said("df --block-size=1 --output=size / | tail -n 1"))).toBeGreaterThan(3.5 * GiB);
+    },
+    patience,
+  );
+
+  test(
+    "has its clock put right when it goes on after a pause, or from a snapshot with memory",
+    async () => {
+      await cloud.done(await cloud.api("instance.pause", { id }));
+      await Bun.sleep(20_000);
+      await cloud.done(await cloud.api("instance.resume", { id }));
+      const behind = async () => Math.abs(Date.now() / 1_000 - Number(await said("date +%s")));
+      expect(await behind()).toBeLessThan(10);
+      await cloud.done(await cloud.api("snapshot.create", { id, name: "awake" }));
+      await Bun.sleep(20_000);
+      const [snapshot] = (await cloud.api("snapshot.list", { id })).items;
+      if (!snapshot) throw new Error("no snapshot");
+      await cloud.done(await cloud.api("instance.stop", { id, force: true }));
+      await cloud.done(await cloud.api("snapshot.restore", { id, snapshot: snapshot.id }));
+      await until(
+        "its agent speaks",
+        () => said("echo yes").catch(() => ""),
+        (text) => text === "yes",
+        120,
+      );
+      expect(await behind()).toBeLessThan(10);
+      await cloud.done(await cloud.api("snapshot.delete", { id, snapshot: snapshot.id, force: true }));
+    },
+    patience,
+  );
+
+  test(
+    "takes a network interface while it runs, which has an address at once and its name after a restart",
+    async () => {
+      await cloud.done(await cloud.api("nic.add", { id }));
+      const mac = (await get()).nics.at(-1)?.mac ?? "";
+      const addressed = async () => {
+        const link = (await said(`ip -o link | grep ${mac}`)).split(": ")[1] ?? "";
+        return `${link} ${/inet [0-9.]+/.exec(await said(`ip -o -4 addr show dev ${link}`))?.[0] ?? ""}`;
+      };
+      await until("it has an address", addressed, (text) => text.includes("inet "), 120);
+      expect(await addressed()).toStartWith("eth1 inet ");
+      const boot = await said("cat /proc/sys/kernel/random/boot_id");
+      await cloud.done(await cloud.api("instance.reboot", { id }));
+      await until(
+        "it has booted again",
+        () => said("cat /proc/sys/kernel/random/boot_id").catch(() => ""),
+        (now) => now !== "" && now !== boot,
+        patience / 1_000,
+      );
+      await booted();
+      expect(await addressed()).toStartWith("eth1 inet ");
     },
     patience,
   );
@@ -190,9 +248,12 @@ describe.skipIf(!full)("a Debian guest", () => {
         120,
       );
       await said("echo common > /opt/data/note; sync");
+      const machine = await said("cat /etc/machine-id");
+      const keys = await said("cat /etc/ssh/ssh_host_ed25519_key.pub");
       await cloud.done(await cloud.api("instance.stop", { id }));
       await until("it is off", get, ({ state }) => state === "stopped", patience / 1_000);
       const source = id;
+      const identity = { machine, keys };
       begin("linked clone");
       const asked = await cloud.api("instance.clone", {
         id,
@@ -213,6 +274,14 @@ describe.skipIf(!full)("a Debian guest", () => {
       expect(await said("cat /opt/data/note")).toBe("common");
       expect(await said("ip -o -4 addr show")).toContain("inet 10.0.2.77/24");
       expect((await get()).addresses).toContain("10.0.2.77");
+      expect(await said("grep -m 1 ^nameserver /etc/resolv.conf")).toBe("nameserver 10.0.2.3");
+      // What tells machines apart is its own, and nothing calls it what its source is called.
+      expect(await said("cat /etc/machine-id")).toMatch(/^[0-9a-f]{32}$/);
+      expect(await said("cat /etc/machine-id")).not.toBe(identity.machine);
+      expect(await said("cat /var/lib/dbus/machine-id")).toBe(await said("cat /etc/machine-id"));
+      expect(await said("cat /etc/ssh/ssh_host_ed25519_key.pub")).not.toBe(identity.keys);
+      expect(await said("cat /etc/hosts")).not.toContain("debian-1");
+      expect(await said("cat /etc/hosts")).toContain("debian-2");
       await said("echo the clone was here > /opt/data/note; sync");
       await cloud.done(await cloud.api("instance.stop", { id, force: true }));
       await cloud.done(await cloud.api("instance.delete", { id }));

@@ -11,6 +11,17 @@ beforeAll(async () => {
 });
 afterAll(() => world[Symbol.asyncDispose]());
 
+test("what a guest without cloud-init keeps of its source is said", async () => {
+  const person = world.person();
+  const bare = world.cloud.addInstance("bare-source", { state: "stopped" });
+  const seeded = world.cloud.addInstance("seeded-source", {
+    state: "stopped",
+    cloudInit: { user: "deb", hostname: "seeded-source", generation: 1 },
+  });
+  expect((await person.get(`/instances/${bare.id}/clone`)).text).toContain("machine id");
+  expect((await person.get(`/instances/${seeded.id}/clone`)).text).not.toContain("machine id");
+});
+
 test("an instance that is off is cloned under another name, and its clone is shown", async () => {
   const person = world.person();
   const cloudInit = { user: "root", hostname: "source", generation: 1 };

@@ -12,7 +12,7 @@
  * with today's security updates).
  */
 import { createHash } from "node:crypto";
-import { chmod, mkdir, mkdtemp, readdir, rename, rm, truncate } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, symlink, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { Problem } from "../problem.ts";
 import { run } from "../run-command.ts";
@@ -46,6 +46,7 @@ const packages = [
   "sudo",
   "ifupdown",
   "isc-dhcp-client",
+  "resolvconf",
   "netbase",
   "iproute2",
   "iputils-ping",
@@ -136,16 +137,17 @@ async function settle(root: string): Promise<void> {
     await place("copy-kernel", `${hook}/zz-nano-loader`, 0o755);
   await Bun.write(join(root, "etc/hostname"), "debian\n");
   await Bun.write(join(root, "etc/hosts"), "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n");
-  await Bun.write(
-    join(root, "etc/network/interfaces"),
-    "source /etc/network/interfaces.d/*\nauto lo\niface lo inet loopback\n",
-  );
+  await place("interfaces", "etc/network/interfaces");
+  await place("plugged.rules", "etc/udev/rules.d/81-nano-plugged.rules");
+  await place("plugged.service", "etc/systemd/system/nano-plugged@.service");
   await mkdir(join(root, "boot/loader"), { recursive: true });
   await mkdir(join(root, "etc/network/interfaces.d"), { recursive: true });
   // Empty, not absent: systemd then makes one at the first boot and does not ask anything.
   await Bun.write(join(root, "etc/machine-id"), "");
   await rm(join(root, "var/lib/dbus/machine-id"), { force: true });
+  // resolvconf's: of name servers that were given and those that DHCP tells, the given ones come first.
   await rm(join(root, "etc/resolv.conf"), { force: true });
+  await symlink("../run/resolvconf/resolv.conf", join(root, "etc/resolv.conf"));
   await rm(join(root, "var/cache/apt/archives"), { recursive: true, force: true });
   await rm(join(root, "var/lib/apt/lists"), { recursive: true, force: true });
   await mkdir(join(root, "var/cache/apt/archives/partial"), { recursive: true });

@@ -16,7 +16,8 @@ export const cloneOperations = {
       "Makes another instance with the source's size, settings and disks, on the source's cell. The source must be off. A `full` clone has copies of the disks and " +
       "depends on nothing. A `linked` one takes milliseconds and hardly any room: what is on the source's disks becomes common ground that neither changes, and both write into files " +
       "of their own over it; the source must have no snapshots. The clone has an id, an address of its network card and a cloud-init drive of its own: to cloud-init its first start is a " +
-      "first boot, with the clone's name as host name, and with `network`, which is needed where the source's address is static. With `dryRun` the answer is the plan. The task's `resource` is the clone.",
+      "first boot, with the clone's name as host name, and with `network`, which is needed where the source's address is static. There its guest also makes its machine id and " +
+      "host keys anew, forgets leases and the source's name, and starts once more. A guest without cloud-init keeps all that of its source: change it inside. With `dryRun` the answer is the plan. The task's `resource` is the clone.",
     input: Closed({
       id: InstanceIdSchema,
       name: Name,

@@ -2,7 +2,7 @@
 
 import { CloudInitFacts, CloudInitSettings, GuestUser } from "../cloud-init.ts";
 import { Hardware } from "../hardware.ts";
-import { Nic } from "../nics.ts";
+import { Nic, NicName } from "../nics.ts";
 import { operation } from "../operation.ts";
 import { Disk } from "../records.ts";
 import { Closed, Count, DisplayPassword, Host, InstanceIdSchema, limits, Nothing, Port, Type } from "../schema.ts";
@@ -20,10 +20,10 @@ export const onCellAccessOperations = {
       ...instanceRef,
       generation: CloudInitFacts.properties.generation,
       mac: Nic.properties.mac,
-      moreMacs: Type.Optional(
-        Type.Array(Nic.properties.mac, {
+      moreNics: Type.Optional(
+        Type.Array(Closed({ name: NicName, mac: Nic.properties.mac }), {
           maxItems: limits.nics,
-          description: "Of its other network interfaces: they ask for an address (DHCP)",
+          description: "Its other network interfaces: they ask for an address (DHCP)",
         }),
       ),
       diskBus: Hardware.properties.diskBus,

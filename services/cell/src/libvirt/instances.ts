@@ -29,6 +29,7 @@ import { type Known, noAddresses } from "./addresses.ts";
 import { applyLive, hasMemory } from "./apply.ts";
 import { type DomainHost, domainXml } from "./domain-xml.ts";
 import { orNone, translated } from "./failure.ts";
+import { setGuestClock } from "./guest-clock.ts";
 import {
   bareInstanceElement,
   bareRunElement,
@@ -217,7 +218,10 @@ export class Instances {
   resume(id: InstanceId): Promise<void> {
     return translated(`resuming instance ${id}`, async () => {
       const domain = await this.#running(id);
-      if ((await domain.getState()).state === "paused") await domain.resume();
+      if ((await domain.getState()).state === "paused") {
+        await domain.resume();
+        await setGuestClock(domain, this.#options.clock.now());
+      }
       await this.#changeRun(domain, ({ pausedSince: _, ...run }) => run);
     });
   }
@@ -278,8 +282,9 @@ export class Instances {
   /** A run that goes on from a snapshot is a new one: nobody has pressed its power button. */
   async resumed(id: InstanceId): Promise<void> {
     const domain = await this.#domain(id);
-    if (domain && (await domain.isActive()))
-      await this.#changeRun(domain, ({ media }) => ({ startedAt: this.#now(), ...(media ? { media } : {}) }));
+    if (!domain || !(await domain.isActive())) return;
+    await this.#changeRun(domain, ({ media }) => ({ startedAt: this.#now(), ...(media ? { media } : {}) }));
+    if ((await domain.getState()).state === "running") await setGuestClock(domain, this.#options.clock.now());
   }
 
   /**

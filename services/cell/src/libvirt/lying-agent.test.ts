@@ -48,6 +48,25 @@ const setPassword = () => hypervisor.setPassword(id, { user: "root", password: "
 const addresses = async () => (await hypervisor.find(id))?.addresses ?? [];
 
 test(
+  "an agent is told the time when its guest goes on after a pause",
+  async () => {
+    await pretend('echo "$line" >> /tmp/told; echo \'{"return":{}}\'');
+    /** How far behind the host the times are that it was told, in seconds. */
+    const told = async () => {
+      const lines = await guest.inside("cat /tmp/told; : > /tmp/told");
+      return [...lines.matchAll(/"guest-set-time".*?"time": ?(\d+)/g)].map(
+        ([, time]) => Date.now() / 1_000 - Number(time) / 1e9,
+      );
+    };
+    await hypervisor.pause(id);
+    await hypervisor.resume(id);
+    const [behind, ...more] = await told();
+    expect([Math.round((behind ?? 1e9) / 120), more]).toEqual([0, []]);
+  },
+  patience,
+);
+
+test(
   "a page of HTML, 100 MB and silence are told as what they are, and hurt nobody",
   async () => {
     await pretend("echo '<html><script>alert(1)</script></html>'");

@@ -67,14 +67,14 @@ test("another reader finds the three files, by the names cloud-init looks for", 
   const two = await filesOf(
     seedImage({
       ...request(),
-      moreMacs: ["52:54:00:1a:2b:3d"],
+      moreNics: [{ name: "nic-3", mac: "52:54:00:1a:2b:3d" }],
       settings: { ...request().settings, network: { mode: "static", address: "192.0.2.10/24" } },
     }),
   );
   expect(Bun.YAML.parse(two["network-config"] ?? "")).toMatchObject({
     config: [
       { name: "eth0", mac_address: "52:54:00:1a:2b:3c", subnets: [{ type: "static", address: "192.0.2.10/24" }] },
-      { name: "eth1", mac_address: "52:54:00:1a:2b:3d", subnets: [{ type: "dhcp" }] },
+      { name: "eth2", mac_address: "52:54:00:1a:2b:3d", subnets: [{ type: "dhcp" }] },
     ],
   });
   const [ours, script] = partsOf(files["user-data"] ?? "");

@@ -1,5 +1,5 @@
 /** The drive that tells a guest who it is: cloud-init's NoCloud data source, an ISO 9660 volume labelled `cidata`. */
-import type { Input } from "@nano/contract";
+import { firstNic, type Input } from "@nano/contract";
 import { isoImage } from "./iso9660.ts";
 import { networkConfig } from "./network-config.ts";
 import { userData } from "./user-data.ts";
@@ -11,7 +11,7 @@ export const seedImage = ({
   id,
   generation,
   mac,
-  moreMacs = [],
+  moreNics = [],
   diskBus,
   dataDisks,
   settings,
@@ -21,7 +21,7 @@ export const seedImage = ({
   return isoImage("cidata", [
     // cloud-init takes another instance-id for another machine: a higher generation sets the system up anew.
     file("meta-data", `${JSON.stringify({ "instance-id": `${id}-${generation}`, "local-hostname": host })}\n`),
-    file("network-config", networkConfig([mac, ...moreMacs], settings.network)),
+    file("network-config", networkConfig([{ name: firstNic, mac }, ...moreNics], settings.network)),
     file("user-data", userData({ settings, diskBus, dataDisks })),
   ]);
 };

@@ -7,6 +7,7 @@
  */
 import { type CloudInitSettings, type Disk, type Hardware, multipartOf, userDataKind } from "@nano/contract";
 import growLvm from "./grow-lvm.txt" with { type: "text" };
+import ownIdentity from "./own-identity.txt" with { type: "text" };
 
 export interface Guest {
   readonly settings: CloudInitSettings;
@@ -91,6 +92,9 @@ export const cloudConfig = (guest: Guest): Record<string, unknown> => {
   return {
     hostname: host,
     ...(hostname === host ? {} : { fqdn: hostname }),
+    // Interfaces that were added or removed since: the network is what the drive says at every boot, not only at the first.
+    updates: { network: { when: ["boot-new-instance", "boot"] } },
+    bootcmd: [["sh", "-c", ownIdentity]],
     preserve_hostname: false,
     manage_etc_hosts: "localhost",
     users: users(settings),

@@ -174,9 +174,9 @@ test("the cloud-init drive of a guest that was never up knows all interfaces; th
     world.cell.commands.findLast(({ name }) => name === "cell.instance.write-seed")
       ?.input as Input<"cell.instance.write-seed">;
   const [, second] = (await get(id)).nics;
-  expect(seed()).toMatchObject({ generation: 1, mac, moreMacs: [second?.mac] });
+  expect(seed()).toMatchObject({ generation: 1, mac, moreNics: [{ name: "nic-2", mac: second?.mac }] });
   await done(await world.call("nic.remove", { id, nic: "nic-2" }));
-  expect(seed()).not.toHaveProperty("moreMacs");
+  expect(seed()).not.toHaveProperty("moreNics");
 });
 
 test("each is shown with the addresses that are known to be its own", async () => {

@@ -45,7 +45,7 @@ test("it goes where the host can do what it needs, and nowhere else", async () =
   const error: unknown = await refused.catch((thrown: unknown) => thrown);
   if (!(error instanceof NanoError)) throw error;
   expect(error.code).toBe("no-room");
-  expect(error.message).toContain("abilities removed 2");
+  expect(error.message).toContain("None of the 2 cells of pool default can take it: its host cannot do this");
   expect(error.message).toContain("eave out the network limits");
   await expectInvariants(world);
 });

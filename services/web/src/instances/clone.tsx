@@ -79,6 +79,15 @@ const clonePage = (
           <p safe>{t("It has snapshots: a full clone has its disks as they are now, a linked one is not possible.")}</p>
         </Notice>
       ) : null}
+      {instance.cloudInit ? null : (
+        <Notice tone="warn">
+          <p safe>
+            {t(
+              "It has no cloud-init drive: the clone's guest keeps the host name, machine id, SSH host keys and fixed addresses of its source. Change them inside before both run.",
+            )}
+          </p>
+        </Notice>
+      )}
       <form method="post" action={to.instanceClone(id)} class="form panel">
         <Key />
         <TextField

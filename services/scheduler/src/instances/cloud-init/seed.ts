@@ -20,7 +20,7 @@ export const writeSeed = async (
   const { diskBus } = hardware;
   const { generation } = cloudInit;
   const [, ...more] = nicsOf(spec);
-  const macs = { mac, ...(more.length === 0 ? {} : { moreMacs: more.map((nic) => nic.mac) }) };
+  const macs = { mac, ...(more.length === 0 ? {} : { moreNics: more.map(({ name, mac }) => ({ name, mac })) }) };
   const input = { id, epoch, generation, ...macs, diskBus, dataDisks, settings };
   await ask(cell, "cell.instance.write-seed", input, requestId);
 };

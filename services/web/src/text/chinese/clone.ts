@@ -11,6 +11,8 @@ export const cloneTexts = {
     "完整克隆得到独立副本，不依赖任何文件，耗时取决于复制；链接克隆只需数毫秒且几乎不占空间：双方都叠加在现有内容之上继续写入。",
   "Full: copied": "完整：复制",
   "Linked: shared": "链接：共享",
+  "It has no cloud-init drive: the clone's guest keeps the host name, machine id, SSH host keys and fixed addresses of its source. Change them inside before both run.":
+    "它没有 cloud-init 驱动器：克隆的客户系统会保留源的主机名、机器 ID、SSH 主机密钥和固定地址。请在两者同时运行前在系统内修改。",
   "It has snapshots: a full clone has its disks as they are now, a linked one is not possible.":
     "它有快照：完整克隆只包含磁盘的当前内容，且无法进行链接克隆。",
   "It lies over another file: written anew, all of that would be copied into it.":
