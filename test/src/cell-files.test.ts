@@ -93,5 +93,6 @@ test("what nothing needs any more is removed when it is asked for, minutes after
   const cleaned = await until("it answers", () => cloud.api("cell.clean", { id: cell }), Boolean, 240);
   expect(cleaned).toEqual({ files: 1, bytes });
   expect(await kept()).toEqual([]);
-  expect(await readdir(pool())).toEqual([]);
+  // What says whose the pool is stays.
+  expect((await readdir(pool())).filter((name) => !name.endsWith(".claim"))).toEqual([]);
 }, 180_000);

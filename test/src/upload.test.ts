@@ -188,7 +188,8 @@ test("several files at once, of which one is refused with the reason", async () 
   expect(await row("failed").locator('[data-row="status"]').textContent()).toContain(
     "like no disk image that is known here. If it is a raw disk",
   );
-  expect(await recordOf("three")).toMatchObject({ state: "failed", error: { code: "image-format-invalid" } });
+  // The portal made the record for this file alone: one that is no image leaves none.
+  expect(await recordOf("three")).toBeUndefined();
 }, 300_000);
 
 test("a record's own page goes on with its upload, and takes no other file", async () => {
