@@ -74,7 +74,7 @@ const kinds: readonly Kind[] = [
   },
   {
     operation: "snapshot.create",
-    steps: ["create"],
+    steps: ["take"],
     prepare: stopped,
     begin: (in_, id) => in_.call("snapshot.create", { id: known(id), name: "before" }),
   },
