@@ -128,7 +128,7 @@ async function idOf<Id extends string>(
 const patience = 5;
 
 /**
- * @param target a path, or what is there
+ * @param target a path, or an existing target
  * @param newTicket asked again after each break: an hour may have passed
  * @throws {Problem} when it does not get on, cannot be written, or is not what it should be
  */

@@ -116,7 +116,7 @@ test("'-' is standard output, with the file and nothing else on it", async () =>
   expect(await child.exited).toBe(0);
 });
 
-describe("what is there is not lost", () => {
+describe("an existing file is not lost", () => {
   test("a file, unless it is to be replaced; a link to it stays a link", async () => {
     await writeFile(at("there"), "mine");
     await symlink(at("there"), at("link"));

@@ -98,7 +98,7 @@ export interface Sink {
   close(): Promise<void>;
 }
 
-/** Of what is there already and stays: a device, a pipe, standard output. A pipe opens when somebody reads it. */
+/** Opens an existing target that stays: a device, a pipe, standard output. A pipe opens when somebody reads it. */
 export async function openSink({ kind, path }: Exclude<Destination, { kind: "file" }>): Promise<Sink> {
   if (kind === "standard output") return { write: toStandardOutput, close: async () => {} };
   // On a block device O_EXCL is refused while it is mounted; others take no notice of it.
@@ -153,7 +153,7 @@ export async function moveTo(whole: string, { path, replace }: Extract<Destinati
   try {
     if (replace) await rename(whole, path);
     else {
-      // Unlike a rename it never replaces what is there.
+      // Unlike a rename it never replaces an existing file.
       await link(whole, path);
       await rm(whole);
     }

@@ -83,7 +83,7 @@ export interface InstanceTable {
   started_at: Timestamp | null;
   /** When its power button was pressed, while the guest has not followed. */
   stop_asked_at: Timestamp | null;
-  /** Until when the guest may take to follow; null: as long as any. */
+  /** Deadline for the guest to follow; null: no deadline. */
   stop_until: Timestamp | null;
   /** When the guest last restarted in this run. */
   restarted_at: Timestamp | null;
