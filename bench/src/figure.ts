@@ -21,8 +21,8 @@ export function quantile(samples: readonly number[], q: number): number {
 export const median = (samples: readonly number[]): number => quantile(samples, 0.5);
 
 /**
- * How many times `measured` is `peer`: the median over the pairs of each round, so that what slows the machine down for a while
- * slows both; of the medians where there are no pairs.
+ * How many times `measured` is `peer`: the median over the pairs of each round, so that what slows the machine down for
+ * a while slows both; of the medians where there are no pairs.
  */
 export function ratio(measured: Figure, peer: Figure): number {
   if (measured.samples.length !== peer.samples.length) return median(measured.samples) / median(peer.samples);

@@ -1,4 +1,6 @@
-/** What a figure must reach, from the quality page: relative to its peer (`ratio…`) or absolute, in the figure's unit. */
+/**
+ * What a figure must reach, from the quality page: relative to its peer (`ratio…`) or absolute, in the figure's unit.
+ */
 import { digits, type Figure, median, ratio, showValue } from "./figure.ts";
 
 export interface Target {

@@ -1,4 +1,7 @@
-/** What a cell keeps of images, in a whole cloud: fetched once, repaired when it is harmed, removed when nothing needs it. */
+/**
+ * What a cell keeps of images, in a whole cloud: fetched once, repaired when it is harmed, removed when nothing needs
+ * it.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";

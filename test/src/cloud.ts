@@ -1,6 +1,7 @@
 /**
- * A whole cloud of one's own: a private libvirtd, and everything else started by `nanoctl up` itself on free ports, in a
- * temporary directory. What the tests here see is what a person sees: commands, HTTP, the bus. Nothing of it is a stand-in.
+ * A whole cloud of one's own: a private libvirtd, and everything else started by `nanoctl up` itself on free ports, in
+ * a temporary directory. What the tests here see is what a person sees: commands, HTTP, the bus. Nothing of it is a
+ * stand-in.
  */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

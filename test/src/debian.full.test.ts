@@ -1,5 +1,6 @@
 /**
- * A real Debian, from Debian's packages to its end, with the facts read inside it. Only in `nanoctl test --full`: emulated, it boots for minutes.
+ * A real Debian, from Debian's packages to its end, with the facts read inside it. Only in `nanoctl test --full`:
+ * emulated, it boots for minutes.
  *
  * What is asked of the guest goes past Nano, over libvirt to its agent: what Nano says of it is what is to be proved.
  */

@@ -1,6 +1,7 @@
 /**
- * Whatever is killed, running instances go on, and the system finds everything again without anyone cleaning up. One cloud, one running
- * guest; each test kills something else with SIGKILL and then asks, through the public door, whether all is as it should be.
+ * Whatever is killed, running instances go on, and the system finds everything again without anyone cleaning up. One
+ * cloud, one running guest; each test kills something else with SIGKILL and then asks, through the public door, whether
+ * all is as it should be.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdir, readFile } from "node:fs/promises";

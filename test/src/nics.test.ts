@@ -1,4 +1,7 @@
-/** Network interfaces come and go in a whole cloud, over REST, under a guest that runs; also when what does it is killed in the middle. */
+/**
+ * Network interfaces come and go in a whole cloud, over REST, under a guest that runs; also when what does it is killed
+ * in the middle.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { resolve } from "node:path";
 import type { Input, InstanceId } from "@nano/contract";

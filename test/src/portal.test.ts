@@ -1,6 +1,6 @@
 /**
- * A person clicks through the main job in a real browser against a real cloud: creates the administrator, uploads an image, creates an
- * instance from it and starts it, sees its screen, types into its console, stops it, deletes it.
+ * A person clicks through the main job in a real browser against a real cloud: creates the administrator, uploads an
+ * image, creates an instance from it and starts it, sees its screen, types into its console, stops it, deletes it.
  *
  * `NANO_SCREENSHOTS=<directory>` keeps a picture of each page.
  */

@@ -1,4 +1,7 @@
-/** The README's examples do what it says: its shell blocks are taken out of it and run, word for word, against a fresh cloud. */
+/**
+ * The README's examples do what it says: its shell blocks are taken out of it and run, word for word, against a fresh
+ * cloud.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,4 +1,7 @@
-/** A cell that lies: what it answers reaches nobody unless it fits the contract, and never as a page. Real bus, scheduler, gateway and portal. */
+/**
+ * A cell that lies: what it answers reaches nobody unless it fits the contract, and never as a page. Real bus,
+ * scheduler, gateway and portal.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

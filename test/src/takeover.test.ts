@@ -1,6 +1,6 @@
 /**
- * From a place on the network to the operator of the zone: what a stranger, a cell and the gateway try. A real nats-server, the real scheduler and
- * discovery, and a plain NATS client with the identity each of them has.
+ * From a place on the network to the operator of the zone: what a stranger, a cell and the gateway try. A real
+ * nats-server, the real scheduler and discovery, and a plain NATS client with the identity each of them has.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { createSocket } from "node:dgram";

@@ -1,6 +1,7 @@
 /**
- * A person uploads disk images at a real browser, to a real cloud, over a slow network that fails: pauses, goes on, loses the connection, reloads the
- * page, restarts the service. `NANO_SCREENSHOTS=<directory>` keeps a picture of each step.
+ * A person uploads disk images at a real browser, to a real cloud, over a slow network that fails: pauses, goes on,
+ * loses the connection, reloads the page, restarts the service. `NANO_SCREENSHOTS=<directory>` keeps a picture of each
+ * step.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdir, mkdtemp, rm, utimes, writeFile } from "node:fs/promises";

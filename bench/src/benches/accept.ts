@@ -1,6 +1,7 @@
 /**
- * How many placements a second the scheduler can promise, durably: each is one transaction with the decision, the reservation, the task and its
- * events, behind a choice among 5,000 cells. What follows (publishing the events, making the instances) is not part of it.
+ * How many placements a second the scheduler can promise, durably: each is one transaction with the decision, the
+ * reservation, the task and its events, behind a choice among 5,000 cells. What follows (publishing the events, making
+ * the instances) is not part of it.
  */
 
 import { Database as Sqlite } from "bun:sqlite";

@@ -1,4 +1,7 @@
-/** How long the zone shows a cell as online that is not, and the other way round; asked over REST, as a person or a monitor would. */
+/**
+ * How long the zone shows a cell as online that is not, and the other way round; asked over REST, as a person or a
+ * monitor would.
+ */
 import type { CellId } from "@nano/contract";
 import type { Bench } from "../bench.ts";
 import { atMost } from "../target.ts";

@@ -1,6 +1,6 @@
 /**
- * A system disk from an image: an overlay on the image's read-only base volume, made by libvirt as a cell does it. Its cost must not
- * depend on how much the image holds.
+ * A system disk from an image: an overlay on the image's read-only base volume, made by libvirt as a cell does it. Its
+ * cost must not depend on how much the image holds.
  */
 import { unlink } from "node:fs/promises";
 import { join } from "node:path";

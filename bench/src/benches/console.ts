@@ -1,6 +1,7 @@
 /**
- * Bytes between a screen and a browser, through cell and gateway, against two processes that each join two sockets; and what a hundred open
- * consoles that nobody uses cost. Where websockify (noVNC's own relay, one hop) is installed, it is measured too.
+ * Bytes between a screen and a browser, through cell and gateway, against two processes that each join two sockets; and
+ * what a hundred open consoles that nobody uses cost. Where websockify (noVNC's own relay, one hop) is installed, it is
+ * measured too.
  */
 import { join } from "node:path";
 import { startTestBus } from "@nano/bus/testing";
@@ -168,7 +169,8 @@ export const consoles: Bench = {
 
 /** Bytes by which the processes grow while a hundred consoles are open and still. */
 async function idleGrowth(pids: readonly number[], open: () => Promise<Pipe>, settleMs: number): Promise<number> {
-  // The first ones load code and size buffers that stay; hashing the administrator's password took memory that is given back in time.
+  // The first ones load code and size buffers that stay; hashing the administrator's password took memory that is given
+  // back in time.
   for (let i = 0; i < 10; i++) await (await open())[Symbol.asyncDispose]();
   await Bun.sleep(settleMs);
   const before = memoryOf(pids);

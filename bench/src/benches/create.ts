@@ -1,6 +1,6 @@
 /**
- * From "create and start" to running, from an image the cell has already: through Nano, and the same domain by libvirt alone (overlay, define,
- * create). Where virt-install is there, it does it too.
+ * From "create and start" to running, from an image the cell has already: through Nano, and the same domain by libvirt
+ * alone (overlay, define, create). Where virt-install is there, it does it too.
  */
 import { join } from "node:path";
 import type { Instance, InstanceId, Sha256 } from "@nano/contract";

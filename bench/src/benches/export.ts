@@ -1,4 +1,7 @@
-/** An instance's disk as a new disk image: copied, sent to the image service, inspected, hashed and published. Beside it, a copy by qemu-img and its hash. */
+/**
+ * An instance's disk as a new disk image: copied, sent to the image service, inspected, hashed and published. Beside
+ * it, a copy by qemu-img and its hash.
+ */
 import { unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { ImageId } from "@nano/contract";

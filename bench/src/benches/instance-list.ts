@@ -1,4 +1,7 @@
-/** The list that people look at most, with ten thousand instances in the zone: the scheduler's answer, and the portal's page around it. */
+/**
+ * The list that people look at most, with ten thousand instances in the zone: the scheduler's answer, and the portal's
+ * page around it.
+ */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Input } from "@nano/contract";

@@ -1,6 +1,6 @@
 /**
- * How full a pool gets under the policy "pack": instances of mixed sizes arrive until the twentieth that fits nowhere; then, how much of the
- * resource that ran out is promised? What is left is lost to fragmentation.
+ * How full a pool gets under the policy "pack": instances of mixed sizes arrive until the twentieth that fits nowhere;
+ * then, how much of the resource that ran out is promised? What is left is lost to fragmentation.
  */
 import type { PoolName, Resources } from "@nano/contract";
 import { place } from "@nano/scheduler/placement/place";

@@ -1,4 +1,7 @@
-/** How long a decision takes, with everything that is kept of it to explain it, against the barest scan that could find a cell. */
+/**
+ * How long a decision takes, with everything that is kept of it to explain it, against the barest scan that could find
+ * a cell.
+ */
 import type { PoolName, Resources } from "@nano/contract";
 import { type PlacementDecision, place } from "@nano/scheduler/placement/place";
 import { defaultPolicy } from "@nano/scheduler/placement/rule";
@@ -67,7 +70,9 @@ function timesOf(requests: readonly Resources[], decide: (request: Resources) =>
   });
 }
 
-/** The row of the cell that has room and the lowest load; -1 for none. No words, no runner-up, no rules one could read. */
+/**
+ * The row of the cell that has room and the lowest load; -1 for none. No words, no runner-up, no rules one could read.
+ */
 function bareScan(cells: Snapshot, request: Resources): number {
   const { cores, memoryMiB, storageGiB, reservedCores, reservedMemoryMiB, reservedStorageGiB, cpuPercent, online } =
     cells;

@@ -1,6 +1,7 @@
 /**
- * One instance over REST: gateway → NATS → scheduler → SQLite and back, with the person recognized, the permission checked, and input and
- * errors by contract. Beside it Elysia alone, and the smallest stack of the same parts, which does none of these things.
+ * One instance over REST: gateway → NATS → scheduler → SQLite and back, with the person recognized, the permission
+ * checked, and input and errors by contract. Beside it Elysia alone, and the smallest stack of the same parts, which
+ * does none of these things.
  */
 import { join } from "node:path";
 import { decode, InstanceCreateInput, type InstanceId } from "@nano/contract";

@@ -1,6 +1,6 @@
 /**
- * Snapshots of an instance that is off, and clones of it, by how much is written on its disk; from the call on the bus until the task is done. Beside it,
- * what qemu-img alone takes for a disk like it.
+ * Snapshots of an instance that is off, and clones of it, by how much is written on its disk; from the call on the bus
+ * until the task is done. Beside it, what qemu-img alone takes for a disk like it.
  */
 import { unlink } from "node:fs/promises";
 import { join } from "node:path";
@@ -105,8 +105,8 @@ async function fullClones(zone: Zone, { id, disk, sizeGiB }: Subject, rounds: nu
 }
 
 /**
- * Each finds its source written to since the one before: otherwise it would only be laid over what is frozen already. `rounds`: less than the files that a
- * source lies over at most.
+ * Each finds its source written to since the one before: otherwise it would only be laid over what is frozen already.
+ * `rounds`: less than the files that a source lies over at most.
  */
 async function linkedClones(zone: Zone, small: Subject, large: Subject, rounds: number): Promise<Row[]> {
   const linked = async ({ id }: Subject): Promise<number> => {

@@ -1,6 +1,6 @@
 /**
- * What a cell does when it (re)connects to libvirt: it looks at all its instances. Their records and their snapshots are part of that, which is more than
- * any of the peers looks at.
+ * What a cell does when it (re)connects to libvirt: it looks at all its instances. Their records and their snapshots
+ * are part of that, which is more than any of the peers looks at.
  */
 import { labConfig, openHypervisor, specOf } from "@nano/cell/testing";
 import { silentLog } from "@nano/contract";

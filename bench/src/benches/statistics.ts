@@ -1,4 +1,7 @@
-/** What it costs to know what each instance uses: a sample of all of them, against `virsh domstats`; and what a cell with many instances takes. */
+/**
+ * What it costs to know what each instance uses: a sample of all of them, against `virsh domstats`; and what a cell
+ * with many instances takes.
+ */
 import { join } from "node:path";
 import { startLibvirtd } from "@nano/lab";
 import { connect, DomainStats, GetAllDomainStats, ListDomains } from "@nano/libvirt";

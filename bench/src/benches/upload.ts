@@ -1,4 +1,7 @@
-/** An image into the image service, inspected, hashed, durable and published, against servers that write and hash less, or nothing. */
+/**
+ * An image into the image service, inspected, hashed, durable and published, against servers that write and hash less,
+ * or nothing.
+ */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Bench, Row } from "../bench.ts";

@@ -1,6 +1,6 @@
 /**
- * What people do to an instance that exists, from the call on the bus until its task is done; and libvirt's own call for the same, on a twin. There is
- * nothing to boot on either: what a guest would do is not what is measured.
+ * What people do to an instance that exists, from the call on the bus until its task is done; and libvirt's own call
+ * for the same, on a twin. There is nothing to boot on either: what a guest would do is not what is measured.
  */
 import { join } from "node:path";
 import { fetchedVolume } from "@nano/cell/libvirt/names";
@@ -49,8 +49,9 @@ export const verbs: Bench = {
 };
 
 /**
- * In this order, each finds the instance as it needs it; after the last it is off, as before the first. Media go in and out while it stands still: firmware
- * that looks for something to boot closes the tray under libvirt's hands now and then ("Tray of the device is not open").
+ * In this order, each finds the instance as it needs it; after the last it is off, as before the first. Media go in and
+ * out while it stands still: firmware that looks for something to boot closes the tray under libvirt's hands now and
+ * then ("Tray of the device is not open").
  */
 function verbsOf({ bus, settings }: Zone, id: InstanceId, twin: Domain, media: Media): readonly Verb[] {
   const iso = join(storageOf(settings), fetchedVolume(media.sha256, "iso"));
@@ -107,7 +108,10 @@ function verbsOf({ bus, settings }: Zone, id: InstanceId, twin: Domain, media: M
   ];
 }
 
-/** The same domain on a disk of its own. Without the cell's name and record it is a stranger, which the cell leaves alone. */
+/**
+ * The same domain on a disk of its own. Without the cell's name and record it is a stranger, which the cell leaves
+ * alone.
+ */
 async function defineTwin({ settings }: Zone, connection: Connection, id: InstanceId): Promise<Domain> {
   const definition = await (await connection.domainByUuid(id)).getDefinition();
   const twin = crypto.randomUUID();

@@ -1,6 +1,6 @@
 /**
- * Floor of an upload: the body goes into a file and a SHA-256, and that is all: nothing is inspected, recorded or made durable.
- * `argv[2]`: the directory. Prints its port.
+ * Floor of an upload: the body goes into a file and a SHA-256, and that is all: nothing is inspected, recorded or made
+ * durable. `argv[2]`: the directory. Prints its port.
  */
 import { join } from "node:path";
 

@@ -1,4 +1,6 @@
-/** Floor of a REST read: Elysia answers the same JSON from memory. `argv[2]`: the file with the JSON. Prints its port. */
+/**
+ * Floor of a REST read: Elysia answers the same JSON from memory. `argv[2]`: the file with the JSON. Prints its port.
+ */
 import { Elysia } from "elysia";
 
 const body = await Bun.file(process.argv[2] ?? "").text();

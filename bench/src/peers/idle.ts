@@ -1,4 +1,7 @@
-/** Floor of a service's memory: the same runtime and libraries, loaded and connected, with nothing to do. `argv[2]`: the bus's URL. */
+/**
+ * Floor of a service's memory: the same runtime and libraries, loaded and connected, with nothing to do. `argv[2]`: the
+ * bus's URL.
+ */
 import { Database } from "bun:sqlite";
 import { Elysia } from "elysia";
 import { connect } from "nats";

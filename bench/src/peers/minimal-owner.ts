@@ -1,6 +1,6 @@
 /**
- * Peer of a REST read, the half behind the bus: a row from SQLite, as JSON, to whoever asks. No schema, no person, no permission.
- * `argv`: the bus's URL, the file with the JSON.
+ * Peer of a REST read, the half behind the bus: a row from SQLite, as JSON, to whoever asks. No schema, no person, no
+ * permission. `argv`: the bus's URL, the file with the JSON.
  */
 import { Database } from "bun:sqlite";
 import { connect } from "nats";

@@ -1,4 +1,7 @@
-/** Floor of a console: one process that joins two sockets, without tickets, frames or limits. `argv[2]`: the port to connect to. */
+/**
+ * Floor of a console: one process that joins two sockets, without tickets, frames or limits. `argv[2]`: the port to
+ * connect to.
+ */
 import { createConnection, createServer } from "node:net";
 
 const target = Number(process.argv[2]);

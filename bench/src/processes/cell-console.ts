@@ -1,6 +1,6 @@
 /**
- * A cell's consoles without the rest of a cell: `POST /` with `{id, url, ticket}` has it dial the gateway, as `cell.console.open` does.
- * `argv[2]`: the port where every instance's screen is.
+ * A cell's consoles without the rest of a cell: `POST /` with `{id, url, ticket}` has it dial the gateway, as
+ * `cell.console.open` does. `argv[2]`: the port where every instance's screen is.
  */
 import { Consoles } from "@nano/cell/console/consoles";
 import { decode, InstanceIdSchema, silentLog } from "@nano/contract";

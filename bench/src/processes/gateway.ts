@@ -1,4 +1,7 @@
-/** The gateway, with room for more consoles of one person than a person has. `argv`: data directory, bus URL, credentials file. */
+/**
+ * The gateway, with room for more consoles of one person than a person has. `argv`: data directory, bus URL,
+ * credentials file.
+ */
 import { silentLog } from "@nano/contract";
 import { consoleLimits } from "@nano/gateway/console/consoles";
 import { start } from "@nano/gateway/main";

@@ -1,6 +1,7 @@
 /**
- * Stands where QEMU's VNC server would be. The first nine bytes of a connection are an order: `D` and a length (64 bit, big-endian) to pour so
- * many bytes, `U` and a length to take so many and answer one byte for every 64 KiB of them. Without an order it sits there, as a screen that nothing moves on.
+ * Stands where QEMU's VNC server would be. The first nine bytes of a connection are an order: `D` and a length (64 bit,
+ * big-endian) to pour so many bytes, `U` and a length to take so many and answer one byte for every 64 KiB of them.
+ * Without an order it sits there, as a screen that nothing moves on.
  */
 import { createServer, type Socket } from "node:net";
 

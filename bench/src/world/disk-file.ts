@@ -5,8 +5,8 @@ import { run } from "./command.ts";
 const MiB = 2 ** 20;
 
 /**
- * A qcow2 file whose whole virtual size (`bytes`, a multiple of 4 MiB) is written, with bytes that neither compress nor are zero: a
- * copy of it can take no short cut.
+ * A qcow2 file whose whole virtual size (`bytes`, a multiple of 4 MiB) is written, with bytes that neither compress nor
+ * are zero: a copy of it can take no short cut.
  */
 export async function writeQcow2(path: string, bytes: number): Promise<void> {
   const raw = `${path}.raw`;
@@ -22,12 +22,18 @@ export async function writeQcow2(path: string, bytes: number): Promise<void> {
   await rm(raw);
 }
 
-/** A qcow2 file with every cluster allocated, in its tables and in the file system, but never written: large ones in no time. */
+/**
+ * A qcow2 file with every cluster allocated, in its tables and in the file system, but never written: large ones in no
+ * time.
+ */
 export async function allocateQcow2(path: string, bytes: number): Promise<void> {
   await run(["qemu-img", "create", "-q", "-f", "qcow2", "-o", "preallocation=falloc", path, String(bytes)]);
 }
 
-/** A qcow2 file whose every cluster has its place and none is written: it looks as large as its disk, and takes next to nothing. */
+/**
+ * A qcow2 file whose every cluster has its place and none is written: it looks as large as its disk, and takes next to
+ * nothing.
+ */
 export async function sparseQcow2(path: string, bytes: number): Promise<void> {
   await run(["qemu-img", "create", "-q", "-f", "qcow2", "-o", "preallocation=metadata", path, String(bytes)]);
 }

@@ -1,7 +1,7 @@
 /**
- * A load of equal GET requests, bounded in time, over connections that stay open. Each connection asks, waits for the whole answer, and asks
- * again (a closed loop, as wrk does). It speaks just enough HTTP/1.1 to find an answer's end: a full client would take the processor from
- * the server that is measured.
+ * A load of equal GET requests, bounded in time, over connections that stay open. Each connection asks, waits for the
+ * whole answer, and asks again (a closed loop, as wrk does). It speaks just enough HTTP/1.1 to find an answer's end: a
+ * full client would take the processor from the server that is measured.
  */
 
 export interface Load {

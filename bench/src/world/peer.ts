@@ -31,7 +31,10 @@ export async function startWebsockify(target: string): Promise<Peer> {
   return { ...relay, said: String(port) };
 }
 
-/** A web server that takes files (`PUT`) into a directory and does nothing else with them; undefined where it is not installed. What it said is its port. */
+/**
+ * A web server that takes files (`PUT`) into a directory and does nothing else with them; undefined where it is not
+ * installed. What it said is its port.
+ */
 export async function startNginx(directory: string): Promise<Peer | undefined> {
   if (!Bun.which("nginx")) return undefined;
   const port = await freePort();

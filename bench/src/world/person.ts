@@ -3,7 +3,8 @@ import type { Bus } from "@nano/bus";
 import { operatorActor } from "@nano/contract";
 
 /**
- * Creates the first administrator and logs in. `gateway`: its address; `bus`: of an operator or a service, which makes the setup link.
+ * Creates the first administrator and logs in. `gateway`: its address; `bus`: of an operator or a service, which makes
+ * the setup link.
  * @returns the `Authorization` header of everything they ask
  */
 export async function becomeAdministrator(gateway: string, bus: Bus): Promise<{ authorization: string }> {

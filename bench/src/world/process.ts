@@ -2,9 +2,9 @@
 import { readFileSync } from "node:fs";
 
 /**
- * Memory of a group of processes in bytes: what each has for itself, and once what they have of the same files (the Bun binary, mostly). It is
- * the sum of their proportional set sizes (PSS) on a machine where nobody else runs Bun; PSS itself would shrink with every neighbour that
- * does.
+ * Memory of a group of processes in bytes: what each has for itself, and once what they have of the same files (the Bun
+ * binary, mostly). It is the sum of their proportional set sizes (PSS) on a machine where nobody else runs Bun; PSS
+ * itself would shrink with every neighbour that does.
  */
 export function memoryOf(pids: readonly number[]): number {
   const own = pids.reduce((sum, pid) => sum + kibibytes(`/proc/${pid}/smaps_rollup`, "Pss_Anon"), 0);

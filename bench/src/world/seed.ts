@@ -1,4 +1,7 @@
-/** A scheduler's database with a history, written through the scheduler's own stores: making it by requests would take minutes. */
+/**
+ * A scheduler's database with a history, written through the scheduler's own stores: making it by requests would take
+ * minutes.
+ */
 import {
   type CellId,
   decode,

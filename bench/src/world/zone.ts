@@ -1,6 +1,6 @@
 /**
- * A whole Nano of a bench's own: started by `nanoctl up` and ended by `nanoctl down`, as a person does it, on ports and in directories
- * that nobody else uses, with a libvirtd of its own.
+ * A whole Nano of a bench's own: started by `nanoctl up` and ended by `nanoctl down`, as a person does it, on ports and
+ * in directories that nobody else uses, with a libvirtd of its own.
  */
 import { join } from "node:path";
 import type { Bus } from "@nano/bus";

@@ -1,6 +1,7 @@
 /**
- * What libvirt has found out about this machine's QEMU, kept from one lab host to the next: a libvirtd that has to find it out anew needs seconds for its
- * first look. libvirt itself checks that what it is given is of these very programs, and looks again if not.
+ * What libvirt has found out about this machine's QEMU, kept from one lab host to the next: a libvirtd that has to find
+ * it out anew needs seconds for its first look. libvirt itself checks that what it is given is of these very programs,
+ * and looks again if not.
  */
 import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";

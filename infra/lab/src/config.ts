@@ -1,6 +1,9 @@
 import type { PortBlock } from "./ports.ts";
 
-/** libvirtd.conf: one local socket, open to its owner (the process that made the directory), no network, no authentication. */
+/**
+ * libvirtd.conf: one local socket, open to its owner (the process that made the directory), no network, no
+ * authentication.
+ */
 export function libvirtdConf(host: { hostUuid: string; socketDir: string }): string {
   return settings({
     host_uuid: host.hostUuid,

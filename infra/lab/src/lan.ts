@@ -1,6 +1,7 @@
 /**
- * A local network for tests of what instances reach the world through: this machine as a host on it, a bridge `br0`, and a router that answers DHCP.
- * See `lan.sh` for its addresses. It is made of namespaces: nothing outside of them sees a packet of it, and several exist side by side.
+ * A local network for tests of what instances reach the world through: this machine as a host on it, a bridge `br0`,
+ * and a router that answers DHCP. See `lan.sh` for its addresses. It is made of namespaces: nothing outside of them
+ * sees a packet of it, and several exist side by side.
  */
 import { join } from "node:path";
 

@@ -41,14 +41,20 @@ export interface LabLibvirtd {
   readonly pid: number | undefined;
   /** Starts libvirtd if it is down; resolves when it accepts connections. */
   start(): Promise<void>;
-  /** SIGKILL to libvirtd only: running instances go on, as after a crash. It stays down until {@link start} or {@link restart}. */
+  /**
+   * SIGKILL to libvirtd only: running instances go on, as after a crash. It stays down until {@link start} or {@link
+   * restart}.
+   */
   kill(): Promise<void>;
   /** Makes libvirtd hang (SIGSTOP) until {@link thaw}: it accepts connections and answers nothing. */
   freeze(): void;
   thaw(): void;
   /** Ends libvirtd in its orderly way if it runs, and starts it again. Running instances go on. */
   restart(): Promise<void>;
-  /** As if the host had lost its power and came up again: every instance is gone at once, and so is all that a host keeps in `/run`. */
+  /**
+   * As if the host had lost its power and came up again: every instance is gone at once, and so is all that a host
+   * keeps in `/run`.
+   */
   reboot(): Promise<void>;
   /** Ends the daemon and every instance it started, and removes its files. Idempotent. */
   stop(): Promise<void>;

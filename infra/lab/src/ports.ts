@@ -17,7 +17,9 @@ export interface PortBlock {
   release(): void;
 }
 
-/** Claims a free block; the search starts at a random one so that parallel starts rarely meet. Throws when none is free. */
+/**
+ * Claims a free block; the search starts at a random one so that parallel starts rarely meet. Throws when none is free.
+ */
 export function claimPortBlock(random: () => number = Math.random): PortBlock {
   const start = Math.floor(random() * BLOCKS);
   for (let i = 0; i < BLOCKS; i++) {

@@ -1,6 +1,6 @@
 /**
- * A private SSH server on loopback, with keys of its own, for tests of what Nano does over SSH. Like the lab's libvirtd it
- * lives in namespaces that end with the process that started it.
+ * A private SSH server on loopback, with keys of its own, for tests of what Nano does over SSH. Like the lab's libvirtd
+ * it lives in namespaces that end with the process that started it.
  */
 
 import { createHash } from "node:crypto";

@@ -1,6 +1,6 @@
 /**
- * The shell script at the root of the checkout, on machines that lack something. A mount namespace makes the lack: a tool
- * with /dev/null mounted over it is not there for anybody inside, and everybody else keeps it.
+ * The shell script at the root of the checkout, on machines that lack something. A mount namespace makes the lack: a
+ * tool with /dev/null mounted over it is not there for anybody inside, and everybody else keeps it.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { chmod, copyFile, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";

@@ -1,11 +1,12 @@
 /**
- * The programs of a zone (the supervisor, the services, the simulator), bundled and minified: an idle service takes a quarter
- * less memory than from its sources, and starts sooner. See docs/adr/0007-bundles.md.
+ * The programs of a zone (the supervisor, the services, the simulator), bundled and minified: an idle service takes a
+ * quarter less memory than from its sources, and starts sooner. See docs/adr/0007-bundles.md.
  *
- *   sources ─▶ key = hash of all that goes in ─▶ data/bundle/<key>/<path of the source>.js,  data/bundle/current ─▶ <key>
+ *   sources ─▶ key = hash of all that goes in ─▶ data/bundle/<key>/<path of the source>.js, data/bundle/current ─▶
+ *   <key>
  *
- * The bundle belongs to the checkout, not to a zone. Whatever starts a program asks {@link programOf} for its file: the current
- * bundle's, or the source where there is none. So a bundle that cannot be made costs memory and nothing else.
+ * The bundle belongs to the checkout, not to a zone. Whatever starts a program asks {@link programOf} for its file: the
+ * current bundle's, or the source where there is none. So a bundle that cannot be made costs memory and nothing else.
  */
 import { existsSync } from "node:fs";
 import { readdir, readlink, rename, rm, stat, symlink } from "node:fs/promises";
@@ -92,7 +93,8 @@ async function build(place: string): Promise<void> {
       target: "bun",
       // What several programs use is a file of its own, so that `--compact`, which is all of them in one, has it once.
       splitting: true,
-      // Names stay as they are, for stack traces. The maps lie beside for whoever needs them: Bun would keep linked ones in memory.
+      // Names stay as they are, for stack traces. The maps lie beside for whoever needs them: Bun would keep linked
+      // ones in memory.
       minify: { whitespace: true, syntax: true },
       sourcemap: "external",
       jsx: { development: false },

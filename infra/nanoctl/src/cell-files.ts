@@ -1,4 +1,7 @@
-/** `nanoctl cell files [CELL]` and `nanoctl cell clean [CELL]`: what a cell keeps of images and media, and the end of what nothing needs. */
+/**
+ * `nanoctl cell files [CELL]` and `nanoctl cell clean [CELL]`: what a cell keeps of images and media, and the end of
+ * what nothing needs.
+ */
 import type { Bus } from "@nano/bus";
 import { type Cell, CellIdSchema, fits, type Output } from "@nano/contract";
 import type { Settings } from "./config.ts";

@@ -1,4 +1,7 @@
-/** `nanoctl cell list`, `nanoctl cell forget NAME|ID` and `nanoctl cell readmit ID`: the zone's cells, and those that never return or must not. */
+/**
+ * `nanoctl cell list`, `nanoctl cell forget NAME|ID` and `nanoctl cell readmit ID`: the zone's cells, and those that
+ * never return or must not.
+ */
 import type { Bus } from "@nano/bus";
 import { type Cell, CellIdSchema, type ForgottenCell, fits, mayForget } from "@nano/contract";
 import { allCells, findCell, zone } from "./cell-files.ts";

@@ -1,4 +1,7 @@
-/** `nanoctl cell invite`: how another host joins this zone. Prints the join secret, which only the zone's administrator can read. */
+/**
+ * `nanoctl cell invite`: how another host joins this zone. Prints the join secret, which only the zone's administrator
+ * can read.
+ */
 import { readJoinSecret } from "@nano/discovery/secret";
 import { readSettings } from "./config.ts";
 import { Problem } from "./problem.ts";

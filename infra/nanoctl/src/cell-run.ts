@@ -1,4 +1,7 @@
-/** `nanoctl cell run`: this host's cell alone, for a zone whose other services are on another host. Runs until it is ended. */
+/**
+ * `nanoctl cell run`: this host's cell alone, for a zone whose other services are on another host. Runs until it is
+ * ended.
+ */
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { checkout, paths, readSettings, serviceEnvironment } from "./config.ts";

@@ -36,8 +36,9 @@
  * | `NANO_LOG`                  | `info`                       | `debug`, `info`, `warn` or `error`                         |
  * | `NANO_SIM_CELLS`            | `0`                          | simulated cells (`up --sim N`), only for the simulator     |
  *
- * Beside them a service gets `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE` and `SSL_CERT_DIR` as nanoctl has them: the certificates
- * of authorities that outgoing TLS (imports, the object store, an images service behind a proxy) trusts beside the machine's.
+ * Beside them a service gets `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE` and `SSL_CERT_DIR` as nanoctl has them: the
+ * certificates of authorities that outgoing TLS (imports, the object store, an images service behind a proxy) trusts
+ * beside the machine's.
  *
  * In compact mode there is one process and so one `process.env`; that is why a service's `src/main.ts` exports
  * `configFromEnv(env: Record<string, string | undefined>)` beside `start(config)` and never reads `process.env` deeper.
@@ -161,7 +162,9 @@ export function paths(settings: Pick<Settings, "data">) {
     /** What `up` decided; written by `up`. */
     launch: join(run, "launch.json"),
     lock: join(run, "lock"),
-    /** Exists once this machine's cell was added to the default pool, so that a cell the admin removed stays removed. */
+    /**
+     * Exists once this machine's cell was added to the default pool, so that a cell the admin removed stays removed.
+     */
     cellAdded: join(data, "cell-added"),
     logOf: (name: string): string => join(data, "log", `${name}.log`),
     dataOf: (name: string): string => join(data, name),
@@ -170,14 +173,17 @@ export function paths(settings: Pick<Settings, "data">) {
 }
 
 /**
- * What Bun itself is told. It looks once a second whether there is something to collect, which wakes several threads of an idle process; what
- * allocates is collected without that, too.
+ * What Bun itself is told. It looks once a second whether there is something to collect, which wakes several threads of
+ * an idle process; what allocates is collected without that, too.
  */
 export const runtimeEnvironment = { BUN_GC_TIMER_INTERVAL: "10000" } as const;
 
 const trustVariables = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"] as const;
 
-/** Whom TLS trusts: the machine's own store beside the authorities that Bun knows, and what the operator adds to it in the usual variables. */
+/**
+ * Whom TLS trusts: the machine's own store beside the authorities that Bun knows, and what the operator adds to it in
+ * the usual variables.
+ */
 export function trustEnvironment(outer: Environment): Record<string, string> {
   const named: Record<string, string> = {};
   for (const name of trustVariables) {
@@ -189,8 +195,8 @@ export function trustEnvironment(outer: Environment): Record<string, string> {
 
 /**
  * The whole environment of one service: what it must know and nothing else, so that a secret in the shell that typed
- * `nanoctl up` does not travel into every process of the zone. Variables of Nano's that only one service knows (a cell's
- * `NANO_CELL_NETWORK`, say) pass through as they are.
+ * `nanoctl up` does not travel into every process of the zone. Variables of Nano's that only one service knows (a
+ * cell's `NANO_CELL_NETWORK`, say) pass through as they are.
  */
 export function serviceEnvironment(
   settings: Settings,

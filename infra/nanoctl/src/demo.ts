@@ -1,7 +1,8 @@
 /**
- * `nanoctl demo`: the main job on the console, as a person does it in the portal. An image is uploaded, an instance is made from
- * it and started, its screen is looked at, it is stopped and deleted. Everything goes over the bus with the operator's
- * credentials, except the image's bytes: they go by HTTP with the upload's ticket. What it made it also removes, whatever fails.
+ * `nanoctl demo`: the main job on the console, as a person does it in the portal. An image is uploaded, an instance is
+ * made from it and started, its screen is looked at, it is stopped and deleted. Everything goes over the bus with the
+ * operator's credentials, except the image's bytes: they go by HTTP with the upload's ticket. What it made it also
+ * removes, whatever fails.
  */
 import { mkdir } from "node:fs/promises";
 import { join, relative } from "node:path";

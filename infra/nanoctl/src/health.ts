@@ -1,4 +1,7 @@
-/** Whether a running zone does its work, asked as a person would: over the bus with the operator's credentials, and by HTTP. */
+/**
+ * Whether a running zone does its work, asked as a person would: over the bus with the operator's credentials, and by
+ * HTTP.
+ */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,7 +1,7 @@
 /**
- * `nanoctl image build debian-12`: builds a real Debian with cloud-init from Debian's packages, and puts it into the zone's image store under that
- * name, so that a person without an image has one. With `--output` it becomes a file, and no zone is needed. `nanoctl image build FILE.toml` cooks a
- * recipe of one's own (see recipe/recipe.ts).
+ * `nanoctl image build debian-12`: builds a real Debian with cloud-init from Debian's packages, and puts it into the
+ * zone's image store under that name, so that a person without an image has one. With `--output` it becomes a file, and
+ * no zone is needed. `nanoctl image build FILE.toml` cooks a recipe of one's own (see recipe/recipe.ts).
  */
 import type { Bus } from "@nano/bus";
 import { decode, type Image, Sha256Schema, type Visibility } from "@nano/contract";

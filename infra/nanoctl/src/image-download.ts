@@ -1,7 +1,8 @@
 /**
- * `nanoctl image download NAME|ID`: an image's or, with `--media`, a medium's file from the store, in the format that is wanted, verified. What arrived lies beside its place until it is
- * whole: a download that broke off, or was ended, is continued by the next one of the same file. To a device, a pipe or standard output it goes as it
- * comes, and is verified at its end.
+ * `nanoctl image download NAME|ID`: an image's or, with `--media`, a medium's file from the store, in the format that
+ * is wanted, verified. What arrived lies beside its place until it is whole: a download that broke off, or was ended,
+ * is continued by the next one of the same file. To a device, a pipe or standard output it goes as it comes, and is
+ * verified at its end.
  */
 import { rm } from "node:fs/promises";
 import type { Bus } from "@nano/bus";

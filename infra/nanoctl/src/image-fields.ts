@@ -29,7 +29,9 @@ export const oneOf = <const T extends string>(option: string, text: string, word
   return word;
 };
 
-/** What an operator puts in is for everyone who is logged in, and for nobody else only if they say so. @throws {Problem} */
+/**
+ * What an operator puts in is for everyone who is logged in, and for nobody else only if they say so. @throws {Problem}
+ */
 export const visibilityOf = (text = "public"): Visibility => oneOf("--visibility", text, visibilities);
 
 type Fields = Pick<Input<"image.create">, "description" | "tags" | "visibility" | "minimumDiskGiB" | "format">;

@@ -1,6 +1,6 @@
 /**
- * `nanoctl image import URL`: has the image service fetch a disk image, or with `--media` an ISO image, and shows how far it is. It goes on without this
- * command; run again it shows how far it has come.
+ * `nanoctl image import URL`: has the image service fetch a disk image, or with `--media` an ISO image, and shows how
+ * far it is. It goes on without this command; run again it shows how far it has come.
  */
 import { basename } from "node:path";
 import { decode, NanoError, Sha256Schema } from "@nano/contract";

@@ -1,6 +1,7 @@
 /**
- * `nanoctl image upload FILE`: puts a disk image, or with `--media` an ISO image, into the image store. Run again on the same file it goes on where it
- * stopped: a record of that name that waits for a file of this very SHA-256 is the one.
+ * `nanoctl image upload FILE`: puts a disk image, or with `--media` an ISO image, into the image store. Run again on
+ * the same file it goes on where it stopped: a record of that name that waits for a file of this very SHA-256 is the
+ * one.
  */
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
@@ -95,7 +96,10 @@ async function sizeOf(path: string): Promise<number> {
   return facts.size;
 }
 
-/** Before it is sent: so the service can refuse a file that changed on its way, and this one is recognised when it goes on. */
+/**
+ * Before it is sent: so the service can refuse a file that changed on its way, and this one is recognised when it goes
+ * on.
+ */
 async function checksum(path: string, bytes: number): Promise<string> {
   const hasher = new Bun.CryptoHasher("sha256");
   const progress = createProgress({ title: "Reading  ", total: bytes });

@@ -1,4 +1,7 @@
-/** What is at the path that a person gave stays what it is: devices and pipes are written to, files and directories are not lost. */
+/**
+ * What is at the path that a person gave stays what it is: devices and pipes are written to, files and directories are
+ * not lost.
+ */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { lstat, mkdir, mkdtemp, readdir, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,6 +1,6 @@
 /**
- * `nanoctl up --sim N`: N simulated cells in one process beside the zone, the program that the supervisor runs for it. They
- * join by discovery, each with an identity of its own, exactly as real ones do.
+ * `nanoctl up --sim N`: N simulated cells in one process beside the zone, the program that the supervisor runs for it.
+ * They join by discovery, each with an identity of its own, exactly as real ones do.
  */
 // Not from the service's main.ts: a program that another one imports is no program of its own any more once bundled.
 import { configFromEnv } from "@nano/cell/config";

@@ -1,4 +1,6 @@
-/** `nanoctl status`: one line a process, readable in 80 columns. The exit code is 0 only when everything does its work. */
+/**
+ * `nanoctl status`: one line a process, readable in 80 columns. The exit code is 0 only when everything does its work.
+ */
 import { paths, readSettings } from "./config.ts";
 import { illnesses, operatorBus } from "./health.ts";
 import { askStatus } from "./supervise/control.ts";

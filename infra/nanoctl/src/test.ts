@@ -2,9 +2,9 @@
  * `nanoctl test`: every static check and every test, in one run with one last line, `N passed, N failed`.
  *
  * Each static check counts as one test. `bun test` runs once for each folder of the workspace, so that no test shares a
- * process with another module's, two folders or static checks at a time, the longest first; folders that start whole clouds,
- * guests or several hosts come last, with nothing beside them. Output is shown when a folder is done, whole, and only if
- * something failed in it or --verbose was said.
+ * process with another module's, two folders or static checks at a time, the longest first; folders that start whole
+ * clouds, guests or several hosts come last, with nothing beside them. Output is shown when a folder is done, whole,
+ * and only if something failed in it or --verbose was said.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -142,7 +142,10 @@ async function testFolders(named: readonly string[]): Promise<string[]> {
   return [...found].sort();
 }
 
-/** A test that hangs is a failure; one that is slow on a busy machine is not. Those that start guests say their own limit. */
+/**
+ * A test that hangs is a failure; one that is slow on a busy machine is not. Those that start guests say their own
+ * limit.
+ */
 const testPatienceMs = 30_000;
 
 function folderTests(folder: string, environment: Readonly<Record<string, string>>): Check {

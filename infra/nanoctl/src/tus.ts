@@ -1,4 +1,7 @@
-/** Sends a file by tus 1.0.0, from where it stopped, in pieces that take about a second each; comes back when the network or the service was away. */
+/**
+ * Sends a file by tus 1.0.0, from where it stopped, in pieces that take about a second each; comes back when the
+ * network or the service was away.
+ */
 import type { UploadTicket } from "@nano/contract";
 import { Problem, words } from "./problem.ts";
 

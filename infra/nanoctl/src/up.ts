@@ -178,8 +178,8 @@ function giveUpWhenHopeless(settings: Settings, began: number) {
 }
 
 /**
- * Puts this machine's cell into the default pool: a cloud one can use at once. Only ever once, so that a cell that somebody
- * took out of the pool stays out.
+ * Puts this machine's cell into the default pool: a cloud one can use at once. Only ever once, so that a cell that
+ * somebody took out of the pool stays out.
  */
 async function addOwnCellOnce(settings: Settings, bus: Awaited<ReturnType<typeof operatorBus>>): Promise<string> {
   let cell = await findOwnCell(settings, bus);

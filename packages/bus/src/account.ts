@@ -1,8 +1,9 @@
 /**
  * The account's JWT, which nats-server reads: who signs the users of the zone, and whose JWTs no longer count.
  *
- * JWTs of before {@link sinceNow} count no longer: those of earlier versions allowed a cell to become operator, and some are valid for a month. What a zone
- * needs is signed anew at each start, and a cell whose JWT is refused announces itself again.
+ * JWTs of before {@link sinceNow} count no longer: those of earlier versions allowed a cell to become operator, and
+ * some are valid for a month. What a zone needs is signed anew at each start, and a cell whose JWT is refused announces
+ * itself again.
  */
 import { type Account, decode, encodeAccount, type KeyPair } from "@nats-io/jwt";
 
@@ -44,7 +45,10 @@ export const encodeZoneAccount = ({ operator, account, signing }: AccountKeys, r
 
 export const revocationsOf = (jwt: string): Revocations => decode<Account>(jwt).nats.revocations ?? {};
 
-/** Those of a JWT that is in use; with what came before, if that was not yet revoked. @returns undefined when nothing is missing */
+/**
+ * Those of a JWT that is in use; with what came before, if that was not yet revoked. @returns undefined when nothing is
+ * missing
+ */
 export const sinceNow = (jwt: string | undefined, now: number): Revocations | undefined => {
   const revocations = jwt === undefined ? {} : revocationsOf(jwt);
   // Not this very second, in which the zone's own users are signed.

@@ -1,12 +1,15 @@
 /**
  * Who may say and hear what: allow-lists only, derived from the contract, so that a new operation needs no change here.
  *
- * Theory. Who serves something has `resp`: it may publish on the reply subject of any message it received, once. Could it send such a message to itself,
- * it would choose that subject and publish wherever it likes. So **nobody with `resp` hears anything it may publish**: commands and reports, questions and
- * answers are different subjects (`packages/contract/src/subject.ts`). Nobody else may choose it either: services answer inboxes only (`inboxes.ts`), and
- * only the scheduler publishes into the stream, whose acknowledgements nats-server sends wherever a message asks for them.
+ * Theory. Who serves something has `resp`: it may publish on the reply subject of any message it received, once. Could
+ * it send such a message to itself, it would choose that subject and publish wherever it likes. So **nobody with `resp`
+ * hears anything it may publish**: commands and reports, questions and answers are different subjects
+ * (`packages/contract/src/subject.ts`). Nobody else may choose it either: services answer inboxes only (`inboxes.ts`),
+ * and only the scheduler publishes into the stream, whose acknowledgements nats-server sends wherever a message asks
+ * for them.
  *
- * Inboxes carry their owner's name, so that nobody who may hear `_INBOX.>` hears other people's replies. JetStream's API is the scheduler's alone.
+ * Inboxes carry their owner's name, so that nobody who may hear `_INBOX.>` hears other people's replies. JetStream's
+ * API is the scheduler's alone.
  */
 import {
   announceSubject,
@@ -43,8 +46,8 @@ type ZoneOperation = Parameters<typeof operationSubject>[0];
 const isOfZone = (name: OperationName): name is ZoneOperation => operations[name].owner !== "cell";
 const resourceOf = (name: OperationName): string => name.slice(0, name.indexOf("."));
 /**
- * One pattern for a resource all of whose operations are meant, else each by itself: the list travels in the JWT, and a connection's first line may not be
- * longer than 4 KiB.
+ * One pattern for a resource all of whose operations are meant, else each by itself: the list travels in the JWT, and a
+ * connection's first line may not be longer than 4 KiB.
  */
 const subjectsOf = (names: readonly ZoneOperation[]): string[] => {
   const meant = new Set<OperationName>(names);

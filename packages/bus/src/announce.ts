@@ -1,6 +1,7 @@
 /**
- * How a service's events reach the stream: it hands them to the scheduler, which publishes them. Who publishes into the stream chooses where nats-server
- * sends the acknowledgement, with all the server's permissions: so only the scheduler does, which may use JetStream's API anyway.
+ * How a service's events reach the stream: it hands them to the scheduler, which publishes them. Who publishes into the
+ * stream chooses where nats-server sends the acknowledgement, with all the server's permissions: so only the scheduler
+ * does, which may use JetStream's API anyway.
  */
 import { announceSubject, Closed, fits, headerNames, type NanoEvent, type QuietLog, Type } from "@nano/contract";
 import { headers, type Msg, type NatsConnection } from "nats";

@@ -2,8 +2,8 @@
  * One connection to the bus, and everything a service does over it.
  *
  * A service starts whether or not the bus is there. `connectBus` returns at once and keeps trying; what was asked to be
- * served, listened to or kept is remembered and done when the connection comes, and nats.js does it again by itself after
- * each reconnect. Asking waits a moment for the connection and then says `unavailable`: nothing waits unbounded.
+ * served, listened to or kept is remembered and done when the connection comes, and nats.js does it again by itself
+ * after each reconnect. Asking waits a moment for the connection and then says `unavailable`: nothing waits unbounded.
  */
 import {
   type CellId,
@@ -82,7 +82,9 @@ class NatsBus implements Bus {
   readonly #load = new Load();
   readonly #connectionListeners = new Set<(connected: boolean) => void>();
   readonly #events: EventReader;
-  /** What to do with each new connection, in this order. One that loses its server and finds it again is the same one. */
+  /**
+   * What to do with each new connection, in this order. One that loses its server and finds it again is the same one.
+   */
   readonly #setups: ((connection: NatsConnection) => void | Promise<void>)[] = [];
   /** How many of them were done with the connection of now. */
   #equipped = 0;
@@ -198,8 +200,8 @@ class NatsBus implements Bus {
   }
 
   /**
-   * Makes another connection when nats.js has given this one up: its credentials could not be read, or the server said something that it does not
-   * understand. It tells nobody reliably, so it is asked.
+   * Makes another connection when nats.js has given this one up: its credentials could not be read, or the server said
+   * something that it does not understand. It tells nobody reliably, so it is asked.
    */
   #replaceWhenClosed(connection: NatsConnection): void {
     const timer = setInterval(() => {
@@ -365,7 +367,10 @@ class NatsBus implements Bus {
     );
   };
 
-  /** nats-server acknowledges on whatever reply subject a message names, so nobody but the scheduler publishes into the stream. */
+  /**
+   * nats-server acknowledges on whatever reply subject a message names, so nobody but the scheduler publishes into the
+   * stream.
+   */
   async #store(connection: NatsConnection, event: NanoEvent, id: string): Promise<number> {
     const ack = await connection
       .jetstream()

@@ -49,7 +49,10 @@ const contextOf = (caller: Pick<Caller, "name" | "newRequestId">, given: CallCon
   return { ...said, requestId: said.requestId ?? caller.newRequestId(), actor: said.actor ?? self };
 };
 
-/** Asks a service of this process: for it, its own subjects are not to be published. What comes back is JSON's, as it would be over the bus. */
+/**
+ * Asks a service of this process: for it, its own subjects are not to be published. What comes back is JSON's, as it
+ * would be over the bus.
+ */
 export const requestHere = async (
   caller: Pick<Caller, "name" | "newRequestId">,
   performer: Performer,

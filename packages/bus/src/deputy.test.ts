@@ -1,6 +1,6 @@
 /**
- * Nobody makes another speak in its name: a real nats-server, every service, every subject they hear, and reply subjects that are no inboxes. And nobody
- * who answers chooses where it speaks by sending itself a request.
+ * Nobody makes another speak in its name: a real nats-server, every service, every subject they hear, and reply
+ * subjects that are no inboxes. And nobody who answers chooses where it speaks by sending itself a request.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readFile } from "node:fs/promises";

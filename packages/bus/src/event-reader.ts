@@ -1,5 +1,6 @@
 /**
- * Hears the feed of the event stream: passes events on in order, once, and asks for those that were missed while this process or the bus was away.
+ * Hears the feed of the event stream: passes events on in order, once, and asks for those that were missed while this
+ * process or the bus was away.
  */
 import { eventFeedSubject, type Log, type SequencedEvent } from "@nano/contract";
 import type { NatsConnection } from "nats";

@@ -1,7 +1,8 @@
 /**
- * Events live in one JetStream stream. Who may not use JetStream's API (everyone but the scheduler) still gets them numbered: a durable
- * push consumer without acknowledgements delivers the whole stream to `nano.v1.feed`, and the reply subject of each delivery names its sequence.
- * A reader that missed some (it or the bus was away) asks the scheduler for them by `event.list`.
+ * Events live in one JetStream stream. Who may not use JetStream's API (everyone but the scheduler) still gets them
+ * numbered: a durable push consumer without acknowledgements delivers the whole stream to `nano.v1.feed`, and the reply
+ * subject of each delivery names its sequence. A reader that missed some (it or the bus was away) asks the scheduler
+ * for them by `event.list`.
  */
 import {
   EventSchema,
@@ -68,8 +69,8 @@ const factsMax = 32;
 const textMax = 128;
 
 /**
- * An event as it travels, or as it was stored when less was checked: what is too long is cut. A message of an unknown kind (a newer peer's) is not an
- * event to us, nor is one that does not fit otherwise.
+ * An event as it travels, or as it was stored when less was checked: what is too long is cut. A message of an unknown
+ * kind (a newer peer's) is not an event to us, nor is one that does not fit otherwise.
  */
 export const readEvent = (value: unknown): NanoEvent | undefined => {
   if (typeof value !== "object" || value === null || !("name" in value) || !("id" in value) || !("at" in value))
@@ -98,7 +99,10 @@ export const readEvent = (value: unknown): NanoEvent | undefined => {
   return fits(EventSchema, short) ? { ...event, ...short, name } : undefined;
 };
 
-/** `$JS.ACK.<stream>.<consumer>.<delivered>.<stream sequence>.…`; newer servers put domain and account before the stream. */
+/**
+ * `$JS.ACK.<stream>.<consumer>.<delivered>.<stream sequence>.…`; newer servers put domain and account before the
+ * stream.
+ */
 export const sequenceOf = (message: Msg): number => {
   const tokens = (message.reply ?? "").split(".");
   const sequence = Number(tokens[tokens.length > 9 ? 7 : 5]);

@@ -1,6 +1,7 @@
 /**
- * Taking a user's JWTs back. The account's JWT lists whose count no longer; nats-server takes a new one of its full resolver over the system account
- * (`$SYS.REQ.CLAIMS.UPDATE`), keeps it in its directory, and ends the connections of those who are revoked.
+ * Taking a user's JWTs back. The account's JWT lists whose count no longer; nats-server takes a new one of its full
+ * resolver over the system account (`$SYS.REQ.CLAIMS.UPDATE`), keeps it in its directory, and ends the connections of
+ * those who are revoked.
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -40,8 +40,8 @@ export const encodeContext = (context: RequestContext): MsgHdrs => {
 };
 
 /**
- * How a request came, by the subject it was sent to. `operator`: on an operation's own subject, which only holders of the operator's credentials may publish.
- * `service`: on a subject of a door, a service or a cell.
+ * How a request came, by the subject it was sent to. `operator`: on an operation's own subject, which only holders of
+ * the operator's credentials may publish. `service`: on a subject of a door, a service or a cell.
  */
 export interface Origin {
   readonly kind: "operator" | "service";

@@ -1,9 +1,10 @@
 /**
- * NATS identities: operator → accounts → users, each a JWT signed by the one above (NATS ADR-14, works on nats-server 2.9).
+ * NATS identities: operator → accounts → users, each a JWT signed by the one above (NATS ADR-14, works on nats-server
+ * 2.9).
  *
- * A zone has one operator, the system account NATS asks for, and one account `NANO`. Services and the person at the keyboard
- * have users made once; a cell's user is minted by the scheduler whenever the cell announces itself, for the public key
- * the cell shows; its seed never leaves the cell. Only the scheduler reads the account's signing seed.
+ * A zone has one operator, the system account NATS asks for, and one account `NANO`. Services and the person at the
+ * keyboard have users made once; a cell's user is minted by the scheduler whenever the cell announces itself, for the
+ * public key the cell shows; its seed never leaves the cell. Only the scheduler reads the account's signing seed.
  */
 import { randomUUID } from "node:crypto";
 import { chmod, mkdir, open, readFile, rename, stat } from "node:fs/promises";

@@ -1,6 +1,7 @@
 /**
- * Whom a service answers. Its identity may publish on the reply subject of whatever it received, so who sends it a request with another reply subject
- * (JetStream's API, a cell's command, an operator's subject) would speak in its name. Such a request is dropped, not done.
+ * Whom a service answers. Its identity may publish on the reply subject of whatever it received, so who sends it a
+ * request with another reply subject (JetStream's API, a cell's command, an operator's subject) would speak in its
+ * name. Such a request is dropped, not done.
  */
 import type { QuietLog } from "@nano/contract";
 import { busPermissions, type IdentityName, identityNames, inboxesOf } from "./allow-lists.ts";

@@ -1,6 +1,7 @@
 /**
- * How many requests a service takes at once. Fair: the limits that people meet are each actor's own, so a flood of one is `overloaded` for that one alone. A
- * request that only waits for something to happen costs nothing meanwhile, and does not count as work.
+ * How many requests a service takes at once. Fair: the limits that people meet are each actor's own, so a flood of one
+ * is `overloaded` for that one alone. A request that only waits for something to happen costs nothing meanwhile, and
+ * does not count as work.
  */
 import { type Actor, NanoError } from "@nano/contract";
 

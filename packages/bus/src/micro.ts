@@ -1,6 +1,6 @@
 /**
- * The NATS services API (ADR-32): PING, INFO and STATS, which `nats micro ls|info|stats` ask. Not nats.js's, because that one answers whatever reply subject
- * a request names (see `inboxes.ts`).
+ * The NATS services API (ADR-32): PING, INFO and STATS, which `nats micro ls|info|stats` ask. Not nats.js's, because
+ * that one answers whatever reply subject a request names (see `inboxes.ts`).
  */
 import type { Msg, NatsConnection, Subscription } from "nats";
 import { askersOf, inboxGuard } from "./inboxes.ts";

@@ -1,4 +1,7 @@
-/** `docs/examples/nats_req.py`, a client that is not ours: what it says when it is answered, refused, or nobody is there. */
+/**
+ * `docs/examples/nats_req.py`, a client that is not ours: what it says when it is answered, refused, or nobody is
+ * there.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { operations } from "@nano/contract";

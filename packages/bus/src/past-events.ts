@@ -1,6 +1,6 @@
 /**
- * Reads the event stream's memory by consumers that live for one question. Those of one resource are found by their subjects, so that what happened to
- * everybody else costs nothing and hides nothing. Works with nats-server 2.9.
+ * Reads the event stream's memory by consumers that live for one question. Those of one resource are found by their
+ * subjects, so that what happened to everybody else costs nothing and hides nothing. Works with nats-server 2.9.
  */
 import { eventStream, eventSubject, NanoError, type NanoEvent, type SequencedEvent } from "@nano/contract";
 import { AckPolicy, DeliverPolicy, type JetStreamManager, type NatsConnection, nanos } from "nats";
@@ -97,7 +97,8 @@ const readAll = async (connection: NatsConnection, query: PastQuery): Promise<Pa
   const read = (from: number, keep: "first" | "last") =>
     readRange(connection, manager, { from, before, id, limit, keep });
   if (after !== undefined) return { items: await read(Math.max(first, after + 1), "first"), first, last };
-  // One resource has a few hundred events of each kind at most: all are read. Of everybody's, a stretch that holds enough of them: some sequences are gone.
+  // One resource has a few hundred events of each kind at most: all are read. Of everybody's, a stretch that holds
+  // enough of them: some sequences are gone.
   for (let stretch = id === undefined ? limit : Number.POSITIVE_INFINITY; ; stretch *= 8) {
     const from = Math.max(first, before - stretch);
     const items = await read(from, "last");

@@ -1,6 +1,6 @@
 /**
- * Reading a reply. Whoever answers is believed as far as the contract goes: what does not fit its output is refused here and goes no further, for a
- * cell is somebody's host, and what it says reaches scripts, pages and databases.
+ * Reading a reply. Whoever answers is believed as far as the contract goes: what does not fit its output is refused
+ * here and goes no further, for a cell is somebody's host, and what it says reaches scripts, pages and databases.
  */
 import {
   AnyObject,

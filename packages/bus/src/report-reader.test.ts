@@ -1,4 +1,6 @@
-/** What cells say unasked, when they say too much of it: on the real bus, by a plain NATS client with a cell's identity. */
+/**
+ * What cells say unasked, when they say too much of it: on the real bus, by a plain NATS client with a cell's identity.
+ */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { type CellId, type Log, operationOf, type ReportName, reportSubject } from "@nano/contract";
 import type { NatsConnection } from "nats";

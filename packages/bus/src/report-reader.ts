@@ -1,6 +1,7 @@
 /**
- * Reading what cells say without being asked. A cell may say it a thousand times a second, or megabytes of it: what is too large is not parsed, what comes
- * too often is not looked at, and of neither is there more than a line a minute. Nothing is lost by it: the next inventory makes up for it.
+ * Reading what cells say without being asked. A cell may say it a thousand times a second, or megabytes of it: what is
+ * too large is not parsed, what comes too often is not looked at, and of neither is there more than a line a minute.
+ * Nothing is lost by it: the next inventory makes up for it.
  */
 import {
   Bucket,

@@ -1,8 +1,8 @@
 import { connect } from "nats";
 
 /**
- * Whether a client without credentials is turned away, as it must be. Run at every start: a bus that lets strangers in is a
- * bus on which nothing that anyone says can be believed.
+ * Whether a client without credentials is turned away, as it must be. Run at every start: a bus that lets strangers in
+ * is a bus on which nothing that anyone says can be believed.
  * @returns false when the stranger got in; undefined when the bus could not be reached at all
  */
 export const anonymousIsRefused = async (url: string): Promise<boolean | undefined> => {

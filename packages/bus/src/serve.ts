@@ -1,11 +1,12 @@
 /**
  * Serving operations, shown by the NATS services API (`micro.ts`).
  *
- * For every request: read the context, check the actor against the contract, decode the input, call the handler, answer. An
- * error is answered as JSON with the service error headers, and logged here, once, if nobody foresaw it.
+ * For every request: read the context, check the actor against the contract, decode the input, call the handler,
+ * answer. An error is answered as JSON with the service error headers, and logged here, once, if nobody foresaw it.
  *
- * The subject tells where a request comes from, and that decides whose word about its actor counts. An operation is heard on its own subject, which only
- * operators may publish, and on one for each caller. What services ask each other is heard only there.
+ * The subject tells where a request comes from, and that decides whose word about its actor counts. An operation is
+ * heard on its own subject, which only operators may publish, and on one for each caller. What services ask each other
+ * is heard only there.
  */
 import {
   type Actor,

@@ -5,8 +5,8 @@ const lookEveryMs = 3_000;
 const quietShare = 0.05;
 
 /**
- * Frees, once, what only the start needed: as soon as the process has been quiet for three seconds, its compiled code is dropped (what is called again
- * is compiled again) and its garbage collected. 2 to 4 MiB of an idle service.
+ * Frees, once, what only the start needed: as soon as the process has been quiet for three seconds, its compiled code
+ * is dropped (what is called again is compiled again) and its garbage collected. 2 to 4 MiB of an idle service.
  */
 export function shrinkOnceQuiet(): void {
   let before = process.cpuUsage();

@@ -55,7 +55,10 @@ const isFree = (port: number): Promise<boolean> =>
 /** By this process. Who asks for several wants to listen on all of them only then. */
 const given = new Set<number>();
 
-/** A TCP port that was free a moment ago, and is none that the kernel gives to connections, of which one may come before whoever wants to listen. */
+/**
+ * A TCP port that was free a moment ago, and is none that the kernel gives to connections, of which one may come before
+ * whoever wants to listen.
+ */
 export const freePort = async (): Promise<number> => {
   for (;;) {
     const port = 8_192 + Math.floor(Math.random() * 8_192);

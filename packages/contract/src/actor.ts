@@ -36,8 +36,8 @@ export const isPermission = (name: string): name is Permission => Object.hasOwn(
 export type Requirement = Permission | "public" | "internal";
 
 /**
- * A person (`user`), a service acting for itself (`service`), someone with the operator's credentials file speaking NATS directly
- * (`operator`: no `Nano-Actor` header at all), or nobody (`anonymous`).
+ * A person (`user`), a service acting for itself (`service`), someone with the operator's credentials file speaking
+ * NATS directly (`operator`: no `Nano-Actor` header at all), or nobody (`anonymous`).
  */
 export interface Actor {
   readonly kind: "user" | "service" | "operator" | "anonymous";

@@ -1,4 +1,7 @@
-/** How far an IP address reaches: `internal` ones are private (RFC 1918, RFC 6598, RFC 4193), `external` ones are everybody's. */
+/**
+ * How far an IP address reaches: `internal` ones are private (RFC 1918, RFC 6598, RFC 4193), `external` ones are
+ * everybody's.
+ */
 export type AddressScope = "internal" | "external";
 
 const internal =

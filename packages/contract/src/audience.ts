@@ -1,6 +1,7 @@
 /**
- * Who sees what: the one function that decides it for files (`sees`), and for events (`hears`). Whatever passes events on asks it for each reader, so
- * that a stream shows nothing of a thing that its reader could not read from the thing's owner.
+ * Who sees what: the one function that decides it for files (`sees`), and for events (`hears`). Whatever passes events
+ * on asks it for each reader, so that a stream shows nothing of a thing that its reader could not read from the thing's
+ * owner.
  */
 import { type Actor, groupOf, isPermission, mayDo } from "./actor.ts";
 import type { NanoEvent } from "./events.ts";

@@ -1,4 +1,6 @@
-/** Nothing that any service hears is unbounded: every text, list and number of the contract says how large it may be. */
+/**
+ * Nothing that any service hears is unbounded: every text, list and number of the contract says how large it may be.
+ */
 import { expect, test } from "bun:test";
 import type { TSchema } from "@sinclair/typebox";
 import { operationNames, operationOf, reports } from "./index.ts";

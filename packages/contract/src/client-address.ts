@@ -1,7 +1,8 @@
 /**
- * Where a request comes from, for everything that counts or records by address. A connection's other end is the client, unless it is a trusted
- * proxy: then it says who the client is, in `Forwarded` (RFC 7239) or `X-Forwarded-For`. Each proxy appends the address it saw, so the list is
- * read from its right end, as far as the proxies are trusted: what lies to the left of that was written by the client itself.
+ * Where a request comes from, for everything that counts or records by address. A connection's other end is the client,
+ * unless it is a trusted proxy: then it says who the client is, in `Forwarded` (RFC 7239) or `X-Forwarded-For`. Each
+ * proxy appends the address it saw, so the list is read from its right end, as far as the proxies are trusted: what
+ * lies to the left of that was written by the client itself.
  */
 import { BlockList, isIP } from "node:net";
 
@@ -26,7 +27,10 @@ const canonical = (text: string): string | undefined => {
 
 const familyOf = (address: string) => (isIP(address) === 6 ? "ipv6" : "ipv4");
 
-/** @param text addresses and networks, separated by commas or blanks: `10.0.0.7, 10.1.0.0/16, fd00::/8` @throws TypeError for anything else */
+/**
+ * @param text addresses and networks, separated by commas or blanks: `10.0.0.7, 10.1.0.0/16, fd00::/8` @throws
+ * TypeError for anything else
+ */
 export const readTrustedProxies = (text: string): TrustedProxies => {
   const list = new BlockList();
   for (const one of text.split(/[\s,]+/).filter((part) => part !== "")) {
@@ -51,7 +55,10 @@ const addressOf = (node: string): string | undefined => {
 type Hops = readonly (string | undefined)[];
 const maxHops = 32;
 
-/** Split at each comma, quoted or not: an element that a proxy appends has none inside, and no quote of the client's reaches into it. */
+/**
+ * Split at each comma, quoted or not: an element that a proxy appends has none inside, and no quote of the client's
+ * reaches into it.
+ */
 const elementsOf = (header: string): string[] => header.split(",").slice(-maxHops);
 
 const forwardedFor = (header: string): Hops => elementsOf(header).map((node) => addressOf(node.trim()));
@@ -63,7 +70,10 @@ const forwarded = (header: string): Hops =>
     return second ? undefined : addressOf(node?.[1] ?? node?.[2] ?? "");
   });
 
-/** The right-most hop that is not a trusted proxy; where the list ends or makes no sense, the last proxy that was trusted. */
+/**
+ * The right-most hop that is not a trusted proxy; where the list ends or makes no sense, the last proxy that was
+ * trusted.
+ */
 const walk = (peer: string, hops: Hops, trusted: TrustedProxies): string => {
   let client = peer;
   for (const hop of [...hops].reverse()) {
@@ -88,12 +98,16 @@ export const clientAddress = (
   const usual = headers.get("x-forwarded-for");
   const byStandard = standard === null ? undefined : walk(direct, forwarded(standard), trusted);
   const byUsual = usual === null ? undefined : walk(direct, forwardedFor(usual), trusted);
-  // A proxy writes one of them and passes on the other as the client sent it. Which one is not known: neither counts when they differ.
+  // A proxy writes one of them and passes on the other as the client sent it. Which one is not known: neither counts
+  // when they differ.
   if (byStandard !== undefined && byUsual !== undefined && byStandard !== byUsual) return direct;
   return byStandard ?? byUsual ?? direct;
 };
 
-/** What counts as one client: an IPv4 address, or a network of IPv6, which is what a customer gets (RFC 6177: a /64 at least). */
+/**
+ * What counts as one client: an IPv4 address, or a network of IPv6, which is what a customer gets (RFC 6177: a /64 at
+ * least).
+ */
 export const clientNetwork = (address: string): string => {
   const client = canonical(address) ?? address;
   if (isIP(client) !== 6) return client;

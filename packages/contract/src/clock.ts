@@ -11,7 +11,10 @@ export const systemClock: Clock = { now: () => Date.now(), monotonic: () => perf
 export const timestamp = (milliseconds: number): Timestamp => new Date(milliseconds).toISOString() as Timestamp;
 /** The year 10000: from then on ISO 8601 writes years with a sign and six digits, as it does before the year 0. */
 const endOfTimestamps = Date.UTC(10_000, 0);
-/** A peer's word for a time since 1970, if it is one: "99:99" has the form of a time, and the year -271821 is one that no reader of ours takes. */
+/**
+ * A peer's word for a time since 1970, if it is one: "99:99" has the form of a time, and the year -271821 is one that
+ * no reader of ours takes.
+ */
 export const readTimestamp = (text: string | undefined): Timestamp | undefined => {
   const milliseconds = Date.parse(text ?? "");
   return milliseconds >= 0 && milliseconds < endOfTimestamps ? timestamp(milliseconds) : undefined;

@@ -1,6 +1,7 @@
 /**
- * What a guest is told at its first boot (cloud-init, NoCloud): who may log in, its name, its network, its disks. What is asked for, what is kept of it,
- * and what is shown are three things: a password is only ever asked for; kept is its hash; shown is neither.
+ * What a guest is told at its first boot (cloud-init, NoCloud): who may log in, its name, its network, its disks. What
+ * is asked for, what is kept of it, and what is shown are three things: a password is only ever asked for; kept is its
+ * hash; shown is neither.
  */
 import { Closed, OneOf, type Static, Type } from "./schema.ts";
 
@@ -94,7 +95,10 @@ export const CloudInitInput = Closed(
 );
 export type CloudInitInput = Static<typeof CloudInitInput>;
 
-/** What is kept of it, by the scheduler and on the seed drive: complete, and with a hash instead of a password. Never shown. */
+/**
+ * What is kept of it, by the scheduler and on the seed drive: complete, and with a hash instead of a password. Never
+ * shown.
+ */
 export const CloudInitSettings = Closed({
   hostname: HostName,
   user: GuestUser,

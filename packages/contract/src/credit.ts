@@ -1,10 +1,12 @@
 /**
  * Flow control of the connection between gateway and cell that carries a console, one direction at a time.
  *
- * Theory. Whoever receives says in advance how much it is ready to hold, by a text message `credit <bytes>`; whoever sends spends that and then
- * waits. Credits add up; there are none until the first message. The receiver grants again what has gone on its way, so what it holds and what it has
- * granted together never exceed the size of its window: that, and not what kernel buffers happen to hold, is the bound of its memory. Only the
- * payload of binary messages counts. A peer that sends more than it was granted, or grants more than `maxCreditBytes` unspent, breaks the protocol and is cut off (1002).
+ * Theory. Whoever receives says in advance how much it is ready to hold, by a text message `credit <bytes>`; whoever
+ * sends spends that and then waits. Credits add up; there are none until the first message. The receiver grants again
+ * what has gone on its way, so what it holds and what it has granted together never exceed the size of its window:
+ * that, and not what kernel buffers happen to hold, is the bound of its memory. Only the payload of binary messages
+ * counts. A peer that sends more than it was granted, or grants more than `maxCreditBytes` unspent, breaks the protocol
+ * and is cut off (1002).
  */
 
 /** What each end holds at most of one direction. */
@@ -52,7 +54,10 @@ export class OutgoingWindow {
     return this.#left;
   }
 
-  /** Takes in a text message of the receiver's. @returns false when it is no credit, or too much: the connection must end. */
+  /**
+   * Takes in a text message of the receiver's. @returns false when it is no credit, or too much: the connection must
+   * end.
+   */
   grant(message: string): boolean {
     const bytes = Number(/^credit ([1-9]\d{0,8})$/.exec(message)?.[1]);
     if (!(this.#left + bytes <= maxCreditBytes)) return false;

@@ -120,8 +120,8 @@ const shorten = (schema: TSchema, value: unknown): unknown => {
 };
 
 /**
- * The same value, with what is too long or too large cut down to what the schema takes. What does not fit for another reason stays as it is: `decode` it.
- * For what we say ourselves, and for what was stored when the bounds were wider.
+ * The same value, with what is too long or too large cut down to what the schema takes. What does not fit for another
+ * reason stays as it is: `decode` it. For what we say ourselves, and for what was stored when the bounds were wider.
  */
 export const shortened = <S extends TSchema>(schema: S, value: Static<S>): Static<S> =>
   shorten(schema, value) as Static<S>;
@@ -132,8 +132,8 @@ const maxDepth = 32;
 const refused = (doing: string, what: string) => new NanoError("malformed-request", `${doing}: ${what}`);
 
 /**
- * What JSON.parse takes and RFC 8259 §4 and §8.2 warn of: names given twice, of which one would be dropped silently, and depth without end.
- * Reads a text that is well-formed; of another one JSON.parse says so afterwards.
+ * What JSON.parse takes and RFC 8259 §4 and §8.2 warn of: names given twice, of which one would be dropped silently,
+ * and depth without end. Reads a text that is well-formed; of another one JSON.parse says so afterwards.
  */
 const refuseTraps = (text: string, doing: string): void => {
   /** The names seen in each open object; `undefined` for an open array. */
@@ -201,5 +201,8 @@ export const parseObject = (text: string, doing: string): Record<string, unknown
   return value as Record<string, unknown>;
 };
 
-/** Query and path strings to what the schema wants ("2" → 2, "true" → true); what cannot be converted is left for `decode` to refuse. */
+/**
+ * Query and path strings to what the schema wants ("2" → 2, "true" → true); what cannot be converted is left for
+ * `decode` to refuse.
+ */
 export const fromStrings = (schema: TSchema, value: Record<string, unknown>): unknown => Value.Convert(schema, value);

@@ -1,6 +1,6 @@
 /**
- * Every error a person or a script can meet: a stable code, the HTTP status it has over REST, what it means and what to do.
- * The portal serves each as a page at `/errors/<code>`; RFC 9457 problem documents name that page as their `type`.
+ * Every error a person or a script can meet: a stable code, the HTTP status it has over REST, what it means and what to
+ * do. The portal serves each as a page at `/errors/<code>`; RFC 9457 problem documents name that page as their `type`.
  */
 export interface ErrorDefinition {
   readonly status: number;

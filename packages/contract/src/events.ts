@@ -1,8 +1,9 @@
 import { isCredential, tokenCredential } from "./actor.ts";
 
 /**
- * Everything that is announced, declared once. An event says *that* something changed and the few facts a list needs; who wants the whole
- * asks its owner. Subject: `nano.v1.event.<resource>.<id>.<what>`, kept in the JetStream stream `NANO_EVENTS`.
+ * Everything that is announced, declared once. An event says *that* something changed and the few facts a list needs;
+ * who wants the whole asks its owner. Subject: `nano.v1.event.<resource>.<id>.<what>`, kept in the JetStream stream
+ * `NANO_EVENTS`.
  */
 import { AnyObject, Closed, OneOf, Type, Word } from "./schema.ts";
 import { subjectToken } from "./subject-token.ts";

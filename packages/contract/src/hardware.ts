@@ -91,7 +91,8 @@ export const Qos = Closed(
 export type Qos = Static<typeof Qos>;
 
 /**
- * What a host may lack. A cell says which of them it has; an instance that needs one it has not goes elsewhere, and is refused where there is nowhere.
+ * What a host may lack. A cell says which of them it has; an instance that needs one it has not goes elsewhere, and is
+ * refused where there is nowhere.
  */
 export const abilityTexts = {
   uefi: { title: "UEFI firmware", lacking: "its host has no UEFI firmware (OVMF)", without: "choose `bios` firmware" },
@@ -122,7 +123,10 @@ export const needsOf = ({ hardware, qos }: { readonly hardware: Hardware; readon
     : (["network-limits"] as const)),
 ];
 
-/** How many disks an instance may have, its system disk included: IDE has four places, one for the CD drive and one for a cloud-init drive. */
+/**
+ * How many disks an instance may have, its system disk included: IDE has four places, one for the CD drive and one for
+ * a cloud-init drive.
+ */
 export const disksAtMost = ({ diskBus }: Pick<Hardware, "diskBus">, hasSeed: boolean): number =>
   diskBus === "ide" ? (hasSeed ? 2 : 3) : 1 + limits.dataDisks;
 

@@ -4,8 +4,8 @@ import type { ErrorBody, NanoError } from "./errors.ts";
 import { hostWords } from "./schema.ts";
 
 /**
- * What libvirt, QEMU and the system say of a failure, without what is the host's business: where its files are, and how its programs are called. The full text
- * is in the log of the service that failed, with the request's id.
+ * What libvirt, QEMU and the system say of a failure, without what is the host's business: where its files are, and how
+ * its programs are called. The full text is in the log of the service that failed, with the request's id.
  */
 
 const roots =
@@ -17,7 +17,9 @@ const begins = "(?<![\\w.:/-])";
 const segment = "[^\\s'\"`,;:()<>|{}\\[\\]=]*";
 /** Between quotes, where a path may hold blanks. */
 const quotedPath = new RegExp(`(['"\`])(\\/(?:(?:${roots})(?:\\/[^'"\`\\n]*)?|[^'"\`\\n]*\\.(?:${files})))\\1`, "g");
-/** Absolute paths of a host: below one of its usual directories, or to a file of a usual kind. A file keeps its name. */
+/**
+ * Absolute paths of a host: below one of its usual directories, or to a file of a usual kind. A file keeps its name.
+ */
 const hostPath = new RegExp(
   `${begins}\\/(?:(?:${roots})(?![\\w-])(?:\\/${segment})?|${segment}\\.(?:${files})(?![\\w-]))`,
   "g",
@@ -92,6 +94,9 @@ const clean = (schema: TSchema, value: unknown): unknown => {
     Object.entries(value).map(([key, one]) => [key, properties[key] ? clean(properties[key], one) : one]),
   );
 };
-/** A record or a list, with every text that a host may have written as people read it: also what an older version has stored or says. */
+/**
+ * A record or a list, with every text that a host may have written as people read it: also what an older version has
+ * stored or says.
+ */
 export const wordsForPeople = <S extends TSchema>(schema: S, value: Static<S>): Static<S> =>
   clean(schema, value) as Static<S>;

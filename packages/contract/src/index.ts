@@ -1,6 +1,6 @@
 /**
- * Nano's contract: every operation, schema, error, event and state, declared once. No I/O and no framework; every service, the portal, the
- * REST API, the tests and the documentation are derived from it.
+ * Nano's contract: every operation, schema, error, event and state, declared once. No I/O and no framework; every
+ * service, the portal, the REST API, the tests and the documentation are derived from it.
  */
 export * from "./actor.ts";
 export * from "./addresses.ts";

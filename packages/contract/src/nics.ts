@@ -9,11 +9,17 @@ export const NicName = Type.String({
 });
 
 const hex = "[0-9A-Fa-f]";
-/** After `00`, another octet is not zero: RE2, which OpenAPI clients use, has no look-ahead, so each place is an alternative. */
+/**
+ * After `00`, another octet is not zero: RE2, which OpenAPI clients use, has no look-ahead, so each place is an
+ * alternative.
+ */
 const restNotZero = [0, 1, 2, 3, 4]
   .map((zeros) => `(:00){${zeros}}:(0[1-9A-Fa-f]|[1-9A-Fa-f]${hex})(:${hex}{2}){${4 - zeros}}`)
   .join("|");
-/** Neither a group's nor nobody's, and not of those that begin with `fe`: libvirt gives these to the host's ends of interfaces. */
+/**
+ * Neither a group's nor nobody's, and not of those that begin with `fe`: libvirt gives these to the host's ends of
+ * interfaces.
+ */
 export const MacAddress = Type.String({
   pattern: `^((0[2468ACEace]|[1-9A-Ea-e][02468ACEace]|[Ff][02468ACac])(:${hex}{2}){5}|00(${restNotZero}))$`,
   maxLength: 17,

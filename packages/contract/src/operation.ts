@@ -8,7 +8,9 @@ export type Owner = "scheduler" | "images" | "gateway" | "cell";
 
 export interface RestBinding {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-  /** With `{name}` for inputs taken from the path; the other inputs come from the query (GET, DELETE) or the JSON body. */
+  /**
+   * With `{name}` for inputs taken from the path; the other inputs come from the query (GET, DELETE) or the JSON body.
+   */
   readonly path: `/api/v2/${string}`;
   /** Of the success: 200, 201 (with Location), 202 (a task, with Location), 204 (no body). */
   readonly status: 200 | 201 | 202 | 204;
@@ -35,7 +37,10 @@ export interface Operation<I extends TSchema = TSchema, O extends TSchema = TSch
   readonly task?: true;
   readonly events: readonly EventName[];
   readonly example: { readonly input: Static<I>; readonly output: Static<O> };
-  /** The input that says for how long the answer may wait for something to happen: such a request does not count as work. */
+  /**
+   * The input that says for how long the answer may wait for something to happen: such a request does not count as
+   * work.
+   */
   readonly waits?: "waitSeconds";
   /** How long a caller waits at most, in milliseconds. 5,000 unless told. */
   readonly deadlineMs?: number;
@@ -43,12 +48,15 @@ export interface Operation<I extends TSchema = TSchema, O extends TSchema = TSch
 
 const keyReused: ErrorCode = "idempotency-key-reused";
 /**
- * Whether a repetition with the same `Idempotency-Key` gets the first answer and has no second effect. What does not take one either makes
- * something new each time on purpose (a ticket, a session), or may be repeated as it is.
+ * Whether a repetition with the same `Idempotency-Key` gets the first answer and has no second effect. What does not
+ * take one either makes something new each time on purpose (a ticket, a session), or may be repeated as it is.
  */
 export const takesIdempotencyKey = ({ errors }: Pick<Operation, "errors">): boolean => errors.includes(keyReused);
 
-/** Declares one operation; the compiler checks the example against the schemas. Every task is begun once for one idempotency key. */
+/**
+ * Declares one operation; the compiler checks the example against the schemas. Every task is begun once for one
+ * idempotency key.
+ */
 export const operation = <I extends TSchema, O extends TSchema, W extends Owner>(
   definition: Operation<I, O> & { readonly owner: W },
 ): Operation<I, O> & { readonly owner: W } =>

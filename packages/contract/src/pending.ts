@@ -1,4 +1,7 @@
-/** What a running guest does not have yet: the difference between the record it was started with and the record it will be started with. */
+/**
+ * What a running guest does not have yet: the difference between the record it was started with and the record it will
+ * be started with.
+ */
 import { type PendingSetting, pendingSettings, settingsOf } from "./hardware.ts";
 import { nicsOf } from "./nics.ts";
 import type { InstanceSpec } from "./operations/on-cell.ts";

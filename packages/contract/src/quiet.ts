@@ -1,6 +1,6 @@
 /**
- * Lines about what peers do wrong. A peer may do it a thousand times a second, so there is at most one line a minute for each kind and sender; the
- * next line says how often it happened meanwhile.
+ * Lines about what peers do wrong. A peer may do it a thousand times a second, so there is at most one line a minute
+ * for each kind and sender; the next line says how often it happened meanwhile.
  */
 import type { Log } from "./clock.ts";
 

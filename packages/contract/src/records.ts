@@ -407,8 +407,8 @@ const stored = {
   revision: Revision,
 };
 /**
- * What an image can be downloaded as, beside the qcow2 that is stored. `vmdk-stream` is what appliances carry and VMware's tools import, `vhd-fixed` what Azure
- * takes.
+ * What an image can be downloaded as, beside the qcow2 that is stored. `vmdk-stream` is what appliances carry and
+ * VMware's tools import, `vhd-fixed` what Azure takes.
  */
 export const renditionFormats = [
   "qcow2-compressed",
@@ -478,7 +478,9 @@ export const DownloadTicket = Closed({
 });
 export type DownloadTicket = Static<typeof DownloadTicket>;
 
-/** Where to send the bytes: `PUT url` with `Authorization: Bearer ticket`, or a form with the ticket before the file. */
+/**
+ * Where to send the bytes: `PUT url` with `Authorization: Bearer ticket`, or a form with the ticket before the file.
+ */
 export const UploadTicket = Closed({
   url: Type.String({ ...HttpUrl, description: "Absolute URL of the image service's upload" }),
   ticket: TicketText,

@@ -1,6 +1,7 @@
 /**
- * What a cell says without being asked. Plain messages on its own subjects, latest value wins: nothing is lost when one is missed, because the full
- * inventory follows within 10 s. The scheduler orders them, and what a cell answers to commands, by `boot` and `sequence`; an older one is ignored.
+ * What a cell says without being asked. Plain messages on its own subjects, latest value wins: nothing is lost when one
+ * is missed, because the full inventory follows within 10 s. The scheduler orders them, and what a cell answers to
+ * commands, by `boot` and `sequence`; an older one is ignored.
  */
 import { KeptFile } from "./operations/cell-files.ts";
 import { Observed } from "./operations/on-cell.ts";
@@ -41,7 +42,9 @@ export const Heartbeat = Closed({
 });
 export type Heartbeat = Static<typeof Heartbeat>;
 
-/** `nano.v1.report.<cellId>.inventory`, on joining and every 10 s: everything there is. What is not in it is not there. */
+/**
+ * `nano.v1.report.<cellId>.inventory`, on joining and every 10 s: everything there is. What is not in it is not there.
+ */
 export const Inventory = Closed({ ...origin, instances: Type.Array(Observed, { maxItems: limits.instancesOfCell }) });
 export type Inventory = Static<typeof Inventory>;
 
@@ -49,7 +52,10 @@ export type Inventory = Static<typeof Inventory>;
 export const InstanceReport = Closed({ ...origin, id: InstanceIdSchema, observed: Type.Optional(Observed) });
 export type InstanceReport = Static<typeof InstanceReport>;
 
-/** `nano.v1.report.<cellId>.statistics`, every 10 s: what each running instance uses. One that is missed leaves a gap in a chart, no more. */
+/**
+ * `nano.v1.report.<cellId>.statistics`, every 10 s: what each running instance uses. One that is missed leaves a gap in
+ * a chart, no more.
+ */
 export const StatisticsReport = Closed({
   ...origin,
   instances: Type.Array(InstanceUsage, { maxItems: measuredMax }),

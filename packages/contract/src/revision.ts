@@ -1,4 +1,7 @@
-/** Changing only what one has read: the revision that came with it (over REST its ETag, in If-Match) is compared by the owner. */
+/**
+ * Changing only what one has read: the revision that came with it (over REST its ETag, in If-Match) is compared by the
+ * owner.
+ */
 import { NanoError } from "./errors.ts";
 
 /**

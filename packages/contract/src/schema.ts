@@ -1,6 +1,6 @@
 /**
- * The vocabulary of schemas. They become TypeScript types, run-time checks, OpenAPI 3.0 and the portal's form limits, so only
- * what all four understand is used: no `null` (a missing thing is absent), no `const`, no tuple, no `format`.
+ * The vocabulary of schemas. They become TypeScript types, run-time checks, OpenAPI 3.0 and the portal's form limits,
+ * so only what all four understand is used: no `null` (a missing thing is absent), no `const`, no tuple, no `format`.
  */
 import { Kind, type Static, type TObject, type TProperties, type TSchema, Type, TypeRegistry } from "@sinclair/typebox";
 import type {
@@ -48,7 +48,9 @@ export const OneOf = <const T extends readonly string[]>(words: T, description =
     ...(description ? { description } : {}),
   });
 
-/** What of so much is left after a value: its characters, and one for everything else. Negative when it does not fit. */
+/**
+ * What of so much is left after a value: its characters, and one for everything else. Negative when it does not fit.
+ */
 export const leftAfter = (value: unknown, left: number, depth: number): number => {
   if (typeof value === "string") return left - value.length;
   if (typeof value !== "object" || value === null) return left - 1;
@@ -88,8 +90,8 @@ export const Name = Type.String({
   description: "Letters, digits and '-', at most 63, not starting or ending with '-'",
 });
 /**
- * Characters in patterns: RE2, which many OpenAPI clients use, knows no `\uXXXX`; what `\xXX` cannot say stands as itself.
- * C0 and C1 controls, and what turns or breaks lines (UAX #9, UAX #14).
+ * Characters in patterns: RE2, which many OpenAPI clients use, knows no `\uXXXX`; what `\xXX` cannot say stands as
+ * itself. C0 and C1 controls, and what turns or breaks lines (UAX #9, UAX #14).
  */
 const control = "\\x00-\\x1f\\x7f-\\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069";
 /** Blanks and what shows nothing by itself: a label of these alone cannot be seen or clicked. */

@@ -1,6 +1,7 @@
 /**
- * Public keys as people paste them: lines of an `authorized_keys` file (sshd(8), "AUTHORIZED_KEYS FILE FORMAT"), with whatever a clipboard adds.
- * What is kept is one line a key: its options if it has some, its type, the key, and its comment.
+ * Public keys as people paste them: lines of an `authorized_keys` file (sshd(8), "AUTHORIZED_KEYS FILE FORMAT"), with
+ * whatever a clipboard adds. What is kept is one line a key: its options if it has some, its type, the key, and its
+ * comment.
  */
 
 const types = new Set([

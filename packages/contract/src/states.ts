@@ -1,4 +1,7 @@
-/** Which action is possible in which state: one table for the owner's refusal, the cell's refusal and the portal's disabled buttons. */
+/**
+ * Which action is possible in which state: one table for the owner's refusal, the cell's refusal and the portal's
+ * disabled buttons.
+ */
 
 /**
  * - `creating`, `deleting`: a task is making or removing it

@@ -1,4 +1,7 @@
-/** What is used over time: of an instance, a cell, a pool, the zone. One shape for all, kept for an hour, lost at a restart. */
+/**
+ * What is used over time: of an instance, a cell, a pool, the zone. One shape for all, kept for an hour, lost at a
+ * restart.
+ */
 import {
   Closed,
   Count,

@@ -1,6 +1,6 @@
 /**
- * Where everything lives on the bus. For each identity, what it publishes and what it hears are different subjects; `packages/bus/src/allow-lists.ts` turns
- * them into permissions.
+ * Where everything lives on the bus. For each identity, what it publishes and what it hears are different subjects;
+ * `packages/bus/src/allow-lists.ts` turns them into permissions.
  *
  * | subject | published by | heard by |
  * |---|---|---|

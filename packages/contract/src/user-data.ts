@@ -1,6 +1,6 @@
 /**
- * User data as cloud-init reads it: what it begins with says what it is (cloudinit/handlers/__init__.py, `INCLUSION_TYPES_MAP`). Blank lines in front and
- * capitals do not matter to it, so they do not here.
+ * User data as cloud-init reads it: what it begins with says what it is (cloudinit/handlers/__init__.py,
+ * `INCLUSION_TYPES_MAP`). Blank lines in front and capitals do not matter to it, so they do not here.
  */
 
 export interface UserDataKind {

@@ -1,7 +1,8 @@
 /**
- * Keys. Cells and accounts have nkeys: Ed25519 keys in NATS's text form, base32 of (prefix byte, 32 bytes of key, CRC-16).
- * Verification goes through the runtime's own Ed25519 (about 0.1 ms): anyone on the network can make a listener verify, and the JavaScript
- * implementation inside nkeys.js takes 6 ms for it. Signing, which nobody can force on us without passing those checks, stays with nkeys.js.
+ * Keys. Cells and accounts have nkeys: Ed25519 keys in NATS's text form, base32 of (prefix byte, 32 bytes of key,
+ * CRC-16). Verification goes through the runtime's own Ed25519 (about 0.1 ms): anyone on the network can make a
+ * listener verify, and the JavaScript implementation inside nkeys.js takes 6 ms for it. Signing, which nobody can force
+ * on us without passing those checks, stays with nkeys.js.
  */
 import { createHash, createPublicKey, verify } from "node:crypto";
 import type { CellId, ZoneId } from "@nano/contract";
@@ -47,14 +48,16 @@ const fromBase32 = (text: string): Uint8Array => {
 };
 
 /**
- * A cell's id: `cell-` and the first 16 characters (80 bits) of base32(SHA-256(public nkey)). So an id cannot be claimed without the
- * key behind it, and a cell keeps its id for as long as it keeps its seed.
+ * A cell's id: `cell-` and the first 16 characters (80 bits) of base32(SHA-256(public nkey)). So an id cannot be
+ * claimed without the key behind it, and a cell keeps its id for as long as it keeps its seed.
  */
 export const cellIdOf = (publicKey: string): CellId =>
   // The one place where a cell id is made: the pattern holds by construction.
   `cell-${shortOf(publicKey)}` as CellId;
 
-/** A zone's id, made the same way of its account's public nkey: it stays for as long as the zone keeps its identities. */
+/**
+ * A zone's id, made the same way of its account's public nkey: it stays for as long as the zone keeps its identities.
+ */
 export const zoneIdOf = (account: string): ZoneId => `zone-${shortOf(account)}` as ZoneId;
 
 const shortOf = (publicKey: string): string => base32(createHash("sha256").update(publicKey).digest()).slice(0, 16);

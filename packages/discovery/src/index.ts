@@ -1,6 +1,6 @@
 /**
- * How a cell that has no bus finds its zone: a signed multicast exchange, twice per join at most. Everything after that goes over the bus.
- * The scheduler's side is {@link listen}, the cell's side is {@link join}.
+ * How a cell that has no bus finds its zone: a signed multicast exchange, twice per join at most. Everything after that
+ * goes over the bus. The scheduler's side is {@link listen}, the cell's side is {@link join}.
  */
 export { cellIdOf, type Signer, zoneIdOf } from "./identity.ts";
 export { interfaceFor } from "./interface.ts";

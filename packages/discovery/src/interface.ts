@@ -1,4 +1,7 @@
-/** Which of this machine's addresses discovery uses. Multicast goes through an interface, and an interface is named by an address of the group's own family. */
+/**
+ * Which of this machine's addresses discovery uses. Multicast goes through an interface, and an interface is named by
+ * an address of the group's own family.
+ */
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 

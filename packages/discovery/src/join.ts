@@ -1,9 +1,10 @@
 /**
  * The cell's side: announces itself until it is answered well.
  *
- * Theory. Anyone on the network can answer, so an answer counts only when it is signed by the account key pinned at the first join (or, with a
- * join secret, proves to know it), repeats a nonce of ours that is still open, and brings a JWT for our own key. Everything else is
- * logged and dropped, and the announcements go on: a liar can be heard, but cannot stop us from hearing the zone.
+ * Theory. Anyone on the network can answer, so an answer counts only when it is signed by the account key pinned at the
+ * first join (or, with a join secret, proves to know it), repeats a nonce of ours that is still open, and brings a JWT
+ * for our own key. Everything else is logged and dropped, and the announcements go on: a liar can be heard, but cannot
+ * stop us from hearing the zone.
  */
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:dgram";
@@ -51,8 +52,8 @@ class Refusal {
 const refused = (why: string, facts: Readonly<Record<string, string>> = {}): Refusal => new Refusal(why, facts);
 
 /**
- * Announces at once, then after 0.5 s, growing to every 5 s, each time with up to a quarter more or less, until the zone answers.
- * Rejects only with the signal's reason, or when the pin cannot be read or written.
+ * Announces at once, then after 0.5 s, growing to every 5 s, each time with up to a quarter more or less, until the
+ * zone answers. Rejects only with the signal's reason, or when the pin cannot be read or written.
  */
 export const join = async (options: JoinOptions): Promise<Joined> => {
   checkRendezvous(options);

@@ -24,8 +24,8 @@ export class Buckets {
 }
 
 /**
- * Remembers what was seen for as long as it could be played again. Together with the announcement's time (an older one is refused anyway) a replay
- * is refused for ever. The oldest are forgotten when there are more than `max`.
+ * Remembers what was seen for as long as it could be played again. Together with the announcement's time (an older one
+ * is refused anyway) a replay is refused for ever. The oldest are forgotten when there are more than `max`.
  */
 export class ReplayWindow {
   readonly #seen = new Map<string, number>();

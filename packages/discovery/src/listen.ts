@@ -1,9 +1,10 @@
 /**
  * The scheduler's side: hears announcements, answers the genuine ones.
  *
- * Theory. Anyone on the network can send here, so every check is ordered by what it costs us, and what a stranger can make us do is bounded: by
- * sender before the HMAC, by all senders together before the signature (0.1 ms), by cell before the answer is made. Nothing is remembered that a
- * restart would miss: a cell repeats itself until it is answered.
+ * Theory. Anyone on the network can send here, so every check is ordered by what it costs us, and what a stranger can
+ * make us do is bounded: by sender before the HMAC, by all senders together before the signature (0.1 ms), by cell
+ * before the answer is made. Nothing is remembered that a restart would miss: a cell repeats itself until it is
+ * answered.
  */
 import type { RemoteInfo, Socket } from "node:dgram";
 import { Bucket, type CellId, type Clock, createQuietLog, fits, type Log, systemClock } from "@nano/contract";
@@ -24,9 +25,14 @@ export interface ListenOptions extends Rendezvous {
   readonly accountSigner: Signer;
   /** When given, who does not prove to know it is not answered at all, members aside. */
   readonly joinSecret?: string;
-  /** Whether a cell belongs to the zone already: its key alone is proof enough, so that a zone may get a join secret, or a new one, later. */
+  /**
+   * Whether a cell belongs to the zone already: its key alone is proof enough, so that a zone may get a join secret, or
+   * a new one, later.
+   */
   isMember?(cell: CellId): boolean;
-  /** Registers the cell and mints its JWT; undefined leaves it unanswered. Called again whenever the cell asks again. */
+  /**
+   * Registers the cell and mints its JWT; undefined leaves it unanswered. Called again whenever the cell asks again.
+   */
   answer(announcement: Announcement): Promise<Grant | undefined>;
   readonly log: Log;
   readonly clock?: Clock;
@@ -53,7 +59,9 @@ export interface Listener {
   stop(): Promise<void>;
 }
 
-/** Resolves when the first attempt to listen has been made; a missing interface is logged and tried again, not thrown. */
+/**
+ * Resolves when the first attempt to listen has been made; a missing interface is logged and tried again, not thrown.
+ */
 export const listen = async (options: ListenOptions): Promise<Listener> => {
   checkRendezvous(options);
   const { log, clock = systemClock, domain, joinSecret } = options;

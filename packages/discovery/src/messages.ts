@@ -62,8 +62,8 @@ const decoded = (part: string): string => Buffer.from(part, "base64url").toStrin
 const encoded = (text: string): string => Buffer.from(text, "utf8").toString("base64url");
 
 /**
- * Takes a JWT's base64url off: deflate sees the JSON beneath, and a cell's JWT of 1,100 bytes shrinks to about 500. {@link unpackJwt} gives the
- * same bytes back, which the JWT's signature depends on.
+ * Takes a JWT's base64url off: deflate sees the JSON beneath, and a cell's JWT of 1,100 bytes shrinks to about 500.
+ * {@link unpackJwt} gives the same bytes back, which the JWT's signature depends on.
  * @throws TypeError when it is no JWT, or would not come back the same.
  */
 export const packJwt = (jwt: string): Answer["jwt"] => {
@@ -94,7 +94,10 @@ const userClaims = Type.Object({
   nats: Type.Object({ issuer_account: Type.Optional(Type.String()) }),
 });
 
-/** The zone whose account a user's JWT belongs to; undefined of what is no such JWT. Its signature is the bus's server's business. */
+/**
+ * The zone whose account a user's JWT belongs to; undefined of what is no such JWT. Its signature is the bus's server's
+ * business.
+ */
 export const zoneOf = (jwt: string): ZoneId | undefined => {
   try {
     const claims: unknown = JSON.parse(decoded(jwt.split(".")[1] ?? ""));

@@ -8,12 +8,12 @@
  *     1          length of the domain
  *     n          domain, ASCII
  *     56         signer: a public nkey
- *     32         proof: HMAC-SHA256 of everything but proof and signature, keyed with the join secret; zeros without one
- *     64         signature: Ed25519 by the signer, over everything but itself
- *     rest       body: JSON, raw deflate (RFC 1951)
+ *     32 proof: HMAC-SHA256 of everything but proof and signature, keyed with the join secret; zeros without one 64
+ *     signature: Ed25519 by the signer, over everything but itself rest body: JSON, raw deflate (RFC 1951)
  *
- * What decides whether a packet concerns us (kind, domain) and whether it is genuine (signer, proof, signature) lies outside the body, so nothing a
- * stranger wrote is inflated or parsed before it is known who wrote it. The deflate is for the JWT: see messages.ts.
+ * What decides whether a packet concerns us (kind, domain) and whether it is genuine (signer, proof, signature) lies
+ * outside the body, so nothing a stranger wrote is inflated or parsed before it is known who wrote it. The deflate is
+ * for the JWT: see messages.ts.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { deflateRawSync, inflateRawSync } from "node:zlib";

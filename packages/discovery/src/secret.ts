@@ -17,7 +17,10 @@ export const readJoinSecret = async (path: string): Promise<string | undefined> 
   return secret;
 };
 
-/** Reads the secret, or makes one that only the file's owner may read. Of several processes that do so at once, one makes it. */
+/**
+ * Reads the secret, or makes one that only the file's owner may read. Of several processes that do so at once, one
+ * makes it.
+ */
 export const ensureJoinSecret = async (path: string): Promise<string> => {
   const kept = await readJoinSecret(path);
   if (kept !== undefined) return kept;

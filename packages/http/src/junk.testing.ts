@@ -1,4 +1,6 @@
-/** Requests that are none, as raw bytes: each must get an answer below 500, and none may be an error of ours. For tests. */
+/**
+ * Requests that are none, as raw bytes: each must get an answer below 500, and none may be an error of ours. For tests.
+ */
 import { createConnection } from "node:net";
 
 const long = "x".repeat(20_000);

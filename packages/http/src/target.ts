@@ -1,4 +1,7 @@
-/** What a request is for. The runtime puts `Host` into the URL as it came: junk there makes a URL that cannot be read, and an exception far from its cause. */
+/**
+ * What a request is for. The runtime puts `Host` into the URL as it came: junk there makes a URL that cannot be read,
+ * and an exception far from its cause.
+ */
 import { NanoError } from "@nano/contract";
 
 /** RFC 9110 §7.2: a name or address, and perhaps a port; underscores because people have them in names of hosts. */
@@ -12,7 +15,10 @@ const isDecodable = (path: string): boolean => {
   }
 };
 
-/** @throws NanoError `malformed-request`: no `Host`, several, or junk; a target that is no path; a path that cannot be decoded */
+/**
+ * @throws NanoError `malformed-request`: no `Host`, several, or junk; a target that is no path; a path that cannot be
+ * decoded
+ */
 export const urlOf = (request: Request): URL => {
   const host = request.headers.get("host") ?? "";
   const refuse = (what: string) =>

@@ -1,4 +1,7 @@
-/** Why a request to another server failed, in words that follow the server's name: "images.example: its name is not known". */
+/**
+ * Why a request to another server failed, in words that follow the server's name: "images.example: its name is not
+ * known".
+ */
 
 const certificate = "no authority that is trusted here has signed its certificate";
 const words: Readonly<Record<string, string>> = {

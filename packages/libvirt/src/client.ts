@@ -1,10 +1,11 @@
 /**
  * One connection to a libvirt daemon, without reconnection and without opinions: calls, events, streams.
  *
- * Theory. Calls are pipelined: each gets a serial number, any number may be under way, and the daemon answers in the order it
- * finishes them. A stream belongs to the call that opened it and shares its serial. The daemon may ask "are you there?" at any time
- * (the keepalive program), and so may we: a daemon that hangs, or an SSH connection whose other end vanished, shows only
- * that way. Whatever ends the connection rejects everything under way with one and the same reason.
+ * Theory. Calls are pipelined: each gets a serial number, any number may be under way, and the daemon answers in the
+ * order it finishes them. A stream belongs to the call that opened it and shares its serial. The daemon may ask "are
+ * you there?" at any time (the keepalive program), and so may we: a daemon that hangs, or an SSH connection whose other
+ * end vanished, shows only that way. Whatever ends the connection rejects everything under way with one and the same
+ * reason.
  */
 
 import { decode } from "./codec.ts";

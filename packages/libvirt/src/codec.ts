@@ -37,8 +37,9 @@ export const uchar = uint;
 export const ushort = uint;
 
 /**
- * An unsigned hyper where a JavaScript number is what one wants: sizes in bytes, counters, nanoseconds. Exact up to 2^53
- * (8 PiB, or 104 days in nanoseconds); a bigger one is rounded to 53 significant bits when read, and refused when written.
+ * An unsigned hyper where a JavaScript number is what one wants: sizes in bytes, counters, nanoseconds. Exact up to
+ * 2^53 (8 PiB, or 104 days in nanoseconds); a bigger one is rounded to 53 significant bits when read, and refused when
+ * written.
  */
 export const count: Codec<number> = {
   encode: (w, v) => {
@@ -141,7 +142,8 @@ interface AnyCodec {
 export function struct<F extends Record<string, { decode(reader: XdrReader): unknown }>>(
   fields: F,
 ): Codec<StructOf<F>> {
-  // The mapped type ties each field to its codec; inside the loop that tie cannot be expressed, so it is dropped once, here.
+  // The mapped type ties each field to its codec; inside the loop that tie cannot be expressed, so it is dropped once,
+  // here.
   const entries = Object.entries(fields) as unknown as readonly (readonly [string, AnyCodec])[];
   return {
     encode: (w, value) => {

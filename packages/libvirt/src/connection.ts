@@ -16,7 +16,10 @@ import type { Dialer } from "./transport/transport.ts";
 const PROBING = 120_000;
 
 export interface ConnectOptions {
-  /** Which driver: `qemu:///system` (default), `test:///default`, … The authority part is not used: see `socket` and `ssh`. */
+  /**
+   * Which driver: `qemu:///system` (default), `test:///default`, … The authority part is not used: see `socket` and
+   * `ssh`.
+   */
   uri?: string;
   /** The daemon's unix socket on this machine. Default `/run/libvirt/libvirt-sock`. */
   socket?: string;
@@ -37,8 +40,8 @@ export interface ConnectOptions {
 }
 
 /**
- * Connects to a libvirt daemon. Rejects when the first attempt fails (unless `background`); later losses are repaired in
- * the background.
+ * Connects to a libvirt daemon. Rejects when the first attempt fails (unless `background`); later losses are repaired
+ * in the background.
  *
  * @example
  * ```ts
@@ -84,8 +87,8 @@ export class Connection {
   }
 
   /**
-   * Tells every change of the connection's state. On "connected" after a loss, list again what you track: events of the meantime are lost, those
-   * after it are not.
+   * Tells every change of the connection's state. On "connected" after a loss, list again what you track: events of the
+   * meantime are lost, those after it are not.
    */
   onState(listener: StateListener): () => void {
     return this.#link.onState(listener);
@@ -106,8 +109,8 @@ export class Connection {
   }
 
   /**
-   * A TCP connection from the daemon's machine, e.g. to the VNC server of a domain that listens on its loopback only. Through the
-   * same SSH connection when the daemon is on another machine. It does not come back by itself.
+   * A TCP connection from the daemon's machine, e.g. to the VNC server of a domain that listens on its loopback only.
+   * Through the same SSH connection when the daemon is on another machine. It does not come back by itself.
    */
   openTcp(port: number, host = "127.0.0.1"): Promise<TcpChannel> {
     return openTcp(this.#dialer, host, port, this.#connectTimeout);

@@ -34,8 +34,9 @@ export interface JobStats {
 }
 
 /**
- * One virtual machine, running or only defined. A handle, not a copy: nothing is remembered but its name and UUID, and every
- * method asks the daemon. It stays usable across reconnections. Every method rejects with `LibvirtError`; `NO_DOMAIN` when it is gone.
+ * One virtual machine, running or only defined. A handle, not a copy: nothing is remembered but its name and UUID, and
+ * every method asks the daemon. It stays usable across reconnections. Every method rejects with `LibvirtError`;
+ * `NO_DOMAIN` when it is gone.
  */
 export class Domain {
   readonly #link: Link;
@@ -144,8 +145,8 @@ export class Domain {
   }
 
   /**
-   * Replaces one's own element within `<metadata>`; null removes it. `xml` is the element without its namespace: libvirt adds it.
-   * `flags`: `Affect`.
+   * Replaces one's own element within `<metadata>`; null removes it. `xml` is the element without its namespace:
+   * libvirt adds it. `flags`: `Affect`.
    */
   async setMetadata(key: MetadataKey, xml: string | null, flags = 0, options?: CallOptions): Promise<void> {
     await this.#link.call(
@@ -209,14 +210,17 @@ export class Domain {
     await this.#link.call("domainSetSchedulerParametersFlags", { domain: this.ref, params, flags }, options);
   }
 
-  /** Limits of a disk (`total_bytes_sec`, `read_iops_sec`, …; 0 is none). `disk` is its target or path. `flags`: `Affect`. */
+  /**
+   * Limits of a disk (`total_bytes_sec`, `read_iops_sec`, …; 0 is none). `disk` is its target or path. `flags`:
+   * `Affect`.
+   */
   async setBlockIoTune(disk: string, params: readonly TypedParam[], flags = 0, options?: CallOptions): Promise<void> {
     await this.#link.call("domainSetBlockIoTune", { domain: this.ref, disk, params, flags }, options);
   }
 
   /**
-   * Limits of a network card (`inbound.average`, `outbound.peak`, … in KiB per second; 0 is none). `device` is its MAC address or the host's
-   * name of it. `flags`: `Affect`.
+   * Limits of a network card (`inbound.average`, `outbound.peak`, … in KiB per second; 0 is none). `device` is its MAC
+   * address or the host's name of it. `flags`: `Affect`.
    */
   async setInterfaceParameters(
     device: string,
@@ -244,8 +248,9 @@ export class Domain {
   // Snapshots
 
   /**
-   * Takes a snapshot of `<domainsnapshot>` XML: of the disks alone while it is off, of disks and memory while it runs. It stands still meanwhile,
-   * and libvirt does nothing else with it. Rejects with `OPERATION_FAILED` when there is one of that name. `flags`: `SnapshotCreate`.
+   * Takes a snapshot of `<domainsnapshot>` XML: of the disks alone while it is off, of disks and memory while it runs.
+   * It stands still meanwhile, and libvirt does nothing else with it. Rejects with `OPERATION_FAILED` when there is one
+   * of that name. `flags`: `SnapshotCreate`.
    */
   async createSnapshot(xml: string, flags = 0, options: CallOptions = {}): Promise<DomainSnapshot> {
     const args = { domain: this.ref, xml, flags };
@@ -275,8 +280,8 @@ export class Domain {
   }
 
   /**
-   * A command in QEMU's own protocol (QMP), and its answer as JSON text. It goes past libvirt, which does not learn what was done: only for what
-   * libvirt has no call for.
+   * A command in QEMU's own protocol (QMP), and its answer as JSON text. It goes past libvirt, which does not learn
+   * what was done: only for what libvirt has no call for.
    */
   async monitorCommand(command: object, options?: CallOptions): Promise<string> {
     const args = { domain: this.ref, command: JSON.stringify(command), flags: 0 };
@@ -315,7 +320,8 @@ export class Domain {
   }
 
   /**
-   * Has the guest agent write back and freeze the file systems inside, so that a copy of its disks is a clean one. @returns how many were frozen
+   * Has the guest agent write back and freeze the file systems inside, so that a copy of its disks is a clean one.
+   * @returns how many were frozen
    */
   async freezeFileSystems(options: CallOptions = {}): Promise<number> {
     const args = { domain: this.ref, mountPoints: [], flags: 0 };
@@ -328,7 +334,10 @@ export class Domain {
     return (await this.#link.call("domainFsThaw", args, { timeout: SLOW, ...options })).filesystems;
   }
 
-  /** Begins to copy disks of the running domain, as they are at this moment (`<domainbackup mode='push'>`), and answers when it has begun. */
+  /**
+   * Begins to copy disks of the running domain, as they are at this moment (`<domainbackup mode='push'>`), and answers
+   * when it has begun.
+   */
   async beginBackup(xml: string, options: CallOptions = {}): Promise<void> {
     const args = { domain: this.ref, xml, checkpointXml: null, flags: 0 };
     await this.#link.call("domainBackupBegin", args, { timeout: SLOW, ...options });

@@ -1,4 +1,7 @@
-/** The names behind the numbers of libvirt's errors: `virterror.h` of libvirt 9.0, without the common prefixes. Index is the number. */
+/**
+ * The names behind the numbers of libvirt's errors: `virterror.h` of libvirt 9.0, without the common prefixes. Index is
+ * the number.
+ */
 
 /** `virErrorLevel` */
 export const ERROR_LEVELS: readonly (string | undefined)[] = ["NONE", "WARNING", "ERROR"];

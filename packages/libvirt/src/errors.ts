@@ -63,7 +63,10 @@ export class LibvirtError extends Error {
   /** The part of libvirt that reported it (`virErrorDomain` by name: `QEMU`, `STORAGE`, …). */
   readonly domain: string | undefined;
   readonly level: string | undefined;
-  /** True when the same call may succeed later, unchanged. After `CONNECTION_LOST` and `TIMEOUT`, first look whether it happened. */
+  /**
+   * True when the same call may succeed later, unchanged. After `CONNECTION_LOST` and `TIMEOUT`, first look whether it
+   * happened.
+   */
   readonly retryable: boolean;
 
   constructor(code: string, message: string, init: LibvirtErrorInit = {}) {

@@ -27,8 +27,8 @@ const isKind = (name: string): name is DomainEventKind => name in eventKinds;
 
 /**
  * Keeps one registration per kind of event with the daemon, for all domains, for as long as anyone listens, across
- * reconnections. Messages are told apart by their procedure number, not by the callback id, so that none is lost that arrives together with
- * the answer to the registration.
+ * reconnections. Messages are told apart by their procedure number, not by the callback id, so that none is lost that
+ * arrives together with the answer to the registration.
  */
 export class DomainEventHub {
   readonly #link: () => Link;

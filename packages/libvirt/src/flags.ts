@@ -107,7 +107,10 @@ export const KeycodeSet = {
   win32: 8,
   qnum: 9,
 } as const;
-/** With `redefine` only libvirt's record is made, of what the disks hold already; with `current` too, that one is the current one. */
+/**
+ * With `redefine` only libvirt's record is made, of what the disks hold already; with `current` too, that one is the
+ * current one.
+ */
 export const SnapshotCreate = {
   redefine: 1,
   current: 2,

@@ -3,7 +3,10 @@ import type { Transport } from "./transport/transport.ts";
 /** Reading stops above this many unread bytes, and goes on when half of them are read. */
 const UNREAD_MAX = 2 * 1024 * 1024;
 
-/** Bytes that have come and were not read yet. A reader that is too slow makes the sender wait, by pausing the transport. */
+/**
+ * Bytes that have come and were not read yet. A reader that is too slow makes the sender wait, by pausing the
+ * transport.
+ */
 export class Inbox {
   readonly #flow: Pick<Transport, "pause" | "resume">;
   readonly #unread: Uint8Array[] = [];

@@ -1,6 +1,6 @@
 /**
- * libvirt's keepalive program (`src/rpc/virkeepaliveprotocol.x`): either side may send a ping at any time and gets a pong. Any byte from the
- * other side is a sign of life, so a busy connection never pings.
+ * libvirt's keepalive program (`src/rpc/virkeepaliveprotocol.x`): either side may send a ping at any time and gets a
+ * pong. Any byte from the other side is a sign of life, so a busy connection never pings.
  */
 
 import { LibvirtError } from "./errors.ts";

@@ -1,10 +1,10 @@
 /**
  * A connection that comes back.
  *
- * Theory. There is at most one client at a time. When it ends, what was under way has failed with a retryable error (we cannot know whether
- * the daemon did it), and we try again with growing, jittered pauses until `close`. A new client is announced only after
- * `onConnected` has run, which registers for events again: whoever lists everything on "connected" misses nothing, because
- * the events after that list are already on their way.
+ * Theory. There is at most one client at a time. When it ends, what was under way has failed with a retryable error (we
+ * cannot know whether the daemon did it), and we try again with growing, jittered pauses until `close`. A new client is
+ * announced only after `onConnected` has run, which registers for events again: whoever lists everything on "connected"
+ * misses nothing, because the events after that list are already on their way.
  */
 
 import { type CallOptions, type ClientOptions, RpcClient } from "./client.ts";
@@ -19,7 +19,10 @@ export type ConnectionState = "connecting" | "connected" | "disconnected" | "clo
 export type StateListener = (state: ConnectionState, error?: LibvirtError) => void;
 
 export interface ReconnectOptions {
-  /** The first pause, in milliseconds; each further one is twice as long, up to `max`, and shortened by up to a half at random. */
+  /**
+   * The first pause, in milliseconds; each further one is twice as long, up to `max`, and shortened by up to a half at
+   * random.
+   */
   min: number;
   max: number;
 }

@@ -5,7 +5,10 @@ import type { SnapshotRef } from "./protocol/index.ts";
 /** Milliseconds for calls that copy memory or rewrite the tables of disks. */
 const SLOW = 600_000;
 
-/** A state of a domain that was kept. A handle, like `Domain`; every method rejects with `NO_DOMAIN_SNAPSHOT` when it is gone. */
+/**
+ * A state of a domain that was kept. A handle, like `Domain`; every method rejects with `NO_DOMAIN_SNAPSHOT` when it is
+ * gone.
+ */
 export class DomainSnapshot {
   readonly #link: Link;
   readonly ref: SnapshotRef;
@@ -26,8 +29,8 @@ export class DomainSnapshot {
   }
 
   /**
-   * Makes the domain what it was then: its disks, its definition, and with memory it runs on from there. What it was before is lost. This
-   * snapshot is the current one afterwards. `flags`: `SnapshotRevert`.
+   * Makes the domain what it was then: its disks, its definition, and with memory it runs on from there. What it was
+   * before is lost. This snapshot is the current one afterwards. `flags`: `SnapshotRevert`.
    */
   async revert(flags = 0, options: CallOptions = {}): Promise<void> {
     await this.#link.call("domainRevertToSnapshot", { snapshot: this.ref, flags }, { timeout: SLOW, ...options });

@@ -1,4 +1,7 @@
-/** libvirt's enumerations as words: `virDomainState` and its reasons, events and their details. Index is libvirt's number. */
+/**
+ * libvirt's enumerations as words: `virDomainState` and its reasons, events and their details. Index is libvirt's
+ * number.
+ */
 
 export const DOMAIN_STATES = [
   "nostate",

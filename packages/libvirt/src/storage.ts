@@ -100,7 +100,9 @@ export class StoragePool {
     return new Volume(this.#link, volume);
   }
 
-  /** Makes a volume with the content of another one, converted to the format `xml` asks for. `flags`: `VolumeCreate`. */
+  /**
+   * Makes a volume with the content of another one, converted to the format `xml` asks for. `flags`: `VolumeCreate`.
+   */
   async createVolumeFrom(xml: string, source: Volume, flags = 0, options: CallOptions = {}): Promise<Volume> {
     const args = { pool: this.ref, xml, source: source.ref, flags };
     const { volume } = await this.#link.call("storageVolCreateXmlFrom", args, { timeout: SLOW, ...options });
@@ -151,15 +153,18 @@ export class Volume {
     return (await this.#link.call("storageVolGetXmlDesc", { volume: this.ref, flags }, options)).xml;
   }
 
-  /** `capacity` in bytes. Not for a volume in use by a running domain: see `Domain.blockResize`. `flags`: `VolumeResize`. */
+  /**
+   * `capacity` in bytes. Not for a volume in use by a running domain: see `Domain.blockResize`. `flags`:
+   * `VolumeResize`.
+   */
   async resize(capacity: number, flags = 0, options: CallOptions = {}): Promise<void> {
     await this.#link.call("storageVolResize", { volume: this.ref, capacity, flags }, { timeout: SLOW, ...options });
   }
 
   /**
-   * Writes into the volume from byte `offset` on; with a `length` the daemon refuses more than that. Resolves with the number of
-   * bytes when the daemon has confirmed them. Whatever fails (the source, the disk, the connection, the signal) leaves a part
-   * of the bytes in the volume.
+   * Writes into the volume from byte `offset` on; with a `length` the daemon refuses more than that. Resolves with the
+   * number of bytes when the daemon has confirmed them. Whatever fails (the source, the disk, the connection, the
+   * signal) leaves a part of the bytes in the volume.
    *
    * @example
    * ```ts
@@ -172,8 +177,8 @@ export class Volume {
   }
 
   /**
-   * The volume's bytes from `offset` on, `length` of them (0: to the end). Reading slowly slows the daemon down; cancelling the stream
-   * or aborting the signal ends it.
+   * The volume's bytes from `offset` on, `length` of them (0: to the end). Reading slowly slows the daemon down;
+   * cancelling the stream or aborting the signal ends it.
    *
    * @example
    * ```ts

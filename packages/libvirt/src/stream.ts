@@ -1,11 +1,12 @@
 /**
  * A libvirt stream: bytes that flow beside a call, in either direction or both.
  *
- * Theory. The call is answered first; then both sides send packets of at most 262120 bytes with the call's serial. An empty packet says "that
- * was all" from the daemon; `finish` is said by us and confirmed by the daemon, and only that confirmation means that an
- * upload has reached the volume; an error packet ends it, from either side. The protocol has no window: a receiver that is slower than the sender can
- * only stop reading its connection, which stops everything else on it too. That is why each stream gets a
- * connection of its own (see `link.ts`), and why pausing that connection is harmless here.
+ * Theory. The call is answered first; then both sides send packets of at most 262120 bytes with the call's serial. An
+ * empty packet says "that was all" from the daemon; `finish` is said by us and confirmed by the daemon, and only that
+ * confirmation means that an upload has reached the volume; an error packet ends it, from either side. The protocol has
+ * no window: a receiver that is slower than the sender can only stop reading its connection, which stops everything
+ * else on it too. That is why each stream gets a connection of its own (see `link.ts`), and why pausing that connection
+ * is harmless here.
  */
 
 import { LibvirtError } from "./errors.ts";
@@ -20,7 +21,10 @@ import {
 } from "./protocol/frame.ts";
 import type { Transport } from "./transport/transport.ts";
 
-/** How long the daemon may take to confirm the end of a stream, in milliseconds: it may have to write out what is buffered. */
+/**
+ * How long the daemon may take to confirm the end of a stream, in milliseconds: it may have to write out what is
+ * buffered.
+ */
 const FINISH_TIMEOUT = 120_000;
 
 interface StreamIdentity {
@@ -50,11 +54,12 @@ export class RpcStream {
   }
 
   /**
-   * Sends bytes, in as many packets as they need. Resolves when they are with the kernel: whoever waits for it before producing more never holds
-   * more than that in memory. The bytes must not be changed before.
+   * Sends bytes, in as many packets as they need. Resolves when they are with the kernel: whoever waits for it before
+   * producing more never holds more than that in memory. The bytes must not be changed before.
    */
   async write(bytes: Uint8Array): Promise<void> {
-    // Packets of equal size: a usual chunk of 256 KiB is 24 bytes over the limit, and a packet costs the daemon the same whatever is in it.
+    // Packets of equal size: a usual chunk of 256 KiB is 24 bytes over the limit, and a packet costs the daemon the
+    // same whatever is in it.
     const packets = Math.ceil(bytes.length / STREAM_PAYLOAD_MAX);
     const size = Math.ceil(bytes.length / packets);
     for (let offset = 0; offset < bytes.length; offset += size) {
@@ -72,7 +77,9 @@ export class RpcStream {
     return this.#inbox.read();
   }
 
-  /** Waits for `work` of somebody else (the source of an upload), but not longer than the stream lives. One at a time. */
+  /**
+   * Waits for `work` of somebody else (the source of an upload), but not longer than the stream lives. One at a time.
+   */
   async whileOpen<T>(work: Promise<T>): Promise<T> {
     this.#throwIfOver();
     const { promise, resolve, reject } = Promise.withResolvers<T>();

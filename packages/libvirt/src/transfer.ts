@@ -17,8 +17,9 @@ export interface TransferOptions extends CallOptions {
 }
 
 /**
- * Opens the stream of `name`, feeds it from `source`, and resolves with the number of bytes once the daemon has confirmed the end. The source is asked for
- * more only when the last chunk is with the kernel, so memory stays flat whatever the size.
+ * Opens the stream of `name`, feeds it from `source`, and resolves with the number of bytes once the daemon has
+ * confirmed the end. The source is asked for more only when the last chunk is with the kernel, so memory stays flat
+ * whatever the size.
  */
 export async function sendAll<N extends ProcedureName>(
   link: Link,

@@ -1,13 +1,14 @@
 /**
  * XDR, the External Data Representation of RFC 4506, as libvirt uses it.
  *
- * Theory. Everything on the wire is big-endian and padded to a multiple of four bytes; nothing carries a tag, so both sides must
- * agree on the type. A type is therefore a value here: a {@link Codec} knows how to write and how to read one. Small
- * codecs combine into bigger ones (`struct`, `array`, `optional`, `union`) and TypeScript infers the shape of the value from
- * the combination, so that a procedure's declaration is at once its documentation, its encoder, its decoder and its type.
+ * Theory. Everything on the wire is big-endian and padded to a multiple of four bytes; nothing carries a tag, so both
+ * sides must agree on the type. A type is therefore a value here: a {@link Codec} knows how to write and how to read
+ * one. Small codecs combine into bigger ones (`struct`, `array`, `optional`, `union`) and TypeScript infers the shape
+ * of the value from the combination, so that a procedure's declaration is at once its documentation, its encoder, its
+ * decoder and its type.
  *
- * Readers never trust a length: each is checked against the type's own limit and against the bytes that are there, before
- * anything is allocated.
+ * Readers never trust a length: each is checked against the type's own limit and against the bytes that are there,
+ * before anything is allocated.
  */
 
 /** The bytes do not fit the type (truncated, over a limit, unknown tag), or a value does not fit it. */

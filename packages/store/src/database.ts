@@ -1,9 +1,9 @@
 /**
- * One service's database. SQLite in a file today, PostgreSQL by URL tomorrow: what is written against it is Kysely and plain
- * SQL that both understand, and everything particular to SQLite is in this file.
+ * One service's database. SQLite in a file today, PostgreSQL by URL tomorrow: what is written against it is Kysely and
+ * plain SQL that both understand, and everything particular to SQLite is in this file.
  *
- * SQLite runs in WAL with `synchronous=FULL`: what was committed survives a power failure. There is one connection and Kysely's mutex in front
- * of it, so a transaction must never wait for the network.
+ * SQLite runs in WAL with `synchronous=FULL`: what was committed survives a power failure. There is one connection and
+ * Kysely's mutex in front of it, so a transaction must never wait for the network.
  */
 import { Database, type Statement } from "bun:sqlite";
 import { mkdirSync } from "node:fs";
@@ -21,8 +21,9 @@ export interface DatabaseOptions {
   readonly migrations: Migrations;
   readonly log: Log;
   /**
-   * Keep every other process out, for as long as this one lives: waits so many milliseconds for the one before to end. The operating system gives the
-   * lock back even after `kill -9`. For an engine that is no file this is up to a lease in the database.
+   * Keep every other process out, for as long as this one lives: waits so many milliseconds for the one before to end.
+   * The operating system gives the lock back even after `kill -9`. For an engine that is no file this is up to a lease
+   * in the database.
    */
   readonly aloneWithinMs?: number;
 }
@@ -33,7 +34,8 @@ export class DatabaseError extends Error {}
 const openSqlite = (path: string, alone: boolean): Database => {
   if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const database = new Database(path, { create: true, strict: true });
-  // Whoever is alone need not lock and unlock the file at every question: those system calls cost more than the answer. Must come before WAL.
+  // Whoever is alone need not lock and unlock the file at every question: those system calls cost more than the answer.
+  // Must come before WAL.
   if (alone) database.run("PRAGMA locking_mode = EXCLUSIVE");
   database.run("PRAGMA journal_mode = WAL");
   database.run("PRAGMA synchronous = FULL");
@@ -111,15 +113,18 @@ export class BunSqliteAdapter extends SqliteAdapter {
     this.#prepare = prepare;
   }
   /**
-   * The rows of a query that only reads, past Kysely's queue: SQLite answers within the call, so there is nothing to wait for unless a transaction is
-   * under way, whose changes are nobody else's business yet. Then, `undefined`.
+   * The rows of a query that only reads, past Kysely's queue: SQLite answers within the call, so there is nothing to
+   * wait for unless a transaction is under way, whose changes are nobody else's business yet. Then, `undefined`.
    */
   readNow(sql: string, parameters: readonly unknown[]): unknown[] | undefined {
     return this.#database.inTransaction ? undefined : this.#prepare(sql).all(parameters);
   }
 }
 
-/** Kysely's dialect was written for better-sqlite3; bun:sqlite has the same methods, and says which statements give rows in another way. */
+/**
+ * Kysely's dialect was written for better-sqlite3; bun:sqlite has the same methods, and says which statements give rows
+ * in another way.
+ */
 class BunSqliteDialect extends SqliteDialect {
   readonly #adapter: BunSqliteAdapter;
   constructor(database: Database, onClose: () => void) {

@@ -1,6 +1,6 @@
 /**
- * The same key, the same answer, one effect (IETF draft "The Idempotency-Key HTTP Header Field"). The answer is written in the transaction of the
- * effect, under a unique key, so that two simultaneous requests cannot both have it.
+ * The same key, the same answer, one effect (IETF draft "The Idempotency-Key HTTP Header Field"). The answer is written
+ * in the transaction of the effect, under a unique key, so that two simultaneous requests cannot both have it.
  */
 import { NanoError } from "@nano/contract";
 import type { Kysely, Transaction } from "kysely";
@@ -77,7 +77,8 @@ const earlier = async <T>(db: Kysely<IdempotencyTable>, own: Scoped): Promise<{ 
 };
 
 /**
- * What was answered the first time, if there was one: to be asked before checks that the first time's effect, or time itself, would fail.
+ * What was answered the first time, if there was one: to be asked before checks that the first time's effect, or time
+ * itself, would fail.
  * @throws NanoError `idempotency-key-reused` when the key came with another input
  */
 export const answered = async <DB extends IdempotencyTable, T>(
@@ -89,8 +90,8 @@ export const answered = async <DB extends IdempotencyTable, T>(
     : earlier<T>(db as unknown as Kysely<IdempotencyTable>, scopeOf(request, request.key));
 
 /**
- * Does the work in the given transaction and keeps its answer, or gives the answer it had the first time. Where several write at once, the loser
- * fails over the unique key: it asks `answered` then.
+ * Does the work in the given transaction and keeps its answer, or gives the answer it had the first time. Where several
+ * write at once, the loser fails over the unique key: it asks `answered` then.
  * @throws NanoError `idempotency-key-reused` when the key came with another input
  */
 export const onceWithin = async <DB extends IdempotencyTable, T>(

@@ -1,6 +1,6 @@
 /**
- * The outbox: an event is written in the transaction of the change it tells of, and published afterwards, in order, until the
- * stream has acknowledged it. So no change goes untold and nothing untrue is told, whoever dies when.
+ * The outbox: an event is written in the transaction of the change it tells of, and published afterwards, in order,
+ * until the stream has acknowledged it. So no change goes untold and nothing untrue is told, whoever dies when.
  */
 import type { Log, NanoEvent } from "@nano/contract";
 import type { Generated, Kysely } from "kysely";
@@ -65,7 +65,9 @@ export const startOutbox = <DB extends OutboxTable>(options: {
 
   const emit = async (row: { id: string; event: string }) => options.emit(JSON.parse(row.event) as NanoEvent, row.id);
 
-  /** One that the stream never takes (too large, say) must not keep all that follow. @returns whether it was given up */
+  /**
+   * One that the stream never takes (too large, say) must not keep all that follow. @returns whether it was given up
+   */
   const giveUp = async (row: { sequence: number; event: string }, reason: unknown, othersPassed: boolean) => {
     if (!othersPassed) return false;
     refused = { sequence: row.sequence, times: refused.sequence === row.sequence ? refused.times + 1 : 1 };

@@ -1,10 +1,11 @@
 /**
- * Queries that are asked all the time, built and compiled once. Kysely makes a query's tree and its text anew whenever it is asked, which takes
- * several times as long as SQLite takes to answer it from an index.
+ * Queries that are asked all the time, built and compiled once. Kysely makes a query's tree and its text anew whenever
+ * it is asked, which takes several times as long as SQLite takes to answer it from an index.
  *
- * A query is described by a function of its parameters. It is called once for each database, with a stand-in for every parameter; the compiled
- * query says where the stand-ins ended up, and from then on only the values are put in their places. One that only reads, while no transaction is
- * under way, is answered at once: Kysely's way to its connection is longer than SQLite's to the row.
+ * A query is described by a function of its parameters. It is called once for each database, with a stand-in for every
+ * parameter; the compiled query says where the stand-ins ended up, and from then on only the values are put in their
+ * places. One that only reads, while no transaction is under way, is answered at once: Kysely's way to its connection
+ * is longer than SQLite's to the row.
  */
 import type { Compilable, CompiledQuery, DialectAdapter, Kysely } from "kysely";
 import { BunSqliteAdapter } from "./database.ts";

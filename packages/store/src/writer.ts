@@ -1,14 +1,15 @@
 /**
- * Group commit. A durable commit waits for the disk (0.1 to several milliseconds), and SQLite commits one transaction after the other. So writes
- * that arrive while one is under way are done together: one transaction, one wait, a savepoint around each, so that one that fails takes back its own
- * changes only. Nobody hears of success before the commit.
+ * Group commit. A durable commit waits for the disk (0.1 to several milliseconds), and SQLite commits one transaction
+ * after the other. So writes that arrive while one is under way are done together: one transaction, one wait, a
+ * savepoint around each, so that one that fails takes back its own changes only. Nobody hears of success before the
+ * commit.
  */
 import type { Kysely, Transaction } from "kysely";
 
 export interface Writer<DB> {
   /**
-   * Runs `work` in a transaction that is committed when this resolves. The work must not wait for the network: everybody else's waits meanwhile.
-   * Its changes are taken back if it rejects; it must not start a transaction itself.
+   * Runs `work` in a transaction that is committed when this resolves. The work must not wait for the network:
+   * everybody else's waits meanwhile. Its changes are taken back if it rejects; it must not start a transaction itself.
    */
   write<T>(work: (transaction: Transaction<DB>) => Promise<T>): Promise<T>;
 }

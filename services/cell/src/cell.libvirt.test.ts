@@ -1,6 +1,6 @@
 /**
- * The whole cell as production runs it: its own process, a real nats-server, a real libvirtd, and a guest that boots. Everything goes through the
- * bus, as the scheduler and the gateway do it.
+ * The whole cell as production runs it: its own process, a real nats-server, a real libvirtd, and a guest that boots.
+ * Everything goes through the bus, as the scheduler and the gateway do it.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdir, readFile } from "node:fs/promises";

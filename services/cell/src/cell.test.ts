@@ -1,4 +1,7 @@
-/** Cells in a zone: a real nats-server, a real discovery on loopback; hosts are simulated here, and real in cell.libvirt.test.ts. */
+/**
+ * Cells in a zone: a real nats-server, a real discovery on loopback; hosts are simulated here, and real in
+ * cell.libvirt.test.ts.
+ */
 import { afterEach, describe, expect, test } from "bun:test";
 import { chmod, rm, stat } from "node:fs/promises";
 import { join } from "node:path";

@@ -23,7 +23,9 @@ export interface CellConfig {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A host name is a cell's name, as far as it can be: its first label, with what a name may not hold replaced by '-'. */
+/**
+ * A host name is a cell's name, as far as it can be: its first label, with what a name may not hold replaced by '-'.
+ */
 export const cellName = (text: string): string => {
   const name = (text.split(".")[0] ?? "")
     .replace(/[^A-Za-z0-9]+/g, "-")

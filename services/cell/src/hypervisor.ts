@@ -1,6 +1,6 @@
 /**
- * What a cell needs of whatever runs its instances. Two implementations: `libvirt/`, the real one, and `sim/`, in memory.
- * Epochs, the order of commands and the bus are not its business: see instances/ and cell.ts.
+ * What a cell needs of whatever runs its instances. Two implementations: `libvirt/`, the real one, and `sim/`, in
+ * memory. Epochs, the order of commands and the bus are not its business: see instances/ and cell.ts.
  */
 import type {
   Ability,
@@ -57,7 +57,10 @@ export interface DiskRequest {
 }
 
 export interface SnapshotRequest extends Pick<Snapshot, "id" | "name" | "description" | "createdBy"> {
-  /** Keeps its memory, too: only of a running instance. Without it a running one's disks are kept as after pulling the plug. */
+  /**
+   * Keeps its memory, too: only of a running instance. Without it a running one's disks are kept as after pulling the
+   * plug.
+   */
   readonly memory: boolean;
 }
 
@@ -160,14 +163,15 @@ export interface Hypervisor {
   /** Gives a running one what its definition says, as far as it can have that now. Does nothing when it is off. */
   apply(id: InstanceId): Promise<void>;
   /**
-   * Gives a running one the network interfaces of its definition, and takes all others from it. One for which its machine has no place now is pending. Does
-   * nothing when it is off.
+   * Gives a running one the network interfaces of its definition, and takes all others from it. One for which its
+   * machine has no place now is pending. Does nothing when it is off.
    * @throws NanoError `has-snapshots` with memory, `in-use` when the guest does not let go
    */
   plugNics(id: InstanceId): Promise<void>;
 
   /**
-   * Puts fetched media into the drive of an instance that runs; what is in it comes out. `force` opens a locked tray. Does nothing when it is there.
+   * Puts fetched media into the drive of an instance that runs; what is in it comes out. `force` opens a locked tray.
+   * Does nothing when it is there.
    * @throws NanoError `wrong-state` when it does not run, `tray-locked`
    */
   insertMedia(id: InstanceId, media: BootMedia, force: boolean): Promise<void>;
@@ -189,12 +193,19 @@ export interface Hypervisor {
   detachDisk(id: InstanceId, disk: Disk["name"]): Promise<void>;
   /** Does nothing when it is as large or larger. @throws NanoError `disk-missing` */
   growDisk(id: InstanceId, disk: Disk["name"], sizeGiB: GiB): Promise<void>;
-  /** Starts the one copy into the file of that generation if there is none, and tells how far it is. A copy's failure is told once. */
+  /**
+   * Starts the one copy into the file of that generation if there is none, and tells how far it is. A copy's failure is
+   * told once.
+   */
   rewriteDisk(id: InstanceId, disk: Disk["name"], generation: number): Promise<FetchProgress>;
-  /** Starts the one copy of a disk of another instance, which is off, if there is none, and tells how far it is. A copy's failure is told once. */
+  /**
+   * Starts the one copy of a disk of another instance, which is off, if there is none, and tells how far it is. A
+   * copy's failure is told once.
+   */
   copyDisk(id: InstanceId, disk: Disk["name"], from: InstanceId): Promise<FetchProgress>;
   /**
-   * Lays the disks of `to`, and its own files of that generation, over the present files of an instance that is off; these are frozen by that.
+   * Lays the disks of `to`, and its own files of that generation, over the present files of an instance that is off;
+   * these are frozen by that.
    * @returns false when it has written nothing since the last time: then `to` shares what it lies over, and its files stay
    * @throws NanoError `wrong-state`, `has-snapshots`, `limit-reached`
    */
@@ -202,8 +213,9 @@ export interface Hypervisor {
   /** Removes all files of a disk but the one it is defined with, and those that linked clones lie over. */
   discardDisk(id: InstanceId, disk: Disk["name"]): Promise<void>;
   /**
-   * Starts the one copy of the disk that becomes this image if there is none, and tells how far it is. A copy's failure is told once.
-   * While the instance runs it is the disk of the moment when the copy began; `wrong-state` when the guest has it only at its next start.
+   * Starts the one copy of the disk that becomes this image if there is none, and tells how far it is. A copy's failure
+   * is told once. While the instance runs it is the disk of the moment when the copy began; `wrong-state` when the
+   * guest has it only at its next start.
    * @throws NanoError `wrong-state`, `disk-full` with numbers
    */
   copyExport(id: InstanceId, disk: Disk["name"], image: ImageId): Promise<FetchProgress>;
@@ -226,7 +238,10 @@ export interface Hypervisor {
   restoreSnapshot(spec: InstanceSpec, snapshot: SnapshotId): Promise<void>;
   /** Without `force` not the current one, and none that others depend on. Does nothing when there is none. */
   deleteSnapshot(id: InstanceId, snapshot: SnapshotId, force: boolean): Promise<void>;
-  /** Takes a sample of what the running instances use. Resolves to the means since the sample before. To be called every 10 s. */
+  /**
+   * Takes a sample of what the running instances use. Resolves to the means since the sample before. To be called every
+   * 10 s.
+   */
   statistics(): Promise<InstanceUsage[]>;
 
   /** A PNG of its screen. */

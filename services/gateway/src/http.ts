@@ -1,6 +1,7 @@
 /**
- * The one HTTP listener: REST (through Elysia), Swagger, the event stream, the consoles' WebSockets, health. Bun's server is opened here rather than
- * by Elysia, because the console's sockets need Bun's own back-pressure signals, and a request's address and time limit are the server's to know.
+ * The one HTTP listener: REST (through Elysia), Swagger, the event stream, the consoles' WebSockets, health. Bun's
+ * server is opened here rather than by Elysia, because the console's sockets need Bun's own back-pressure signals, and
+ * a request's address and time limit are the server's to know.
  */
 import type { Log } from "@nano/contract";
 import { clientAddress, isErrorCode, NanoError, type TrustedProxies } from "@nano/contract";
@@ -51,7 +52,8 @@ const securityHeaders = (secure: boolean): readonly (readonly [string, string])[
   ["cross-origin-resource-policy", "same-origin"],
   ["cross-origin-opener-policy", "same-origin"],
   ["x-frame-options", "DENY"],
-  // Whatever an answer turns out to be: it runs nothing, and is nobody's origin. Swagger's page has a policy of its own.
+  // Whatever an answer turns out to be: it runs nothing, and is nobody's origin. Swagger's page has a policy of its
+  // own.
   ["content-security-policy", "default-src 'none'; frame-ancestors 'none'; sandbox"],
   ...(secure ? ([["strict-transport-security", "max-age=31536000"]] as const) : []),
 ];

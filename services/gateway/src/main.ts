@@ -62,7 +62,10 @@ const ensureKey = async (path: string): Promise<Uint8Array> => {
   return key;
 };
 
-/** @throws DatabaseError when its database is damaged or newer than this program; whatever `Bun.serve` says of a port in use */
+/**
+ * @throws DatabaseError when its database is damaged or newer than this program; whatever `Bun.serve` says of a port in
+ * use
+ */
 export const start = async (config: GatewayConfig, parts: GatewayParts = {}): Promise<Gateway> => {
   const {
     clock = systemClock,

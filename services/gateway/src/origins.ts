@@ -2,7 +2,10 @@
 
 const loopbackNames = ["127.0.0.1", "localhost", "[::1]"];
 
-/** The origins of some URLs. A loopback address is reachable under three names, which are one site to the person typing them. */
+/**
+ * The origins of some URLs. A loopback address is reachable under three names, which are one site to the person typing
+ * them.
+ */
 export const originsOf = (urls: readonly string[]): ReadonlySet<string> => {
   const origins = new Set<string>();
   for (const text of urls) {

@@ -1,4 +1,6 @@
-/** The world of the gateway's tests: a real nats-server, the gateway itself, and small owners on the real bus beside it. */
+/**
+ * The world of the gateway's tests: a real nats-server, the gateway itself, and small owners on the real bus beside it.
+ */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -48,10 +48,16 @@ export interface Limits {
   readonly maxImports: number;
   /** Conversions to qcow2 at the same time; others wait. */
   readonly maxConversions: number;
-  /** Images converted for downloads at the same time, and those together with the ones that wait. Uploads do not wait for them. */
+  /**
+   * Images converted for downloads at the same time, and those together with the ones that wait. Uploads do not wait
+   * for them.
+   */
   readonly maxRenditions: number;
   readonly maxRenditionsAsked: number;
-  /** How long an image's file in another format is kept after somebody asked for it last, in milliseconds; at least as long as a ticket. */
+  /**
+   * How long an image's file in another format is kept after somebody asked for it last, in milliseconds; at least as
+   * long as a ticket.
+   */
   readonly keepMs: number;
   /** How long what arrived of a resumable upload waits for the rest, in milliseconds since the last byte. */
   readonly waitMs: number;

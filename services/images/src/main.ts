@@ -62,8 +62,8 @@ const isImageId = (id: string): id is ImageId => fits(ImageIdSchema, id);
 const isMediaId = (id: string): id is MediaId => fits(MediaIdSchema, id);
 
 /**
- * Starts the service. It listens before it touches its directory: a second process that was started by mistake fails at the taken port and
- * cannot take the first one's half-received files for leftovers.
+ * Starts the service. It listens before it touches its directory: a second process that was started by mistake fails at
+ * the taken port and cannot take the first one's half-received files for leftovers.
  */
 export const start = async (config: ImagesConfig): Promise<ImagesService> => {
   const log = config.log ?? createLog("images");

@@ -1,5 +1,6 @@
 /**
- * Puts the database and the disk back in step: at the start, after whatever ended the life before, and every few minutes.
+ * Puts the database and the disk back in step: at the start, after whatever ended the life before, and every few
+ * minutes.
  *
  * | found                                   | then                                                             |
  * |-----------------------------------------|------------------------------------------------------------------|
@@ -41,7 +42,10 @@ export interface RecoveryOptions {
   readonly onCommit: () => void;
 }
 
-/** Before {@link reconcile}, at the start: resumable uploads of an earlier life go on. Those that are complete are checked beside the rest. */
+/**
+ * Before {@link reconcile}, at the start: resumable uploads of an earlier life go on. Those that are complete are
+ * checked beside the rest.
+ */
 export const resumeUploads = async (options: {
   readonly db: Kysely<ImagesDatabase>;
   readonly blobs: BlobStore;

@@ -1,9 +1,10 @@
 /**
- * Reads what is stored again, from time to time and whenever a file was touched, and compares it with its checksum: disks lose bits, and files get edited. What
- * is not what it should be is not served any more, and its record says so.
+ * Reads what is stored again, from time to time and whenever a file was touched, and compares it with its checksum:
+ * disks lose bits, and files get edited. What is not what it should be is not served any more, and its record says so.
  *
- * Theory. A blob is written once. So long as the time of its last change is the one seen when its bytes were verified last, it is trusted; otherwise it
- * is verified before it is served. Changes that leave no such trace are found when it is that blob's turn.
+ * Theory. A blob is written once. So long as the time of its last change is the one seen when its bytes were verified
+ * last, it is trusted; otherwise it is verified before it is served. Changes that leave no such trace are found when it
+ * is that blob's turn.
  */
 import { type Clock, type Log, NanoError, type Sha256 } from "@nano/contract";
 import type { Kysely } from "kysely";
@@ -86,7 +87,8 @@ export const createScrub = (options: ScrubOptions): Scrub => {
   };
 
   const look = async (): Promise<void> => {
-    // Not at the end: without its check, one that was condemned just now would pass for trusted with whoever has read its record already.
+    // Not at the end: without its check, one that was condemned just now would pass for trusted with whoever has read
+    // its record already.
     await forgetChecks(db);
     const rows = [...(await listReady(db)), ...(await listRenditions(db))];
     for (const sha256 of new Set(rows.map((row) => row.sha256))) {
@@ -113,7 +115,8 @@ export const createScrub = (options: ScrubOptions): Scrub => {
     },
     async isTrusted(blob) {
       const check = await findCheck(db, blob.sha256);
-      // One without a check was published in the moment of a crash, or before there were checks: it is due, and no more suspect than others.
+      // One without a check was published in the moment of a crash, or before there were checks: it is due, and no more
+      // suspect than others.
       if (!check || Number(check.modified_at) === Math.floor(blob.modifiedAt)) return true;
       void run();
       return false;

@@ -1,6 +1,6 @@
 /**
- * Tickets: who holds one may do one thing with one file for a while. A ticket is its claims and an HMAC-SHA256 over them, so it survives a
- * restart of the service and needs no table:
+ * Tickets: who holds one may do one thing with one file for a while. A ticket is its claims and an HMAC-SHA256 over
+ * them, so it survives a restart of the service and needs no table:
  *
  *     base64url(JSON claims) "." base64url(HMAC)
  *
@@ -50,8 +50,8 @@ export type DownloadClaims = Static<typeof DownloadClaims>;
 type FileOf<Claims> = Omit<Claims, "purpose" | "expiresAt">;
 
 /**
- * How long a ticket opens the door, in milliseconds. What has begun may take longer. `export`: how long a record waits for the first one, while a cell
- * still copies the disk.
+ * How long a ticket opens the door, in milliseconds. What has begun may take longer. `export`: how long a record waits
+ * for the first one, while a cell still copies the disk.
  */
 export const ticketMs = { upload: 3_600_000, blob: 3_600_000, download: 3_600_000, export: 48 * 3_600_000 } as const;
 /** Longer ones are nobody's. */
@@ -61,7 +61,10 @@ export interface Tickets {
   forUpload(claims: Omit<UploadClaims, "purpose" | "expiresAt"> & { expiresAt: number }): string;
   forBlob(claims: FileOf<BlobClaims>): { ticket: string; expiresAt: Timestamp };
   forDownload(claims: FileOf<DownloadClaims>): { ticket: string; expiresAt: Timestamp };
-  /** Whether it has expired is the record's to say: a begun upload may take longer. @throws NanoError `ticket-invalid`, the same for a forged or misused one */
+  /**
+   * Whether it has expired is the record's to say: a begun upload may take longer. @throws NanoError `ticket-invalid`,
+   * the same for a forged or misused one
+   */
   readUpload(ticket: string | undefined, id: string): UploadClaims;
   /** @throws NanoError `ticket-invalid` */
   readBlob(ticket: string | undefined, sha256: string): BlobClaims;

@@ -1,4 +1,7 @@
-/** The scheduler as it really runs: configured from the environment, found by cells over the network. The cells are the real cell service, simulated below. */
+/**
+ * The scheduler as it really runs: configured from the environment, found by cells over the network. The cells are the
+ * real cell service, simulated below.
+ */
 import { expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,4 +1,7 @@
-/** Pages of a list: by the sort key of the last row seen (keyset), so that page 1,000 costs what page 1 does and nothing is seen twice. */
+/**
+ * Pages of a list: by the sort key of the last row seen (keyset), so that page 1,000 costs what page 1 does and nothing
+ * is seen twice.
+ */
 import { fits, limits, NanoError, pageCarries, Type } from "@nano/contract";
 
 export interface PageQuery {

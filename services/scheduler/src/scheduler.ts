@@ -89,7 +89,9 @@ export interface SchedulerDeps {
 export interface Scheduler {
   readonly engine: TaskEngine;
   readonly registry: CellRegistry;
-  /** Keeps the key that a cell has proven to own when it joins. @returns false when it was forgotten: it is not let in */
+  /**
+   * Keeps the key that a cell has proven to own when it joins. @returns false when it was forgotten: it is not let in
+   */
   admit(cell: CellId, publicKey: string): Promise<boolean>;
   readonly statistics: StatisticsKeeper;
   /** Lets the work under way end, 10 s at most. The bus and the database stay open: they are the caller's. */

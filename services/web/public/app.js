@@ -1,12 +1,13 @@
 /**
- * What the portal's pages do beyond links and forms. Nothing here is needed to use them: it makes them pleasant. No state of its own; everything hangs
- * on attributes that the server wrote.
+ * What the portal's pages do beyond links and forms. Nothing here is needed to use them: it makes them pleasant. No
+ * state of its own; everything hangs on attributes that the server wrote.
  */
 document.documentElement.classList.add("js");
 
 const language = document.documentElement.lang;
 
-// --- times: UTC from the server, the viewer's own zone here ------------------------------------------------------------
+// --- times: UTC from the server, the viewer's own zone here
+// ------------------------------------------------------------
 const absolute = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
 const spans = [
@@ -33,7 +34,10 @@ const showTimes = (root) => {
 };
 setInterval(() => document.hidden || showTimes(document), 20_000);
 
-/** A screen's picture is taken again every few seconds while someone looks and live refresh is on; the old one stays until the new one is there. */
+/**
+ * A screen's picture is taken again every few seconds while someone looks and live refresh is on; the old one stays
+ * until the new one is there.
+ */
 const freshenScreens = () => {
   if (document.hidden || !document.getElementById("live")) return;
   for (const image of document.querySelectorAll("img[data-screen]")) {
@@ -53,7 +57,8 @@ setInterval(() => {
   if (!document.hidden && document.getElementById("live")) document.body.dispatchEvent(new CustomEvent("nano:clock"));
 }, 10_000);
 
-// --- what a fresh part of a page needs --------------------------------------------------------------------------------
+// --- what a fresh part of a page needs
+// --------------------------------------------------------------------------------
 const mounted = new WeakSet();
 const prepare = (root) => {
   showTimes(root);
@@ -76,7 +81,8 @@ const watchToasts = () => {
   }
 };
 
-// --- copy, presets, select all, dialogs -------------------------------------------------------------------------------
+// --- copy, presets, select all, dialogs
+// -------------------------------------------------------------------------------
 const flash = (button) => {
   button.classList.add("copied");
   setTimeout(() => button.classList.remove("copied"), 1_200);
@@ -198,7 +204,8 @@ document.addEventListener("click", (event) => {
   goTo(field);
 });
 
-// --- htmx -------------------------------------------------------------------------------------------------------------
+// --- htmx
+// -------------------------------------------------------------------------------------------------------------
 document.addEventListener("htmx:after:swap", (event) => {
   const { ctx } = event.detail;
   const main = document.getElementById("main");

@@ -1,6 +1,6 @@
 /**
- * The console page: noVNC on an element, a fresh ticket for each connection, and the toolbar. A lost connection is made again, ever more patiently, for as
- * long as the page is open.
+ * The console page: noVNC on an element, a fresh ticket for each connection, and the toolbar. A lost connection is made
+ * again, ever more patiently, for as long as the page is open.
  */
 const keys = { shift: 0xffe1, altGr: 0xffea, backspace: 0xff08, enter: 0xff0d, tab: 0xff09 };
 const firstRetryMs = 1_000;
@@ -8,7 +8,10 @@ const lastRetryMs = 15_000;
 /** Between typed characters: a guest's keyboard controller has a small queue. */
 const typingMs = 8;
 
-/** X11 keysym of a character: Latin-1 is itself, the rest of Unicode has its own range (X Window System Protocol, appendix A). */
+/**
+ * X11 keysym of a character: Latin-1 is itself, the rest of Unicode has its own range (X Window System Protocol,
+ * appendix A).
+ */
 const keysymOf = (character) => {
   const code = character.codePointAt(0);
   if (character === "\n") return keys.enter;
@@ -96,7 +99,9 @@ export const mount = async (root) => {
     button.setAttribute("aria-pressed", String(on));
     return on;
   };
-  /** As on the guest's own keyboard: the key, and what is held down with it. QEMU takes the key, others the character. */
+  /**
+   * As on the guest's own keyboard: the key, and what is held down with it. QEMU takes the key, others the character.
+   */
   const typeText = async (text, layout) => {
     for (const character of text) {
       const key = layouts[layout].get(character);

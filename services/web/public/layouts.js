@@ -1,6 +1,6 @@
 /**
- * Keyboards: which key, with Shift or AltGr, makes which character. The text that is typed into a guest is typed on the keyboard that the guest believes
- * to have. A dead key makes nothing by itself and is left out.
+ * Keyboards: which key, with Shift or AltGr, makes which character. The text that is typed into a guest is typed on the
+ * keyboard that the guest believes to have. A dead key makes nothing by itself and is left out.
  */
 const none = "\0";
 const letters = (text) => [...text].map((letter) => `Key${letter}`);

@@ -1,13 +1,17 @@
 /**
- * A resumable upload (tus 1.0.0) of one file: asks how much has arrived, sends the rest, and begins again from there whenever the network, the
- * service or the person interrupts it. By XMLHttpRequest, because fetch reports no upload progress.
+ * A resumable upload (tus 1.0.0) of one file: asks how much has arrived, sends the rest, and begins again from there
+ * whenever the network, the service or the person interrupts it. By XMLHttpRequest, because fetch reports no upload
+ * progress.
  */
 const headSeconds = 15;
 /** A connection that takes nothing for so long is dead, whatever the system says. */
 const silentSeconds = 20;
 const patientSeconds = 10;
 
-/** It will not be taken, and sending it again would not help. The message is the service's own. `forgotten`: its record went with it. */
+/**
+ * It will not be taken, and sending it again would not help. The message is the service's own. `forgotten`: its record
+ * went with it.
+ */
 export class Refused extends Error {}
 /** Something between here and there is missing; later it may work. */
 class Later extends Error {}

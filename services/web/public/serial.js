@@ -1,6 +1,6 @@
 /**
- * The serial console page: xterm.js on an element, a fresh ticket for each connection. A lost connection is made again, ever more patiently; who finds the
- * console taken waits, or takes it over.
+ * The serial console page: xterm.js on an element, a fresh ticket for each connection. A lost connection is made again,
+ * ever more patiently; who finds the console taken waits, or takes it over.
  */
 const firstRetryMs = 1_000;
 const lastRetryMs = 15_000;
@@ -8,8 +8,9 @@ const lastRetryMs = 15_000;
 const pieceBytes = 4_096;
 
 /**
- * xterm.js makes `<style>` elements and `style` attributes, which our content security policy forbids. While a terminal is shown, this document makes
- * constructed style sheets of the former and sets the latter as properties: neither needs a permission, and the policy stays as it is.
+ * xterm.js makes `<style>` elements and `style` attributes, which our content security policy forbids. While a terminal
+ * is shown, this document makes constructed style sheets of the former and sets the latter as properties: neither needs
+ * a permission, and the policy stays as it is.
  */
 class Sheet extends HTMLElement {
   #sheet = new CSSStyleSheet();

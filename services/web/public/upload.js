@@ -1,6 +1,7 @@
 /**
- * Uploading files: a record is made at the portal for each, its bytes go straight to the image service, resumably. What was begun is remembered in this
- * browser, so that a file chosen again after a reload goes on where it stopped. Two at a time; the others wait for their turn.
+ * Uploading files: a record is made at the portal for each, its bytes go straight to the image service, resumably. What
+ * was begun is remembered in this browser, so that a file chosen again after a reload goes on where it stopped. Two at
+ * a time; the others wait for their turn.
  */
 const atOnce = 2;
 
@@ -32,7 +33,10 @@ const speedometer = () => {
   };
 };
 
-/** What was begun and has not ended, by the file it was: `{ page, again, name }`. A browser that keeps nothing remembers nothing. */
+/**
+ * What was begun and has not ended, by the file it was: `{ page, again, name }`. A browser that keeps nothing remembers
+ * nothing.
+ */
 const memory = (place) => {
   const prefix = `nano.upload ${place} `;
   const keyOf = (file) => `${prefix}${file.name} ${file.size} ${file.lastModified}`;

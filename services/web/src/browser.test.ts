@@ -1,6 +1,7 @@
 /**
- * A person at a real browser: logs in, uploads, creates an instance, watches it change without reloading, opens its console. In light and dark, at 360 and
- * 1440 pixels. Screenshots go to a temporary directory, named when something fails.
+ * A person at a real browser: logs in, uploads, creates an instance, watches it change without reloading, opens its
+ * console. In light and dark, at 360 and 1440 pixels. Screenshots go to a temporary directory, named when something
+ * fails.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
@@ -23,7 +24,10 @@ const args = [
 ];
 const waitMs = 15_000;
 
-/** The image service as far as a browser meets it: an upload of which nothing has arrived, and that takes all of it at once. */
+/**
+ * The image service as far as a browser meets it: an upload of which nothing has arrived, and that takes all of it at
+ * once.
+ */
 const startImages = () => {
   const received: { path: string; bytes: number; ticket: string | null }[] = [];
   const server = Bun.serve({
@@ -78,7 +82,8 @@ describe.skipIf(!existsSync(executablePath))("a person at Chromium", () => {
     context.setDefaultTimeout(waitMs);
     page = await context.newPage();
     page.on("console", (message) => {
-      // A refused login and the like are 4xx answers, which Chromium reports as errors; a breach of the policy is one for us.
+      // A refused login and the like are 4xx answers, which Chromium reports as errors; a breach of the policy is one
+      // for us.
       if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) complaints.push(message.text());
     });
     page.on("pageerror", (error) => complaints.push(error.message));

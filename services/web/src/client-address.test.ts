@@ -1,4 +1,7 @@
-/** Whose address the portal passes on: the browser's, whatever proxies stand between, and never what the browser says of itself. */
+/**
+ * Whose address the portal passes on: the browser's, whatever proxies stand between, and never what the browser says of
+ * itself.
+ */
 import { expect, test } from "bun:test";
 import { startWorld } from "./testing/world.ts";
 

@@ -1,4 +1,6 @@
-/** The console's tools in a real browser: a German keyboard in the guest, a phone's keyboard, and a window of its own. */
+/**
+ * The console's tools in a real browser: a German keyboard in the guest, a phone's keyboard, and a window of its own.
+ */
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";

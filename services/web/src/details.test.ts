@@ -1,4 +1,6 @@
-/** Small things that people read: the way to a page, an address in a list, what counts as promised, what a disk shares. */
+/**
+ * Small things that people read: the way to a page, an address in a list, what counts as promised, what a disk shares.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { GiB } from "@nano/contract";
 import { assetPath } from "./http/assets.ts";

@@ -1,4 +1,6 @@
-/** The keyboards that text is typed with: each character by its key, what has none is known before anything is typed. */
+/**
+ * The keyboards that text is typed with: each character by its key, what has none is known before anything is typed.
+ */
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 

@@ -1,4 +1,7 @@
-/** What a person who is new to Nano runs into: refusals with the way out, buttons that would only fail, forms that say where. */
+/**
+ * What a person who is new to Nano runs into: refusals with the way out, buttons that would only fail, forms that say
+ * where.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { startWorld, type World } from "./testing/world.ts";
 

@@ -1,4 +1,6 @@
-/** Every page: with nothing and with much, for strangers, with hostile names, and within the content security policy. */
+/**
+ * Every page: with nothing and with much, for strangers, with hostile names, and within the content security policy.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Bytes, GiB } from "@nano/contract";
 import { errorDefinitions } from "@nano/contract";

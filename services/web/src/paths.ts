@@ -1,4 +1,7 @@
-/** Every address of the portal, made here and nowhere else: an `href` is never assembled from what a person or a guest wrote. */
+/**
+ * Every address of the portal, made here and nowhere else: an `href` is never assembled from what a person or a guest
+ * wrote.
+ */
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 

@@ -1,4 +1,6 @@
-/** A page or an action of the portal. Each capability exports its own; the server registers them, and tests walk them. */
+/**
+ * A page or an action of the portal. Each capability exports its own; the server registers them, and tests walk them.
+ */
 import type { Visit } from "./http/visit.ts";
 
 export interface Route {

@@ -1,4 +1,7 @@
-/** Kita does not escape by itself: its scanner is what keeps a forgotten `safe` out. So it must pass on our pages, and must not pass on a bad one. */
+/**
+ * Kita does not escape by itself: its scanner is what keeps a forgotten `safe` out. So it must pass on our pages, and
+ * must not pass on a bad one.
+ */
 import { expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";

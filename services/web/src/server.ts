@@ -1,6 +1,7 @@
 /**
- * The portal's front: Bun serves, Elysia routes. In order: assets and health (nobody asks who), the forwarded paths, the two streams, then pages.
- * A page's way: preferences and session from cookies → the route → HTML. Whatever fails becomes a page that says so.
+ * The portal's front: Bun serves, Elysia routes. In order: assets and health (nobody asks who), the forwarded paths,
+ * the two streams, then pages. A page's way: preferences and session from cookies → the route → HTML. Whatever fails
+ * becomes a page that says so.
  */
 import type { Bus } from "@nano/bus";
 import {
@@ -166,7 +167,10 @@ class Portal {
     );
   }
 
-  /** The anonymous go to the login page, and back to where they were going. A script's part of a page is told to go as a whole. */
+  /**
+   * The anonymous go to the login page, and back to where they were going. A script's part of a page is told to go as a
+   * whole.
+   */
   #toLogin(visit: Visit): Response {
     const { request } = visit.facts;
     const location = to.login(request.method === "GET" && !isPartial(request) ? visit.here : undefined);

@@ -1,4 +1,7 @@
-/** Pages of every kind of status in a real browser: its console tells the status and nothing else, no breach of the policy, no broken script. */
+/**
+ * Pages of every kind of status in a real browser: its console tells the status and nothing else, no breach of the
+ * policy, no broken script.
+ */
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { errorDefinitions } from "@nano/contract";

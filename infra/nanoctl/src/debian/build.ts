@@ -1,15 +1,17 @@
 /**
  * A real Debian 12 as a disk image, made from Debian's own packages: what a person needs who has no image yet.
  *
- * The disk: a boot sector (syslinux's mbr.bin), a FAT16 partition at 1 MiB with the boot loader, kernel and initramfs, and an ext4 partition with the
- * system, which is the last one: it grows with the disk, at each boot. mmdebstrap unpacks and configures the packages in a directory (so it needs
- * root), `mkfs.ext4 -d` makes a file system of that directory, mtools and syslinux make the boot partition, and `qemu-img` compresses the whole into a
- * qcow2: no loop devices, no mounts.
+ * The disk: a boot sector (syslinux's mbr.bin), a FAT16 partition at 1 MiB with the boot loader, kernel and initramfs,
+ * and an ext4 partition with the system, which is the last one: it grows with the disk, at each boot. mmdebstrap
+ * unpacks and configures the packages in a directory (so it needs root), `mkfs.ext4 -d` makes a file system of that
+ * directory, mtools and syslinux make the boot partition, and `qemu-img` compresses the whole into a qcow2: no loop
+ * devices, no mounts.
  *
- * Nobody can log in before somebody says who: accounts are locked, host keys and the machine's id are made at the first boot.
+ * Nobody can log in before somebody says who: accounts are locked, host keys and the machine's id are made at the first
+ * boot.
  *
- * Results are kept under a name made from this folder's files, so that they are built once and again only after a change, or when asked for (`rebuild`:
- * with today's security updates).
+ * Results are kept under a name made from this folder's files, so that they are built once and again only after a
+ * change, or when asked for (`rebuild`: with today's security updates).
  */
 import { createHash } from "node:crypto";
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, symlink, truncate } from "node:fs/promises";
@@ -104,7 +106,8 @@ async function bootstrap(work: string, root: string, sources: readonly string[])
   const options = join(work, "apt.conf");
   await Bun.write(options, await aptOptions());
   await run([
-    // In a mount namespace of its own: what is mounted in the directory meanwhile (/proc, /sys) is gone with it, however it ends.
+    // In a mount namespace of its own: what is mounted in the directory meanwhile (/proc, /sys) is gone with it,
+    // however it ends.
     "unshare",
     "--mount",
     "--propagation=private",

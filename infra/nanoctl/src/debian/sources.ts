@@ -1,6 +1,6 @@
 /**
- * Where the packages come from: from where this machine gets its own, if that has the suite (a datacenter has its mirror and its proxy, and often
- * nothing else), otherwise from Debian's own servers.
+ * Where the packages come from: from where this machine gets its own, if that has the suite (a datacenter has its
+ * mirror and its proxy, and often nothing else), otherwise from Debian's own servers.
  */
 import { run } from "../run-command.ts";
 

@@ -1,7 +1,8 @@
 /**
  * The "newc" cpio archive that Linux unpacks as its initial file system (kernel documentation
- * `driver-api/early-userspace/buffer-format`). Written here rather than by cpio(1) because a device node in an archive is
- * eight numbers, while the same node in a directory needs root; and because the same input always gives the same bytes.
+ * `driver-api/early-userspace/buffer-format`). Written here rather than by cpio(1) because a device node in an archive
+ * is eight numbers, while the same node in a directory needs root; and because the same input always gives the same
+ * bytes.
  */
 
 export type Entry =

@@ -1,16 +1,17 @@
 /**
- * The tiny guest: a bootable disk image and a bootable ISO of about 16 MB, made in seconds from Debian's cloud kernel and
- * busybox, without root, loop devices or mounts.
+ * The tiny guest: a bootable disk image and a bootable ISO of about 16 MB, made in seconds from Debian's cloud kernel
+ * and busybox, without root, loop devices or mounts.
  *
  * The disk: a boot sector (syslinux's mbr.bin), one FAT16 partition that begins at 1 MiB, in it ldlinux.sys, the kernel
- * and an initrd. mtools writes the file system, `syslinux --install` patches its boot record, and `qemu-img convert` makes
- * a qcow2 of the whole. The sectors between boot sector and partition are free; the guest counts its boots in the first.
+ * and an initrd. mtools writes the file system, `syslinux --install` patches its boot record, and `qemu-img convert`
+ * makes a qcow2 of the whole. The sectors between boot sector and partition are free; the guest counts its boots in the
+ * first.
  *
- * The guest prints `NANO-TINY ready …` on its first serial port when it is up, shows its name and a running clock on its
- * screen, has a shell on both, and switches off when the ACPI power button is pressed.
+ * The guest prints `NANO-TINY ready …` on its first serial port when it is up, shows its name and a running clock on
+ * its screen, has a shell on both, and switches off when the ACPI power button is pressed.
  *
- * Results are kept in `outDir` under a name made from everything they are made of (this folder's files), so that they are
- * built once and again only after a change.
+ * Results are kept in `outDir` under a name made from everything they are made of (this folder's files), so that they
+ * are built once and again only after a change.
  */
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";

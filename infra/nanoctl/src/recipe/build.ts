@@ -1,6 +1,7 @@
 /**
- * Cooks a recipe with Nano's own means: an instance from the base, which cloud-init sets up and which then switches itself off; its disk becomes the
- * image; the instance goes. Whatever fails, the instance goes, too, unless it is to be looked at.
+ * Cooks a recipe with Nano's own means: an instance from the base, which cloud-init sets up and which then switches
+ * itself off; its disk becomes the image; the instance goes. Whatever fails, the instance goes, too, unless it is to be
+ * looked at.
  */
 import type { Bus } from "@nano/bus";
 import {

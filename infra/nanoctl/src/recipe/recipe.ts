@@ -1,6 +1,6 @@
 /**
- * A recipe for an image: a base image with cloud-init, and what cloud-init does with it. Nothing in it knows a distribution: whatever boots with
- * cloud-init can be a base. A TOML file:
+ * A recipe for an image: a base image with cloud-init, and what cloud-init does with it. Nothing in it knows a
+ * distribution: whatever boots with cloud-init can be a base. A TOML file:
  *
  *     name = "web"
  *     description = "nginx on Debian 12"
@@ -12,8 +12,9 @@
  *     packages: [nginx]
  *     """
  *
- * and, if the defaults do not fit: `tags`, `cores` (1), `memory_mib` (1024), `disk_gib` (what the base needs), `minutes` (30, for all of it), `pool` (default),
- * `clean` (true: what must differ between instances is removed at the end).
+ * and, if the defaults do not fit: `tags`, `cores` (1), `memory_mib` (1024), `disk_gib` (what the base needs),
+ * `minutes` (30, for all of it), `pool` (default), `clean` (true: what must differ between instances is removed at the
+ * end).
  */
 import {
   Closed,

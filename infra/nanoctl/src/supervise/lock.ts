@@ -4,7 +4,8 @@ import { Problem } from "../problem.ts";
 import { decodeProcessId, identify, isAlive } from "./process-id.ts";
 
 /**
- * Holds the lock file while `work` runs. The file names its holder, so one left by a crash is recognised and taken over.
+ * Holds the lock file while `work` runs. The file names its holder, so one left by a crash is recognised and taken
+ * over.
  * @param path in an existing directory
  * @param patienceMs how long to wait for another holder
  * @throws {Problem} when another process holds it for longer

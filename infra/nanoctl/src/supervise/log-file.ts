@@ -10,8 +10,8 @@ export const logLimitBytes = 8 * 1024 * 1024;
 const kept = 2;
 
 /**
- * Opens a log for appending. An operator may have put a link, a device or a pipe in its place: it is followed, and a pipe that nobody reads yet does not
- * hold up the start.
+ * Opens a log for appending. An operator may have put a link, a device or a pipe in its place: it is followed, and a
+ * pipe that nobody reads yet does not hold up the start.
  * @returns a file descriptor, the caller's to close
  */
 export function openLog(path: string): number {

@@ -1,7 +1,7 @@
 /**
- * Which process a number means. Process numbers are reused, so a number in a file proves nothing; the number, the moment
- * the process started (clock ticks since boot, field 22 of /proc/<pid>/stat, see proc(5)) and the boot's random id
- * together name one process for ever. Nothing here signals a process that is not exactly the one that was noted.
+ * Which process a number means. Process numbers are reused, so a number in a file proves nothing; the number, the
+ * moment the process started (clock ticks since boot, field 22 of /proc/<pid>/stat, see proc(5)) and the boot's random
+ * id together name one process for ever. Nothing here signals a process that is not exactly the one that was noted.
  */
 import { readFileSync } from "node:fs";
 

@@ -10,7 +10,9 @@ export interface Program {
   readonly directory: string;
   /** Standard output and error are appended here. */
   readonly log: string;
-  /** Resolves when it does its work: the life counts as begun from then on. Gives up when the signal says it has ended. */
+  /**
+   * Resolves when it does its work: the life counts as begun from then on. Gives up when the signal says it has ended.
+   */
   readonly ready?: (ended: AbortSignal) => Promise<void>;
 }
 

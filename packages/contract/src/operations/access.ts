@@ -1,4 +1,7 @@
-/** Ways into an instance: its screen for viewers of one's own, and a new password inside. Secrets are in their answers and nowhere else. */
+/**
+ * Ways into an instance: its screen for viewers of one's own, and a new password inside. Secrets are in their answers
+ * and nowhere else.
+ */
 import { GuestPassword, GuestUser } from "../cloud-init.ts";
 import { operation } from "../operation.ts";
 import { Closed, DisplayPassword, Host, InstanceIdSchema, OneOf, Port, Type } from "../schema.ts";

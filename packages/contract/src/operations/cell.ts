@@ -44,8 +44,9 @@ const forgotten: ForgottenCell = {
 };
 
 /**
- * Whether forgetting is the right thing for a cell, or why not. One that works in a pool is taken out of it first; one that is in no pool
- * and answers may be a stranger: forgetting keeps it away. `cell.forget` itself does not refuse: a cell in a pool may be hostile, too.
+ * Whether forgetting is the right thing for a cell, or why not. One that works in a pool is taken out of it first; one
+ * that is in no pool and answers may be a stranger: forgetting keeps it away. `cell.forget` itself does not refuse: a
+ * cell in a pool may be hostile, too.
  */
 export const mayForget = ({ online, pool }: Pick<Cell, "online" | "pool">): true | string =>
   online && pool !== undefined ? "The cell answers: take it out of its pool first." : true;

@@ -1,4 +1,7 @@
-/** What the scheduler asks of a cell for an instance's first boot, and for ways into it. The secrets in these commands are kept by nobody on their way. */
+/**
+ * What the scheduler asks of a cell for an instance's first boot, and for ways into it. The secrets in these commands
+ * are kept by nobody on their way.
+ */
 
 import { CloudInitFacts, CloudInitSettings, GuestUser } from "../cloud-init.ts";
 import { Hardware } from "../hardware.ts";

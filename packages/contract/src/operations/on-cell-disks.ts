@@ -1,8 +1,8 @@
 /**
  * What the scheduler asks of one cell about the disks of an instance that is defined there.
  *
- * Which file holds a disk is said by the specification, by its `generation`; the definition is the one truth about it. A disk is rewritten into the file
- * of the next generation, and becomes that file when the instance is defined with it.
+ * Which file holds a disk is said by the specification, by its `generation`; the definition is the one truth about it.
+ * A disk is rewritten into the file of the next generation, and becomes that file when the instance is defined with it.
  */
 import { operation } from "../operation.ts";
 import {

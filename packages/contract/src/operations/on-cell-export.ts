@@ -1,6 +1,7 @@
 /**
- * What the scheduler asks of a cell to make an image of a disk: copy it, send the copy to the image service, forget the copy. The copy bears the id of
- * the image it becomes. The first two are begun once and asked after until they are ready; a failure is told once.
+ * What the scheduler asks of a cell to make an image of a disk: copy it, send the copy to the image service, forget the
+ * copy. The copy bears the id of the image it becomes. The first two are begun once and asked after until they are
+ * ready; a failure is told once.
  */
 import { operation } from "../operation.ts";
 import { BytesSchema, Closed, Count, DiskName, ImageIdSchema, InstanceIdSchema, Nothing, Type } from "../schema.ts";

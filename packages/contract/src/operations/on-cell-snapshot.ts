@@ -1,6 +1,6 @@
 /**
- * Snapshots, as a cell is asked for them. What may take long answers after a while with `ready: false`: ask again with the same `task` until it is
- * ready. The work goes on meanwhile, and what fails is told once.
+ * Snapshots, as a cell is asked for them. What may take long answers after a while with `ready: false`: ask again with
+ * the same `task` until it is ready. The work goes on meanwhile, and what fails is told once.
  */
 import { operation } from "../operation.ts";
 import {

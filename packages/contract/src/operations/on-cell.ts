@@ -1,6 +1,7 @@
 /**
- * What the scheduler and the gateway ask of one cell. Subject: `nano.v1.cell.<cellId>.<resource>.<verb>`; nothing of it is reachable over REST.
- * Every command names the instance's `epoch`: a cell refuses one that is older than the newest it has seen.
+ * What the scheduler and the gateway ask of one cell. Subject: `nano.v1.cell.<cellId>.<resource>.<verb>`; nothing of it
+ * is reachable over REST. Every command names the instance's `epoch`: a cell refuses one that is older than the newest
+ * it has seen.
  */
 import { CloudInitFacts } from "../cloud-init.ts";
 import { Hardware, pendingSettings, Qos, RestartPolicy, Tags } from "../hardware.ts";
@@ -92,7 +93,10 @@ export const Observed = Closed({
   snapshots: Type.Optional(Count),
   /** In answers to commands only: a report has its own. Cells of older versions do not say. */
   seen: Type.Optional(Seen),
-  /** No zone has claimed it: an older version made it, or a zone that this cell takes over from. Who has a record of it here may claim it. */
+  /**
+   * No zone has claimed it: an older version made it, or a zone that this cell takes over from. Who has a record of it
+   * here may claim it.
+   */
   unclaimed: Type.Optional(Type.Boolean()),
   spec: InstanceSpec,
 });

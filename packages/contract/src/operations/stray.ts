@@ -1,4 +1,7 @@
-/** Instances that a cell has and that no record puts there. Nothing that may run is ended on a guess: they are shown, and a person decides. */
+/**
+ * Instances that a cell has and that no record puts there. Nothing that may run is ended on a guess: they are shown,
+ * and a person decides.
+ */
 import { operation } from "../operation.ts";
 import { Disks, Instance } from "../records.ts";
 import {

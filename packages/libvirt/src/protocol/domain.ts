@@ -1,4 +1,6 @@
-/** Procedures about domains (virtual machines). Numbers and shapes: libvirt's `remote_protocol.x` and `qemu_protocol.x`. */
+/**
+ * Procedures about domains (virtual machines). Numbers and shapes: libvirt's `remote_protocol.x` and `qemu_protocol.x`.
+ */
 
 import { array, count, flag, int, opaque, signedCount, struct, uchar, uint, ushort } from "../codec.ts";
 import { qemu, remote } from "./procedure.ts";

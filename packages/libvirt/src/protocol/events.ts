@@ -1,6 +1,7 @@
 /**
- * Messages the daemon sends by itself, after CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY with `eventId`. Older events wrap their
- * body in a second struct, newer ones do not: on the wire that is the same. PM events carry a reason nobody fills.
+ * Messages the daemon sends by itself, after CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY with `eventId`. Older events
+ * wrap their body in a second struct, newer ones do not: on the wire that is the same. PM events carry a reason nobody
+ * fills.
  */
 
 import { count, int } from "../codec.ts";

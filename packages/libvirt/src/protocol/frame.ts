@@ -1,9 +1,9 @@
 /**
  * Framing of libvirt's RPC (libvirt's `src/rpc/virnetprotocol.x`).
  *
- * Every message is a four-byte length that counts itself, a 24-byte header, and a payload. The reader below takes bytes in
- * whatever chunks the transport hands over. A message that lies within one chunk is passed on as a view of it, without
- * a copy; only one that straddles chunks is gathered in a buffer of its own.
+ * Every message is a four-byte length that counts itself, a 24-byte header, and a payload. The reader below takes bytes
+ * in whatever chunks the transport hands over. A message that lies within one chunk is passed on as a view of it,
+ * without a copy; only one that straddles chunks is gathered in a buffer of its own.
  */
 
 import { LibvirtError } from "../errors.ts";

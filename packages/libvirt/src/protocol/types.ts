@@ -102,7 +102,9 @@ export const typedParam = struct({
 export type TypedParam = ValueOf<typeof typedParam>;
 export const typedParams = (max: number): Codec<readonly TypedParam[]> => array(typedParam, max);
 
-/** A typed parameter's value in plain JavaScript; whole numbers beyond 2^53 stay `bigint`, so that nothing is rounded. */
+/**
+ * A typed parameter's value in plain JavaScript; whole numbers beyond 2^53 stay `bigint`, so that nothing is rounded.
+ */
 export type ParamValue = number | bigint | boolean | string;
 
 /** `[{ field: "cpu.time", value: … }]` as `{ "cpu.time": … }`. A repeated field keeps its last value. */
@@ -118,7 +120,10 @@ export function paramsToRecord(params: readonly TypedParam[]): Record<string, Pa
   return record;
 }
 
-/** Builds typed parameters. libvirt refuses a value whose type is not the one it knows for the field, so it is named here. */
+/**
+ * Builds typed parameters. libvirt refuses a value whose type is not the one it knows for the field, so it is named
+ * here.
+ */
 export const param = {
   int: (field: string, value: number): TypedParam => ({ field, value: { type: 1, value } }),
   uint: (field: string, value: number): TypedParam => ({ field, value: { type: 2, value } }),

@@ -16,8 +16,8 @@ export function unixDialer(path = "/run/libvirt/libvirt-sock"): Dialer {
 type Address = { unix: string } | { hostname: string; port: number };
 
 /**
- * Bun's `socket.write` takes what fits into the kernel's buffer and returns how much that was; the rest is ours to offer again when
- * `drain` is called. Writes therefore queue here, in order.
+ * Bun's `socket.write` takes what fits into the kernel's buffer and returns how much that was; the rest is ours to
+ * offer again when `drain` is called. Writes therefore queue here, in order.
  */
 class SocketTransport implements Transport {
   readonly #listener: TransportListener;

@@ -1,10 +1,10 @@
 /**
  * libvirt's socket on another machine, through SSH.
  *
- * Theory. One SSH connection is shared by all transports to the same host; each transport is a channel that the SSH server connects
- * to libvirt's unix socket (OpenSSH's `direct-streamlocal`), so nothing is needed there but sshd and libvirtd. ssh2 accepts any
- * host key unless it is told otherwise: here it is told, always. A key that is not the pinned one ends the attempt before our
- * password or signature is sent.
+ * Theory. One SSH connection is shared by all transports to the same host; each transport is a channel that the SSH
+ * server connects to libvirt's unix socket (OpenSSH's `direct-streamlocal`), so nothing is needed there but sshd and
+ * libvirtd. ssh2 accepts any host key unless it is told otherwise: here it is told, always. A key that is not the
+ * pinned one ends the attempt before our password or signature is sent.
  */
 
 import { createHash, timingSafeEqual } from "node:crypto";
@@ -18,8 +18,9 @@ export interface SshOptions {
   port?: number;
   username: string;
   /**
-   * The SHA-256 fingerprint of the server's host key as OpenSSH prints it: `SHA256:…` (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`).
-   * Several may be given, for a server with several keys or while one is being replaced.
+   * The SHA-256 fingerprint of the server's host key as OpenSSH prints it: `SHA256:…` (`ssh-keygen -lf
+   * /etc/ssh/ssh_host_ed25519_key.pub`). Several may be given, for a server with several keys or while one is being
+   * replaced.
    */
   hostKey: string | readonly string[];
   /** In OpenSSH's or PEM format. */

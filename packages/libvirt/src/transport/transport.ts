@@ -1,8 +1,9 @@
 /** What the protocol needs from whatever carries its bytes: a unix socket, or a channel of an SSH connection. */
 export interface Transport {
   /**
-   * Sends all of `bytes`, after everything written before. Returns nothing when the bytes are with the kernel already, or a promise of that moment
-   * (back-pressure). The bytes must not change until then. Never rejects: a broken transport tells `closed`.
+   * Sends all of `bytes`, after everything written before. Returns nothing when the bytes are with the kernel already,
+   * or a promise of that moment (back-pressure). The bytes must not change until then. Never rejects: a broken
+   * transport tells `closed`.
    */
   write(bytes: Uint8Array): void | Promise<void>;
   /** Stops reading, so that the peer's sends wait in their turn. */

@@ -1,8 +1,9 @@
 /**
- * Consoles: for each ticket the cell dials the gateway and pipes an instance's VNC, or its serial port, into that WebSocket, until either side ends.
+ * Consoles: for each ticket the cell dials the gateway and pipes an instance's VNC, or its serial port, into that
+ * WebSocket, until either side ends.
  *
- * VNC ports are given out anew when an instance ends, so after connecting we look again whether the port is still this instance's before a
- * single byte is piped.
+ * VNC ports are given out anew when an instance ends, so after connecting we look again whether the port is still this
+ * instance's before a single byte is piped.
  */
 import { createConnection } from "node:net";
 import type { Duplex } from "node:stream";

@@ -1,9 +1,9 @@
 /**
  * Bytes between an instance's VNC server and the gateway's WebSocket, both ways at their own speed.
  *
- * From QEMU: no more is sent than the gateway has granted (`credit.ts` of the contract); for the rest QEMU's socket is not read, and QEMU stops drawing. The
- * WebSocket therefore never has more than that unsent. From the gateway: what QEMU has not taken yet counts as held, so the gateway is granted
- * no more until it has.
+ * From QEMU: no more is sent than the gateway has granted (`credit.ts` of the contract); for the rest QEMU's socket is
+ * not read, and QEMU stops drawing. The WebSocket therefore never has more than that unsent. From the gateway: what
+ * QEMU has not taken yet counts as held, so the gateway is granted no more until it has.
  */
 import type { Duplex } from "node:stream";
 import { closeProtocolError, IncomingWindow, OutgoingWindow } from "@nano/contract";
@@ -13,7 +13,10 @@ const closeNormal = 1000;
 const closeGoingAway = 1001;
 const closeFailed = 1011;
 
-/** Pipes until either side ends; resolves then. The gateway's first message may follow in the same turn as its `open`: call this in that turn. */
+/**
+ * Pipes until either side ends; resolves then. The gateway's first message may follow in the same turn as its `open`:
+ * call this in that turn.
+ */
 export const pipe = (display: Duplex, gateway: WebSocket, stopping: AbortSignal): Promise<void> => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const down = new OutgoingWindow();

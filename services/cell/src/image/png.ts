@@ -1,4 +1,6 @@
-/** Pictures: just enough PNG (W3C, third edition) to encode a plain RGB image, and the PPM older QEMUs answer instead. */
+/**
+ * Pictures: just enough PNG (W3C, third edition) to encode a plain RGB image, and the PPM older QEMUs answer instead.
+ */
 import { promisify } from "node:util";
 import { deflate } from "node:zlib";
 

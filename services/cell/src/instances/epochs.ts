@@ -1,6 +1,6 @@
 /**
- * Each placement of an instance has an epoch. A cell does nothing for an epoch older than the newest it knows of: from the domain, or,
- * for an instance that is gone, from commands it has seen since it started.
+ * Each placement of an instance has an epoch. A cell does nothing for an epoch older than the newest it knows of: from
+ * the domain, or, for an instance that is gone, from commands it has seen since it started.
  */
 import { type InstanceId, NanoError } from "@nano/contract";
 
@@ -8,7 +8,10 @@ export class Epochs {
   readonly #seen = new Map<InstanceId, number>();
   readonly #max: number;
 
-  /** @param max how many instances are remembered beside those libvirt knows; the one not heard of for longest is forgotten first */
+  /**
+   * @param max how many instances are remembered beside those libvirt knows; the one not heard of for longest is
+   * forgotten first
+   */
   constructor(max = 10_000) {
     this.#max = max;
   }

@@ -1,6 +1,7 @@
 /**
- * Work that takes longer than anyone waits for an answer: begun once for each task, and asked after until it is done. What it ended with is told once.
- * Works on one instance follow one another, so that undoing what was cut off finds what it left.
+ * Work that takes longer than anyone waits for an answer: begun once for each task, and asked after until it is done.
+ * What it ended with is told once. Works on one instance follow one another, so that undoing what was cut off finds
+ * what it left.
  */
 import type { InstanceId } from "@nano/contract";
 

@@ -1,4 +1,7 @@
-/** One command at a time for each instance, in the order they came; those of different instances do not wait for each other. */
+/**
+ * One command at a time for each instance, in the order they came; those of different instances do not wait for each
+ * other.
+ */
 import type { InstanceId } from "@nano/contract";
 
 export class Turns {

@@ -1,10 +1,11 @@
 /**
  * The cell's place in its zone: a connection to the bus, kept for as long as the cell lives.
  *
- * The last grant (bus URLs and JWT) is kept in a file, so a cell that starts again is on the bus at once, with or without a scheduler. A cell that is told
- * where the bus is believes that rather than the file: the bus may have moved. The JWT says which zone's the cell is. Whenever the bus
- * has been away for 5 s (it moved, the JWT ran out, the zone was built anew) the cell announces itself again until the zone
- * answers or the bus comes back by itself, whichever is first.
+ * The last grant (bus URLs and JWT) is kept in a file, so a cell that starts again is on the bus at once, with or
+ * without a scheduler. A cell that is told where the bus is believes that rather than the file: the bus may have moved.
+ * The JWT says which zone's the cell is. Whenever the bus has been away for 5 s (it moved, the JWT ran out, the zone
+ * was built anew) the cell announces itself again until the zone answers or the bus comes back by itself, whichever is
+ * first.
  */
 import { join as pathOf } from "node:path";
 import { type Bus, connectBus } from "@nano/bus";

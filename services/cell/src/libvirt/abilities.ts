@@ -1,6 +1,7 @@
 /**
- * What the host can do that others may lack. Each is tried rather than guessed, through libvirt itself, so that the answer is libvirt's on another
- * machine, too. What is made for it is gone a moment later; what a killed cell left of it is removed first.
+ * What the host can do that others may lack. Each is tried rather than guessed, through libvirt itself, so that the
+ * answer is libvirt's on another machine, too. What is made for it is gone a moment later; what a killed cell left of
+ * it is removed first.
  */
 import {
   type Ability,
@@ -23,7 +24,10 @@ export interface AbilityHost {
   readonly nat: string | undefined;
 }
 
-/** No instance's name: what is only tried out is none. Each zone has its own, so that one's trial is never another's leftover. */
+/**
+ * No instance's name: what is only tried out is none. Each zone has its own, so that one's trial is never another's
+ * leftover.
+ */
 const trialOf = (zone: ZoneId): string => `trial-of-${zone}`;
 const trialKey = { uri: "urn:nano:trial:1", prefix: "nanotrial" };
 
@@ -56,7 +60,8 @@ const sharesProcessors = async (connection: Connection, zone: ZoneId): Promise<b
         element("os", {}, element("type", { arch: "x86_64", machine: "pc" }, "hvm")),
       ),
     ),
-    // Not to be destroyed with our connection: what a killed cell leaves is looked for above, and libvirtd 9.0 has crashed where connections end in the middle.
+    // Not to be destroyed with our connection: what a killed cell leaves is looked for above, and libvirtd 9.0 has
+    // crashed where connections end in the middle.
     flags: DomainStart.paused,
   });
   try {

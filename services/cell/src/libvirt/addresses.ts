@@ -1,8 +1,9 @@
 /**
- * IP addresses instances have. Its guest agent is asked first: it knows all of them. Without one the host is: libvirt's network knows what it has given out,
- * and the host's table of neighbours whom it has seen on the bridge.
+ * IP addresses instances have. Its guest agent is asked first: it knows all of them. Without one the host is: libvirt's
+ * network knows what it has given out, and the host's table of neighbours whom it has seen on the bridge.
  *
- * All of it is hearsay: an agent is a stranger, and so is whoever answers for an address on a network. So it is checked, bounded and never waited for.
+ * All of it is hearsay: an agent is a stranger, and so is whoever answers for an address on a network. So it is
+ * checked, bounded and never waited for.
  */
 import { isIP } from "node:net";
 import { fits, type InstanceId, InstanceIdSchema, parseObject, Type } from "@nano/contract";
@@ -20,8 +21,8 @@ const timeoutSeconds = 2;
 const patience = { timeout: timeoutSeconds * 1_000 };
 
 /**
- * The agent's command is sent as such, not as libvirt's own call for it: that one waits without end for an agent that greets and then falls silent, and
- * keeps one of the threads that libvirt answers everybody with.
+ * The agent's command is sent as such, not as libvirt's own call for it: that one waits without end for an agent that
+ * greets and then falls silent, and keeps one of the threads that libvirt answers everybody with.
  */
 const agentQuestion = JSON.stringify({ execute: "guest-network-get-interfaces" });
 /** Of the answer, as much as is read. */
@@ -34,10 +35,16 @@ const AgentAnswer = Type.Object({
   ),
 });
 
-/** Which of the host's tables know instances: that of libvirt's network, that of its neighbours, on this machine or on libvirt's, or none. */
+/**
+ * Which of the host's tables know instances: that of libvirt's network, that of its neighbours, on this machine or on
+ * libvirt's, or none.
+ */
 export type HostTable = "leases" | { readonly neighboursOn: string; readonly local: boolean } | "none";
 
-/** Neither loopback nor link-local, multicast, broadcast or nobody's; without a zone, which means something on its own host only. */
+/**
+ * Neither loopback nor link-local, multicast, broadcast or nobody's; without a zone, which means something on its own
+ * host only.
+ */
 const useless = /^(0\.|127\.|169\.254\.|22[4-9]\.|23\d\.|255\.|::$|::1$|::ffff:|fe[89ab][0-9a-f]:|ff[0-9a-f]{2}:)|%/i;
 
 /** Addresses others could use, in the order they were told, each once. */

@@ -1,6 +1,7 @@
 /**
- * Giving a running guest what its definition says, as far as QEMU and the guest go along: limits at once, more cores by plugging them in, memory through
- * the balloon within what it was started with. What does not work now is not an error: it is pending until the next start.
+ * Giving a running guest what its definition says, as far as QEMU and the guest go along: limits at once, more cores by
+ * plugging them in, memory through the balloon within what it was started with. What does not work now is not an error:
+ * it is pending until the next start.
  */
 import { cpuShares, type InstanceSpec, type PendingSetting, pendingBetween, settingsOf } from "@nano/contract";
 import { Affect, type Domain, LibvirtError, param } from "@nano/libvirt";
@@ -33,7 +34,9 @@ const canSpare = async (domain: Domain, currentKib: number, wantedKib: number): 
   return spare === undefined || currentKib - wantedKib <= spare * spareShare;
 };
 
-/** Asked each time: a guest that has not followed, or did so long after, must not keep to what was asked of it before. */
+/**
+ * Asked each time: a guest that has not followed, or did so long after, must not keep to what was asked of it before.
+ */
 const setMemory = async (domain: Domain, live: InstanceSpec, spec: InstanceSpec): Promise<boolean> => {
   const { memory, maxMemory } = await domain.getInfo();
   const wanted = spec.memoryMiB * kibPerMib;

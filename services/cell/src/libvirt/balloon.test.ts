@@ -1,4 +1,7 @@
-/** Memory that a running guest gives back and takes again through its balloon, as the guest itself, libvirt and the statistics see it. */
+/**
+ * Memory that a running guest gives back and takes again through its balloon, as the guest itself, libvirt and the
+ * statistics see it.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { InstanceSpec } from "@nano/contract";
 import { Affect, type Connection, connect } from "@nano/libvirt";

@@ -1,4 +1,7 @@
-/** Clones on a real libvirtd: which bytes are in whose file is said by qemu-io, and of a running instance by the QEMU that has them open. */
+/**
+ * Clones on a real libvirtd: which bytes are in whose file is said by qemu-io, and of a running instance by the QEMU
+ * that has them open.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdir, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -45,8 +45,9 @@ export class Clones {
   }
 
   /**
-   * Lays the disks of `to` over those of an instance, and its own next files too. If it has written nothing since the last time, those of `to` lie over
-   * the same frozen files as its own, which stay. @returns whether its present files were frozen: then it is to be defined with its next ones
+   * Lays the disks of `to` over those of an instance, and its own next files too. If it has written nothing since the
+   * last time, those of `to` lie over the same frozen files as its own, which stay. @returns whether its present files
+   * were frozen: then it is to be defined with its next ones
    */
   link(id: InstanceId, generation: number, to: InstanceId): Promise<boolean> {
     return translated(`linking the disks of instance ${to} to those of ${id}`, async () => {

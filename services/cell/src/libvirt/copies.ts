@@ -1,8 +1,10 @@
 /**
- * Files written from what another one holds, by libvirt (qemu-img convert: zeros and what was discarded take no room, and what it lay over comes into it).
+ * Files written from what another one holds, by libvirt (qemu-img convert: zeros and what was discarded take no room,
+ * and what it lay over comes into it).
  *
- * Theory. A second, tiny volume, the marker, says that the copy is whole. What is not whole is nobody's disk: a file becomes one when an instance is
- * defined with it. So there is never a doubt about which file is good, whenever anything is killed.
+ * Theory. A second, tiny volume, the marker, says that the copy is whole. What is not whole is nobody's disk: a file
+ * becomes one when an instance is defined with it. So there is never a doubt about which file is good, whenever
+ * anything is killed.
  */
 import { NanoError } from "@nano/contract";
 import { LibvirtError, type Volume } from "@nano/libvirt";

@@ -1,4 +1,7 @@
-/** Disks of an instance, changed under a guest that runs and under one that is off; the facts are QEMU's, libvirt's and the guest's own. */
+/**
+ * Disks of an instance, changed under a guest that runs and under one that is off; the facts are QEMU's, libvirt's and
+ * the guest's own.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { rename } from "node:fs/promises";
 import type { ImageId, InstanceId, InstanceSpec, Sha256 } from "@nano/contract";

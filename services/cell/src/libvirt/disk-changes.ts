@@ -105,14 +105,20 @@ export class DiskChanges {
     });
   }
 
-  /** A guest may let go long after it was asked to: the record of what it has says so from then on, whatever the definition says. */
+  /**
+   * A guest may let go long after it was asked to: the record of what it has says so from then on, whatever the
+   * definition says.
+   */
   noteUnplugged(id: InstanceId): Promise<void> {
     return translated(`looking at the disks of instance ${id}`, async () =>
       this.#note(id, await this.#instances.known(id)),
     );
   }
 
-  /** Records which disks the running guest has now, in the order of its definition. @param changed one of them that is another than recorded */
+  /**
+   * Records which disks the running guest has now, in the order of its definition. @param changed one of them that is
+   * another than recorded
+   */
   async #note(id: InstanceId, domain: Domain, changed?: Disk): Promise<void> {
     if (!(await domain.isActive())) return;
     const { spec } = await this.#instances.specified(id);
@@ -136,7 +142,10 @@ export class DiskChanges {
     return { domain, spec, found, file, volume };
   }
 
-  /** The disk of a running guest as libvirt names it, like `vda`; undefined when the guest has it only at its next start. */
+  /**
+   * The disk of a running guest as libvirt names it, like `vda`; undefined when the guest has it only at its next
+   * start.
+   */
   async liveTarget(id: InstanceId, disk: Disk["name"]): Promise<string | undefined> {
     const { domain } = await this.#instances.specified(id);
     return find(await this.#live(domain, id, disk), "target")?.attributes.dev;

@@ -35,7 +35,10 @@ export class Disks {
     });
   }
 
-  /** Makes a file of an instance, over another one or over nothing. When it is there already and is what was asked for, that is success. */
+  /**
+   * Makes a file of an instance, over another one or over nothing. When it is there already and is what was asked for,
+   * that is success.
+   */
   async lay(id: InstanceId, name: string, bytes: number, base: string | undefined): Promise<void> {
     const xml = diskXml(name, bytes, base);
     try {
@@ -45,7 +48,8 @@ export class Disks {
       const existing = await this.#storage.pool.volumeByName(name);
       const frozen = await this.#layers.isFrozen(name);
       if (!frozen && (await isThat(existing, bytes, base))) return;
-      // Left half-made by an attempt that was cut off; never something an instance, or anybody else's domain, could have written to.
+      // Left half-made by an attempt that was cut off; never something an instance, or anybody else's domain, could
+      // have written to.
       if (frozen || (await orNone(this.#connection.domainByUuid(id))))
         throw new NanoError("hypervisor-failed", `Disk ${name} exists and is another than asked for`, {
           remedy: "Look at the volume on the cell; Nano does not replace a disk that belongs to an instance.",

@@ -2,13 +2,17 @@
  * From an instance's specification to libvirt's domain XML. Golden pairs in `golden/` show every case.
  *
  * What the choices mean:
- * - `pc` (i440fx), IDE for the CD drive: what every guest system of the last twenty years boots from. The rest of the hardware is the instance's own.
+ * - `pc` (i440fx), IDE for the CD drive: what every guest system of the last twenty years boots from. The rest of the
+ *   hardware is the instance's own.
  * - More cores than it has may be plugged in while it runs, as many as the host has, four times its own at most.
  * - Windows keeps local time in its clock. What KVM can tell it about being a guest, it is told.
- * - Every disk names its format, and its backing chain to the end, so QEMU never guesses a format from bytes a guest wrote.
+ * - Every disk names its format, and its backing chain to the end, so QEMU never guesses a format from bytes a guest
+ *   wrote.
  * - A full storage pauses the instance (`error_policy`) rather than damaging its file systems.
- * - VNC listens on loopback unless the cell is told otherwise; its password is in the definition, which libvirt shows to privileged readers alone.
- * - The serial port is logged to a file in the storage pool: libvirt can read it back, here or over SSH, and it outlives the cell service.
+ * - VNC listens on loopback unless the cell is told otherwise; its password is in the definition, which libvirt shows
+ *   to privileged readers alone.
+ * - The serial port is logged to a file in the storage pool: libvirt can read it back, here or over SSH, and it
+ *   outlives the cell service.
  */
 import {
   cpuShares,
@@ -33,7 +37,9 @@ export interface DomainHost {
   readonly virtualization: "kvm" | "emulated";
   /** How many threads it has. */
   readonly cores: number;
-  /** The bridge instances are plugged into, or libvirt's own network; with neither, QEMU's (outgoing connections only). */
+  /**
+   * The bridge instances are plugged into, or libvirt's own network; with neither, QEMU's (outgoing connections only).
+   */
   readonly bridge?: string;
   readonly nat?: string;
   /** Whose instances these are; versions before wrote nothing of it. */
@@ -95,7 +101,9 @@ const iotune = (qos: Qos): Element | undefined => {
   return set.length === 0 ? undefined : element("iotune", {}, set);
 };
 
-/** Of one that lies over files it shares with clones libvirt finds out itself what those lie over: it is in the files. */
+/**
+ * Of one that lies over files it shares with clones libvirt finds out itself what those lie over: it is in the files.
+ */
 const backingStore = (poolPath: string, { image, backing }: InstanceSpec["disks"][number]): Element | undefined => {
   if (backing === "shared") return undefined;
   return image === undefined || backing === "none"
@@ -150,7 +158,8 @@ const drive = ({ spec, host, run }: DomainRequest): Element =>
     run?.media && element("source", { file: pathIn(host.poolPath, fetchedVolume(run.media.sha256, "iso")) }),
     element("target", { dev: "hda", bus: "ide" }),
     element("readonly"),
-    // An empty drive is asked too, last: BIOS then says that there is nothing to boot instead of trying the network for a minute.
+    // An empty drive is asked too, last: BIOS then says that there is nothing to boot instead of trying the network for
+    // a minute.
     element("boot", { order: run?.media ? 1 : spec.disks.length > 0 ? 2 : 1 }),
   );
 
@@ -163,7 +172,10 @@ const bandwidth = ({ receiveBytesPerSecond, sendBytesPerSecond }: Qos): Element 
 };
 export const kibibytes = (bytes: number): number => Math.ceil(bytes / 1024);
 
-/** The drive that tells the guest who it is: a CD, so that any kernel that installs itself from one can read it; the last place on IDE, so that two disks fit before it. */
+/**
+ * The drive that tells the guest who it is: a CD, so that any kernel that installs itself from one can read it; the
+ * last place on IDE, so that two disks fit before it.
+ */
 const seedDrive = ({ spec, host }: DomainRequest): Element | undefined =>
   spec.cloudInit &&
   element(
@@ -177,8 +189,9 @@ const seedDrive = ({ spec, host }: DomainRequest): Element | undefined =>
   );
 
 /**
- * Where an added interface is on the PCI bus, from its end: always the same, so that it keeps its name in the guest, plugged in now or from the next
- * start on, and nothing else moves. libvirt puts everything else from the beginning of the bus.
+ * Where an added interface is on the PCI bus, from its end: always the same, so that it keeps its name in the guest,
+ * plugged in now or from the next start on, and nothing else moves. libvirt puts everything else from the beginning of
+ * the bus.
  */
 const nicPlace = (nic: Nic): Element =>
   element("address", { type: "pci", domain: 0, bus: 0, slot: 33 - nicNumber(nic), function: 0 });
@@ -199,7 +212,10 @@ export const nicElement = ({ spec, host }: Pick<DomainRequest, "spec" | "host">,
     nic.name === firstNic ? undefined : nicPlace(nic),
   );
 
-/** QEMU's own choice suits every disk bus but SCSI, whose old adapters no system of today knows. Fifteen disks fit on each. */
+/**
+ * QEMU's own choice suits every disk bus but SCSI, whose old adapters no system of today knows. Fifteen disks fit on
+ * each.
+ */
 const controllers = ({ spec }: DomainRequest): Element[] => {
   const { diskBus, usb } = hardwareOf(spec);
   const adapters = diskBus === "scsi" ? Math.max(1, Math.ceil(spec.disks.length / 15)) : 0;
@@ -254,7 +270,10 @@ const cputune = ({ spec }: DomainRequest): Element | undefined => {
     : element("cputune", {}, element("shares", {}, String(cpuShares[cpuPriority])));
 };
 
-/** Only KVM can tell a Windows that it is a guest: it then wakes up less often, and does not blame the clock for lost ticks. */
+/**
+ * Only KVM can tell a Windows that it is a guest: it then wakes up less often, and does not blame the clock for lost
+ * ticks.
+ */
 const isWindowsOnKvm = ({ spec, host }: DomainRequest): boolean =>
   hardwareOf(spec).system === "windows" && host.virtualization === "kvm";
 

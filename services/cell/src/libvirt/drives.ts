@@ -1,6 +1,7 @@
 /**
- * The CD drives of running instances. What is inserted is so for this run only: the definition's drive stays empty, and the record of the run says what
- * is in it, so a cell that was killed finds it again and a run that ends leaves nothing.
+ * The CD drives of running instances. What is inserted is so for this run only: the definition's drive stays empty, and
+ * the record of the run says what is in it, so a cell that was killed finds it again and a run that ends leaves
+ * nothing.
  */
 import { allowedActions, type InstanceId, NanoError } from "@nano/contract";
 import { Affect, type Domain, DomainDeviceModify, LibvirtError } from "@nano/libvirt";

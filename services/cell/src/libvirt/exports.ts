@@ -1,10 +1,12 @@
 /**
  * Disks on their way to become images.
  *
- * Theory. libvirt copies the disk (qemu-img convert) into a file of its own, named by the image: flattened, as the copy is to have no backing file; without
- * snapshots, as those are not of the active layer; without what is empty. A second, tiny volume, the marker, says that the copy is whole, as it does for
- * other files. The disk of a running guest is copied as it is at one moment (see live-copies.ts). Then the copy goes to the image service, from its file where that is on this machine, else out of libvirt, and is removed. Whoever is killed in between finds by file and marker how far
- * it was; a copy nobody asks for any more is collected when it is old.
+ * Theory. libvirt copies the disk (qemu-img convert) into a file of its own, named by the image: flattened, as the copy
+ * is to have no backing file; without snapshots, as those are not of the active layer; without what is empty. A second,
+ * tiny volume, the marker, says that the copy is whole, as it does for other files. The disk of a running guest is
+ * copied as it is at one moment (see live-copies.ts). Then the copy goes to the image service, from its file where that
+ * is on this machine, else out of libvirt, and is removed. Whoever is killed in between finds by file and marker how
+ * far it was; a copy nobody asks for any more is collected when it is old.
  */
 import { type Clock, type Disk, type ImageId, type InstanceId, type Log, NanoError } from "@nano/contract";
 import type { Domain, Volume } from "@nano/libvirt";

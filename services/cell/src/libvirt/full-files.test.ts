@@ -1,4 +1,7 @@
-/** Work on disks that meets a full storage: said with its code, nothing half-made that matters, and done when there is room again. */
+/**
+ * Work on disks that meets a full storage: said with its code, nothing half-made that matters, and done when there is
+ * room again.
+ */
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { mkdirSync, statfsSync, writeFileSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";

@@ -1,4 +1,7 @@
-/** Golden pairs: specification → domain XML. `NANO_GOLDEN=write bun test services/cell` writes them anew; read the difference. */
+/**
+ * Golden pairs: specification → domain XML. `NANO_GOLDEN=write bun test services/cell` writes them anew; read the
+ * difference.
+ */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import {

@@ -1,8 +1,10 @@
 /**
- * A new password for an account inside a running instance, through its guest agent. What the agent answers was written by whoever rules the guest: it is
- * waited for 10 s, libvirt bounds its size, and of it nothing counts but whether it is the one answer that means success.
+ * A new password for an account inside a running instance, through its guest agent. What the agent answers was written
+ * by whoever rules the guest: it is waited for 10 s, libvirt bounds its size, and of it nothing counts but whether it
+ * is the one answer that means success.
  *
- * The agent's command is sent as such, not as libvirt's own call for it: that one would wait for an agent that greets and then falls silent without end.
+ * The agent's command is sent as such, not as libvirt's own call for it: that one would wait for an agent that greets
+ * and then falls silent without end.
  */
 import { allowedActions, type InstanceId, NanoError } from "@nano/contract";
 import { LibvirtError } from "@nano/libvirt";
@@ -39,7 +41,9 @@ export const setGuestPassword = (
       throw new NanoError("agent-refused", `The guest agent of instance ${id} answered something else than success`);
   });
 
-/** libvirt's words never hold the command; they are cut and stripped all the same, since part of them is the guest's. */
+/**
+ * libvirt's words never hold the command; they are cut and stripped all the same, since part of them is the guest's.
+ */
 const wordsOf = (error: LibvirtError): string => error.message.replace(/[^\x20-\x7e]+/g, " ").slice(0, wordsMax);
 
 export const agentFailure = (error: unknown, id: InstanceId, user: string): unknown => {
@@ -50,7 +54,8 @@ export const agentFailure = (error: unknown, id: InstanceId, user: string): unkn
     return new NanoError("agent-missing", `No guest agent is connected in instance ${id}`, details);
   if (/unable to execute QEMU agent command/i.test(libvirt))
     return new NanoError("agent-refused", `The guest did not set the password of ${user} in instance ${id}`, details);
-  // An agent that sent nonsense, whatever it was asked and whoever asked, is not spoken to until it opens its port anew.
+  // An agent that sent nonsense, whatever it was asked and whoever asked, is not spoken to until it opens its port
+  // anew.
   if (/agent is not available due to an error/i.test(libvirt))
     return new NanoError("agent-refused", `The guest agent of instance ${id} has answered nonsense before`, {
       ...details,

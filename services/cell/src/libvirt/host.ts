@@ -1,4 +1,7 @@
-/** What the host is and can do. Asked once after each connect; all of it through libvirt, except what only the machine itself can say. */
+/**
+ * What the host is and can do. Asked once after each connect; all of it through libvirt, except what only the machine
+ * itself can say.
+ */
 import { access, constants, open, readFile } from "node:fs/promises";
 import { type Connection, LibvirtError } from "@nano/libvirt";
 import { readXml } from "../xml/read.ts";
@@ -7,7 +10,10 @@ import { childrenOf, type Element, find } from "../xml/tree.ts";
 export interface HostPreferences {
   /** `auto` uses KVM only where it surely works. */
   readonly virtualization: "auto" | "kvm" | "emulated";
-  /** `auto`: the bridge `br0` where this machine has one, else libvirt's network `default` where it runs or can be started, else QEMU's own. */
+  /**
+   * `auto`: the bridge `br0` where this machine has one, else libvirt's network `default` where it runs or can be
+   * started, else QEMU's own.
+   */
   readonly network: "auto" | "nat" | "user" | { readonly bridge: string };
   /** Whether libvirt runs on the machine we run on. */
   readonly local: boolean;
@@ -47,8 +53,8 @@ const hasFeature = (capabilities: Element): boolean => {
 };
 
 /**
- * There are machines where `/dev/kvm` opens, libvirt lists `kvm`, and every guest hangs for ever: they lack the processor's flag. So all three
- * must hold, and the device is not even touched without the flag.
+ * There are machines where `/dev/kvm` opens, libvirt lists `kvm`, and every guest hangs for ever: they lack the
+ * processor's flag. So all three must hold, and the device is not even touched without the flag.
  */
 const kvmWorks = async (capabilities: Element, local: boolean): Promise<boolean> => {
   if (!domainTypes(capabilities).includes("kvm")) return false;
@@ -77,7 +83,10 @@ const makesTaps = async (): Promise<boolean> => {
   }
 };
 
-/** Why libvirt's own network cannot be used; undefined if it can. Debian brings it along without starting it: that is done here. */
+/**
+ * Why libvirt's own network cannot be used; undefined if it can. Debian brings it along without starting it: that is
+ * done here.
+ */
 const natObstacle = async (connection: Connection, local: boolean): Promise<string | undefined> => {
   if (local && !(await makesTaps())) return `${tun} cannot be opened`;
   try {

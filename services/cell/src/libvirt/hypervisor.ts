@@ -1,9 +1,9 @@
 /**
  * The real hypervisor: libvirt and QEMU, on this machine or another one.
  *
- * Nothing about instances is kept here that libvirt does not know. The connection repairs itself; each time it is back, the pool, the host's
- * abilities and half-done starts are looked at again, and everyone is told that anything may have changed. While libvirt is away, `facts` says so and
- * calls fail at once.
+ * Nothing about instances is kept here that libvirt does not know. The connection repairs itself; each time it is back,
+ * the pool, the host's abilities and half-done starts are looked at again, and everyone is told that anything may have
+ * changed. While libvirt is away, `facts` says so and calls fail at once.
  */
 import { randomInt } from "node:crypto";
 import {
@@ -74,7 +74,10 @@ import { connectOptions, type LibvirtTarget } from "./uri.ts";
 import { findDisplay, readDisplayAccess, readSerial, renewDisplay, takeScreen, watchDomains } from "./watch.ts";
 
 export interface LibvirtConfig extends LibvirtTarget {
-  /** Name of the storage pool in libvirt, and its directory if it has to be made. Default: the zone's own, see pool-choice.ts. */
+  /**
+   * Name of the storage pool in libvirt, and its directory if it has to be made. Default: the zone's own, see
+   * pool-choice.ts.
+   */
   readonly pool?: string;
   readonly storage?: string;
   /** What the pool was called by a version that knew of no zones, of a cell that was made by one. */
@@ -390,8 +393,8 @@ export class LibvirtHypervisor implements Hypervisor {
   }
 
   /**
-   * What changes something waits for the look at the host that is under way: before it nobody knows where the storage is, or how instances are to be
-   * defined.
+   * What changes something waits for the look at the host that is under way: before it nobody knows where the storage
+   * is, or how instances are to be defined.
    */
   async #whenOpen<T>(work: () => Promise<T>): Promise<T> {
     if (!this.#open) await this.#opening;
@@ -467,7 +470,8 @@ export class LibvirtHypervisor implements Hypervisor {
     } catch (error) {
       if (!this.#open || this.#connection.state !== "connected") return;
       this.#log.warn("Could not measure the host; looking at it anew", { error });
-      // The storage pool may have been stopped or its directory have gone: that is put right, or becomes a problem people see.
+      // The storage pool may have been stopped or its directory have gone: that is put right, or becomes a problem
+      // people see.
       this.#open = false;
       this.#openHost();
     } finally {

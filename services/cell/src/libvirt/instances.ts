@@ -1,11 +1,13 @@
 /**
  * Instances as libvirt domains: their life, and how they are seen.
  *
- * A start is three steps: define with this run's record (and media), start, define without it. Between the first and the last a killed cell
- * leaves a definition that would boot from the media again; `recover` finds such definitions by the record in them and puts them right.
+ * A start is three steps: define with this run's record (and media), start, define without it. Between the first and
+ * the last a killed cell leaves a definition that would boot from the media again; `recover` finds such definitions by
+ * the record in them and puts them right.
  *
- * A host may serve several zones, and people with domains of their own. A domain whose record names this zone is ours. One whose record names no zone, or
- * one we take over from, is unclaimed: it is shown, and obeys whoever has a record of it, but nothing is done to it unasked. All others do not exist here.
+ * A host may serve several zones, and people with domains of their own. A domain whose record names this zone is ours.
+ * One whose record names no zone, or one we take over from, is unclaimed: it is shown, and obeys whoever has a record
+ * of it, but nothing is done to it unasked. All others do not exist here.
  */
 import {
   allowedActions,
@@ -76,7 +78,10 @@ const powerButton = DomainShutdown.acpiPowerButton;
 
 export class Instances {
   readonly #options: InstancesOptions;
-  /** Those that were ours when they were looked at last: for what is told of many domains at once, and of those that are gone. */
+  /**
+   * Those that were ours when they were looked at last: for what is told of many domains at once, and of those that are
+   * gone.
+   */
   readonly #own = new Set<string>();
 
   constructor(options: InstancesOptions) {
@@ -123,7 +128,9 @@ export class Instances {
     });
   }
 
-  /** Writes our zone into the record of an unclaimed one, and puts it in order. Does nothing when it is ours already. */
+  /**
+   * Writes our zone into the record of an unclaimed one, and puts it in order. Does nothing when it is ours already.
+   */
   claim(id: InstanceId): Promise<void> {
     return translated(`claiming instance ${id}`, async () => {
       const { domain, spec, own } = await this.#known(id);
@@ -288,8 +295,8 @@ export class Instances {
   }
 
   /**
-   * Puts right what a killed cell left in the middle of a start, and what began while nobody looked. Resolves to our instances; unclaimed ones are left as
-   * they are.
+   * Puts right what a killed cell left in the middle of a start, and what began while nobody looked. Resolves to our
+   * instances; unclaimed ones are left as they are.
    */
   async recover(): Promise<InstanceId[]> {
     const own = (await this.list()).filter(({ unclaimed }) => !unclaimed);
@@ -298,7 +305,8 @@ export class Instances {
   }
 
   async #recover({ id, spec, startedAt }: Observed): Promise<void> {
-    // libvirt's automatic starts are over before it lets anyone connect: no event tells of them. Of one that is off nothing is noted.
+    // libvirt's automatic starts are over before it lets anyone connect: no event tells of them. Of one that is off
+    // nothing is noted.
     if (startedAt === undefined) await this.started(id);
     const domain = await this.#domain(id);
     if (domain && (await domain.isPersistent()) && (await domain.getMetadata(runKey.uri, Affect.config)) !== undefined)
@@ -473,7 +481,9 @@ export const requireFetched = async (storage: Storage, { sha256 }: Pick<BootMedi
   });
 };
 
-/** The record in the definition; of a running domain without one (someone undefined it outside Nano), that of the run. */
+/**
+ * The record in the definition; of a running domain without one (someone undefined it outside Nano), that of the run.
+ */
 const definitionMetadata = async (domain: Domain): Promise<string | undefined> => {
   try {
     return await domain.getMetadata(instanceKey.uri, Affect.config);

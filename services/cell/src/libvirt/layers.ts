@@ -1,10 +1,11 @@
 /**
  * Files that lie over each other: linked clones.
  *
- * Theory. A file that others lie over must never change and must stay as long as any of them. Such a file is frozen: a tiny volume, the mark, says so, and
- * is made only when the files over it are there. A frozen file is nobody's disk. Whoever removes disks passes frozen files by, and asks `collect` to
- * take those away that nothing lies over any more; all of that is read from the storage pool itself, so nothing is counted that could be counted wrongly.
- * A mark on a file that an instance is still defined with is left of a link that was taken back: then it is the mark that goes.
+ * Theory. A file that others lie over must never change and must stay as long as any of them. Such a file is frozen: a
+ * tiny volume, the mark, says so, and is made only when the files over it are there. A frozen file is nobody's disk.
+ * Whoever removes disks passes frozen files by, and asks `collect` to take those away that nothing lies over any more;
+ * all of that is read from the storage pool itself, so nothing is counted that could be counted wrongly. A mark on a
+ * file that an instance is still defined with is left of a link that was taken back: then it is the mark that goes.
  */
 import { type Connection, LibvirtError, ListPools, type Volume } from "@nano/libvirt";
 import { readXml } from "../xml/read.ts";
@@ -15,7 +16,10 @@ import { configurationsOf, devicesIn } from "./neighbour-domains.ts";
 import type { Storage } from "./storage.ts";
 import { fileXml, markerBytes } from "./volume-xml.ts";
 
-/** Of a qcow2 file as it is made (docs/interop/qcow2.txt of QEMU): header, reference table, one block of it, and a table of levels of up to 4 TiB. */
+/**
+ * Of a qcow2 file as it is made (docs/interop/qcow2.txt of QEMU): header, reference table, one block of it, and a table
+ * of levels of up to 4 TiB.
+ */
 const clusterBytes = 65_536;
 const emptyBytes = 4 * clusterBytes;
 
@@ -31,8 +35,8 @@ export interface FilesInUse {
 }
 
 /**
- * Names of the files in use, by whomever: a person or another zone may have laid something over our files, too. Disks whose instance is not defined yet
- * count: creation makes the disk first.
+ * Names of the files in use, by whomever: a person or another zone may have laid something over our files, too. Disks
+ * whose instance is not defined yet count: creation makes the disk first.
  */
 const filesInUse = async (
   connection: Connection,
@@ -76,7 +80,10 @@ const filesInUse = async (
   return { grounds, under, disks, users };
 };
 
-/** Files in other storage pools that lie over ours: by the path of each, the name of ours. What cannot be asked now is in nobody's way. */
+/**
+ * Files in other storage pools that lie over ours: by the path of each, the name of ours. What cannot be asked now is
+ * in nobody's way.
+ */
 const overlaysElsewhere = async (connection: Connection, storage: Storage): Promise<Map<string, string>> => {
   const found = new Map<string, string>();
   for (const pool of await connection.listAllStoragePools(ListPools.active)) {
@@ -135,7 +142,10 @@ export class Layers {
     return (await this.under(file)).filter(({ name }) => names.has(frozenMarkOf(name))).length;
   }
 
-  /** The frozen file it lies over, if nothing was written to it since it was made. What is written needs room for where it lies: the file grows. */
+  /**
+   * The frozen file it lies over, if nothing was written to it since it was made. What is written needs room for where
+   * it lies: the file grows.
+   */
   async untouchedGround(file: string): Promise<Volume | undefined> {
     const volume = await this.#storage.volume(file);
     const [ground] = await this.under(file);
@@ -181,7 +191,10 @@ export class Layers {
     }
   }
 
-  /** Nothing when one file cannot be asked, as while it is being written: it may lie over any of the others. The next time will do. */
+  /**
+   * Nothing when one file cannot be asked, as while it is being written: it may lie over any of the others. The next
+   * time will do.
+   */
   async #inUse(): Promise<FilesInUse | undefined> {
     try {
       return await this.filesInUse();

@@ -1,6 +1,7 @@
 /**
- * Copies of disks that a running guest writes to: as they are at one moment, by QEMU's backup job, which keeps aside what the guest overwrites meanwhile. The
- * guest's agent, if there is one, writes back and freezes the file systems for that moment; without one the copy is what a power cut would leave.
+ * Copies of disks that a running guest writes to: as they are at one moment, by QEMU's backup job, which keeps aside
+ * what the guest overwrites meanwhile. The guest's agent, if there is one, writes back and freezes the file systems for
+ * that moment; without one the copy is what a power cut would leave.
  */
 import { NanoError } from "@nano/contract";
 import { type Domain, type JobStats, LibvirtError } from "@nano/libvirt";
@@ -77,7 +78,10 @@ export const endLiveCopy = async ({ domain, into }: LiveCopy): Promise<void> => 
   });
 };
 
-/** As such, not by libvirt's own call for it: that one would wait without end for an agent that greets and then falls silent. */
+/**
+ * As such, not by libvirt's own call for it: that one would wait without end for an agent that greets and then falls
+ * silent.
+ */
 const tellAgent = (domain: Domain, execute: string): Promise<unknown> =>
   domain.agentCommand(JSON.stringify({ execute }), agentSeconds).catch(() => {
     // No agent, or one that does not know how.

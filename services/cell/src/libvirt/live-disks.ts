@@ -1,9 +1,10 @@
 /**
  * Snapshots inside the disks of a running instance, taken and deleted by QEMU itself.
  *
- * A snapshot of a running instance's disks without its memory. libvirt 9 has no call for it (it can only begin new files, which it cannot merge
- * afterwards), QEMU does: one transaction that keeps the state of all disks at the same moment, inside the files. libvirt is told of it afterwards,
- * and from then on it is like one that was taken while the instance was off.
+ * A snapshot of a running instance's disks without its memory. libvirt 9 has no call for it (it can only begin new
+ * files, which it cannot merge afterwards), QEMU does: one transaction that keeps the state of all disks at the same
+ * moment, inside the files. libvirt is told of it afterwards, and from then on it is like one that was taken while the
+ * instance was off.
  */
 import { decode, type SnapshotId, Type } from "@nano/contract";
 import { type Domain, type DomainSnapshot, SnapshotCreate, SnapshotDelete } from "@nano/libvirt";
@@ -85,9 +86,10 @@ export const keepDisks = async (
 };
 
 /**
- * Deletes a snapshot while the instance runs. libvirt's own deletion compares every drive with what it was when the snapshot was taken, and refuses when
- * another medium is in it ("disk image 'hda' … is not the same"). Only the disks hold snapshots, so QEMU deletes it there and libvirt forgets it.
- * A deletion that is cut off between the two is finished by repeating it.
+ * Deletes a snapshot while the instance runs. libvirt's own deletion compares every drive with what it was when the
+ * snapshot was taken, and refuses when another medium is in it ("disk image 'hda' … is not the same"). Only the disks
+ * hold snapshots, so QEMU deletes it there and libvirt forgets it. A deletion that is cut off between the two is
+ * finished by repeating it.
  */
 export const dropSnapshot = async (domain: Domain, name: SnapshotId, handle: DomainSnapshot): Promise<void> => {
   await dropFromDisks(domain, name);

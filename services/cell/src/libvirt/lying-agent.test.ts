@@ -1,4 +1,7 @@
-/** A guest that talks to libvirt as its agent and lies: everything inside it belongs to whoever rules it. Against a real libvirtd and a real QEMU. */
+/**
+ * A guest that talks to libvirt as its agent and lies: everything inside it belongs to whoever rules it. Against a real
+ * libvirtd and a real QEMU.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { InstanceId } from "@nano/contract";
 import { type Connection, connect } from "@nano/libvirt";

@@ -1,10 +1,12 @@
 /**
- * Nano's record of an instance lies in its libvirt domain, so a cell needs no database: whoever asks libvirt knows everything.
+ * Nano's record of an instance lies in its libvirt domain, so a cell needs no database: whoever asks libvirt knows
+ * everything.
  *
  * Two elements of `<metadata>`, each with a namespace of its own:
- * - `instance`: the specification with its epoch and its zone, in the definition. It lives as long as the domain. Versions before wrote no zone.
- * - `run`: what is true of this one run (media, start time, whether the power button was pressed). It is only in the running domain, so libvirt
- *   forgets it by itself when the run ends, however it ends.
+ * - `instance`: the specification with its epoch and its zone, in the definition. It lives as long as the domain.
+ *   Versions before wrote no zone.
+ * - `run`: what is true of this one run (media, start time, whether the power button was pressed). It is only in the
+ *   running domain, so libvirt forgets it by itself when the run ends, however it ends.
  *
  * Both hold JSON as text. A record that cannot be read makes the domain a stranger, never an error for the others.
  */

@@ -1,4 +1,7 @@
-/** Domains of the same host that are not ours: another zone's, or a person's. They are only looked at to keep out of their way. */
+/**
+ * Domains of the same host that are not ours: another zone's, or a person's. They are only looked at to keep out of
+ * their way.
+ */
 import { type InstanceSpec, NanoError, nicsOf } from "@nano/contract";
 import type { Connection, Domain } from "@nano/libvirt";
 import { readXml } from "../xml/read.ts";

@@ -1,8 +1,8 @@
 /**
  * Whom this machine has met on a bridge: its table of IPv4 neighbours (`/proc/net/arp`), by hardware address.
  *
- * libvirt has a question for it too, and for a machine that is not this one there is no other way. But it stumbles over how newer kernels (6.18 does, 6.1
- * does not) end the table: "wrong nlmsg len", up to libvirt 9 at least.
+ * libvirt has a question for it too, and for a machine that is not this one there is no other way. But it stumbles over
+ * how newer kernels (6.18 does, 6.1 does not) end the table: "wrong nlmsg len", up to libvirt 9 at least.
  */
 import { readFile } from "node:fs/promises";
 

@@ -1,6 +1,7 @@
 /**
- * What instances reach the world through, on a network that lives: a bridge to the LAN, libvirt's own network, QEMU's. The guest asks for its address by
- * DHCP, and the cell finds out which it got. Runs itself once more on a LAN of its own.
+ * What instances reach the world through, on a network that lives: a bridge to the LAN, libvirt's own network, QEMU's.
+ * The guest asks for its address by DHCP, and the cell finds out which it got. Runs itself once more on a LAN of its
+ * own.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { ImageId, InstanceId, InstanceSpec, Sha256 } from "@nano/contract";

@@ -1,4 +1,7 @@
-/** Network interfaces of an instance, changed under a guest that runs and under one that is off; the facts are libvirt's and the guest's own. */
+/**
+ * Network interfaces of an instance, changed under a guest that runs and under one that is off; the facts are libvirt's
+ * and the guest's own.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { ImageId, InstanceId, InstanceSpec, Nic, Sha256, SnapshotId } from "@nano/contract";
 import { Affect, type Connection, connect } from "@nano/libvirt";

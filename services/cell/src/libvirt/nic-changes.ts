@@ -1,6 +1,6 @@
 /**
- * Network interfaces given to a running guest and taken from it, until it has those of its definition. Found by their hardware addresses: no two of an
- * instance have the same.
+ * Network interfaces given to a running guest and taken from it, until it has those of its definition. Found by their
+ * hardware addresses: no two of an instance have the same.
  */
 import { type InstanceId, NanoError, type Nic, nicsOf } from "@nano/contract";
 import { Affect, type Domain, LibvirtError } from "@nano/libvirt";
@@ -39,7 +39,10 @@ export class NicChanges {
     });
   }
 
-  /** A guest may let go long after it was asked to: the record of what it has says so from then on, whatever the definition says. */
+  /**
+   * A guest may let go long after it was asked to: the record of what it has says so from then on, whatever the
+   * definition says.
+   */
   noteUnplugged(id: InstanceId): Promise<void> {
     return this.#inTurn(id, async () => {
       const there = new Set((await interfacesOf(await this.#instances.known(id))).map(macIn));

@@ -1,12 +1,14 @@
 /**
  * Which storage pool is a zone's, where libvirt may have pools of several zones and of people.
  *
- * Theory. A claim is a tiny volume in the pool whose name says which zone's it is, so it is where the files are, whatever the pool is called and whoever
- * mounts the directory. Nobody uses a pool that another zone has claimed: what is in it would look like rubbish. A pool without a claim is free. Whoever
- * finds another claim beside the one just made takes its own back: two that come at once may both do that, and try again.
+ * Theory. A claim is a tiny volume in the pool whose name says which zone's it is, so it is where the files are,
+ * whatever the pool is called and whoever mounts the directory. Nobody uses a pool that another zone has claimed: what
+ * is in it would look like rubbish. A pool without a claim is free. Whoever finds another claim beside the one just
+ * made takes its own back: two that come at once may both do that, and try again.
  *
- * A zone's pool is the one its configuration names; else the one it has claimed; else one named after it. Versions before called it `nano` or
- * `nano-<domain>` and claimed nothing: a cell that was made by one of them goes on with that.
+ * A zone's pool is the one its configuration names; else the one it has claimed; else one named after it. Versions
+ * before called it `nano` or `nano-<domain>` and claimed nothing: a cell that was made by one of them goes on with
+ * that.
  */
 import { NanoError, type ZoneId } from "@nano/contract";
 import { type Connection, LibvirtError, ListPools, type StoragePool } from "@nano/libvirt";

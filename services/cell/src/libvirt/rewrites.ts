@@ -1,9 +1,9 @@
 /**
  * Disks written anew without what is empty in them, so that they take less room.
  *
- * Theory. The copy (copies.ts) goes into a file of the next generation. It would take in whatever the disk lies over, so clones are refused. The disk is
- * the file of the generation the instance is defined with, and defining is atomic; whatever the definition does not name is rubbish that `discard` removes,
- * unless it is frozen (layers.ts).
+ * Theory. The copy (copies.ts) goes into a file of the next generation. It would take in whatever the disk lies over,
+ * so clones are refused. The disk is the file of the generation the instance is defined with, and defining is atomic;
+ * whatever the definition does not name is rubbish that `discard` removes, unless it is frozen (layers.ts).
  */
 import { type Disk, groundOf, type InstanceId, NanoError } from "@nano/contract";
 import type { FetchProgress } from "../hypervisor.ts";

@@ -1,4 +1,7 @@
-/** cloud-init drives on a real libvirtd: written, replaced, deleted, each twice; and an instance whose drive somebody took away. */
+/**
+ * cloud-init drives on a real libvirtd: written, replaced, deleted, each twice; and an instance whose drive somebody
+ * took away.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFile, stat } from "node:fs/promises";
 import { operations } from "@nano/contract";

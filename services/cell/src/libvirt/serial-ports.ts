@@ -1,8 +1,8 @@
 /**
  * Serial ports, each one person's at a time; the log of what comes out of it goes on beside.
  *
- * Theory. libvirt lets one have the port, and would take it away from them when it is forced to. libvirtd 9.0 sometimes crashes over that. So what this cell
- * holds is let go of first, and only what somebody else holds is taken by force.
+ * Theory. libvirt lets one have the port, and would take it away from them when it is forced to. libvirtd 9.0 sometimes
+ * crashes over that. So what this cell holds is let go of first, and only what somebody else holds is taken by force.
  */
 import { type InstanceId, NanoError } from "@nano/contract";
 import { DomainConsole, LibvirtError } from "@nano/libvirt";
@@ -24,7 +24,9 @@ export class SerialPorts {
     this.#instances = instances;
   }
 
-  /** @throws NanoError `no-screen` when it is off, `console-in-use` when somebody has it and it is not to be taken over */
+  /**
+   * @throws NanoError `no-screen` when it is off, `console-in-use` when somebody has it and it is not to be taken over
+   */
   open(id: InstanceId, takeOver: boolean): Promise<ByteChannel> {
     return translated(`opening the serial port of instance ${id}`, async () => {
       const held = this.#opened.get(id);

@@ -1,6 +1,6 @@
 /**
- * Snapshots as libvirt keeps them: its name is our id, its `<description>` holds our record as JSON. The tree, the time and what it holds are
- * libvirt's own.
+ * Snapshots as libvirt keeps them: its name is our id, its `<description>` holds our record as JSON. The tree, the time
+ * and what it holds are libvirt's own.
  */
 import { Closed, Description, fits, Label, type Snapshot, SnapshotIdSchema, Type, timestamp } from "@nano/contract";
 import type { SnapshotRequest } from "../hypervisor.ts";

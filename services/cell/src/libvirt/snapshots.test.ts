@@ -1,4 +1,6 @@
-/** Snapshots of a guest that writes to two disks and remembers something: what it finds afterwards is read inside it. */
+/**
+ * Snapshots of a guest that writes to two disks and remembers something: what it finds afterwards is read inside it.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { SnapshotId } from "@nano/contract";
 import { type Connection, connect } from "@nano/libvirt";
@@ -116,7 +118,8 @@ test(
     await boot();
     await readDisks("second");
 
-    // While it runs: what depended on a deleted one moves to its parent, and the parent of the current one becomes that.
+    // While it runs: what depended on a deleted one moves to its parent, and the parent of the current one becomes
+    // that.
     await hypervisor.deleteSnapshot(id, memory.id, true);
     expect(await hypervisor.snapshots(id)).toMatchObject([{ id: live.id, current: true }]);
     expect((await hypervisor.snapshots(id))[0]?.parent).toBeUndefined();

@@ -1,6 +1,6 @@
 /**
- * Snapshots of instances: libvirt's internal ones, inside the disks' own files. libvirt keeps the tree, so that it outlives this service and libvirtd,
- * and merges what is deleted. See docs/adr/0008-internal-snapshots.md.
+ * Snapshots of instances: libvirt's internal ones, inside the disks' own files. libvirt keeps the tree, so that it
+ * outlives this service and libvirtd, and merges what is deleted. See docs/adr/0008-internal-snapshots.md.
  */
 import {
   type Clock,
@@ -30,7 +30,10 @@ export interface SnapshotsOptions {
 }
 
 const gibibyte = 2 ** 30;
-/** How much of the storage is to stay free for what instances write: a snapshot takes no space itself, but makes them need it. */
+/**
+ * How much of the storage is to stay free for what instances write: a snapshot takes no space itself, but makes them
+ * need it.
+ */
 const keptFree = 0.05;
 const keptFreeAtMost = 10 * gibibyte;
 

@@ -1,8 +1,9 @@
 /**
  * What each instance uses: differences of libvirt's counters over monotonic time.
  *
- * What it costs: one call for all domains that asks each QEMU for its disks and its balloon (about 5 ms of libvirtd a domain), and one look at its process a
- * domain (0.1 ms). Processor time comes from the process, because not every host has the control groups libvirt would count it in.
+ * What it costs: one call for all domains that asks each QEMU for its disks and its balloon (about 5 ms of libvirtd a
+ * domain), and one look at its process a domain (0.1 ms). Processor time comes from the process, because not every host
+ * has the control groups libvirt would count it in.
  */
 import { type Clock, fits, type InstanceId, InstanceIdSchema, type InstanceUsage, measuredMax } from "@nano/contract";
 import { type Connection, type Domain, DomainStats, GetAllDomainStats, type ParamValue } from "@nano/libvirt";
@@ -66,8 +67,8 @@ const ratesOf = (before: Sample, now: Sample): Traffic => {
 };
 
 /**
- * What its programs use, when the guest's balloon driver says so; otherwise what QEMU takes of the host. The guest's word is a stranger's: no more than it
- * has is believed.
+ * What its programs use, when the guest's balloon driver says so; otherwise what QEMU takes of the host. The guest's
+ * word is a stranger's: no more than it has is believed.
  * @param now seconds since the epoch
  */
 export const memoryOf = (stats: Stats, now: number): Pick<InstanceUsage, "memoryUsedMiB" | "memorySource"> => {
@@ -108,7 +109,10 @@ export class DomainMeter {
     return this.#traffic;
   }
 
-  /** Takes a sample. Resolves to what the instances used since the sample before; one that was not there then is left out. */
+  /**
+   * Takes a sample. Resolves to what the instances used since the sample before; one that was not there then is left
+   * out.
+   */
   async sample(): Promise<InstanceUsage[]> {
     const flags = GetAllDomainStats.active | GetAllDomainStats.nowait;
     const all = await this.#connection.getAllDomainStats(groups, flags, [], { timeout: timeoutMs });

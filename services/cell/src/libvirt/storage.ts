@@ -1,8 +1,9 @@
 /**
- * The cell's storage: one directory pool of libvirt, where instance disks, fetched files and serial logs lie. Everything goes through libvirt, so
- * the pool may be on another machine.
+ * The cell's storage: one directory pool of libvirt, where instance disks, fetched files and serial logs lie.
+ * Everything goes through libvirt, so the pool may be on another machine.
  *
- * A pool is one zone's: what is in it and has a name of ours is ours to remove. See pool-choice.ts for which pool that is, and how it is claimed.
+ * A pool is one zone's: what is in it and has a name of ours is ours to remove. See pool-choice.ts for which pool that
+ * is, and how it is claimed.
  */
 import { realpath } from "node:fs/promises";
 import { normalize } from "node:path";
@@ -56,7 +57,8 @@ export class Storage {
   }
 
   /**
-   * Makes, starts and claims the pool where that is still to be done. Harmless to repeat; to be done after each connect.
+   * Makes, starts and claims the pool where that is still to be done. Harmless to repeat; to be done after each
+   * connect.
    * @throws NanoError `hypervisor-failed` when another zone has claimed it
    */
   async ensure(zone: ZoneId): Promise<void> {
@@ -106,7 +108,8 @@ export class Storage {
   }
 
   /**
-   * Has libvirt look at the directory again. While something is created or uploaded libvirt refuses, and does it at the end of that anyway.
+   * Has libvirt look at the directory again. While something is created or uploaded libvirt refuses, and does it at the
+   * end of that anyway.
    * @throws LibvirtError when the pool has been stopped, or its directory is gone
    */
   async refresh(): Promise<void> {

@@ -1,4 +1,7 @@
-/** A system disk that is made anew under an instance that stays defined: what `system.reset` asks of a cell, against a real libvirtd. */
+/**
+ * A system disk that is made anew under an instance that stays defined: what `system.reset` asks of a cell, against a
+ * real libvirtd.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type LabHost, oneGiB, specOf, startLabHost } from "../testing.ts";
 import { gib } from "../units.ts";

@@ -28,7 +28,8 @@ export const diskXml = (name: string, bytes: number, basePath: string | undefine
   );
 
 /**
- * A file to be filled with bytes as they are; it takes no space before that. Nobody writes it through its mode afterwards.
+ * A file to be filled with bytes as they are; it takes no space before that. Nobody writes it through its mode
+ * afterwards.
  * @param mode `0400` for what holds a secret
  */
 export const fileXml = (name: string, bytes: number, mode: "0444" | "0400" = "0444"): string =>

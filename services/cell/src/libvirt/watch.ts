@@ -35,7 +35,10 @@ export const takeScreen = (instances: Instances, id: InstanceId): Promise<Uint8A
     return isPng(bytes) ? bytes : encodePng(decodePpm(bytes));
   });
 
-/** The end of the serial log, read back from the storage pool. What the guest wrote is passed on as it is: whoever shows it must escape it. */
+/**
+ * The end of the serial log, read back from the storage pool. What the guest wrote is passed on as it is: whoever shows
+ * it must escape it.
+ */
 export const readSerial = (
   instances: Instances,
   storage: Storage,
@@ -103,7 +106,10 @@ export interface EventListeners {
   unplugged(id: InstanceId): void;
 }
 
-/** Registers for everything that can change an instance's state, across reconnections. What happens to domains that we may not see is not told. */
+/**
+ * Registers for everything that can change an instance's state, across reconnections. What happens to domains that we
+ * may not see is not told.
+ */
 export const watchDomains = async (
   connection: Connection,
   instances: Pick<Instances, "isOwn" | "find">,

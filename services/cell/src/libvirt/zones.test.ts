@@ -1,4 +1,6 @@
-/** Several zones, and a person's own things, on one real libvirtd: each zone sees, changes and removes its own alone. */
+/**
+ * Several zones, and a person's own things, on one real libvirtd: each zone sees, changes and removes its own alone.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,10 +1,10 @@
 /**
- * What the cell says without being asked: a heartbeat every second, the inventory on joining and every 10 s, an instance when it changes, and every 10 s
- * what the instances use.
+ * What the cell says without being asked: a heartbeat every second, the inventory on joining and every 10 s, an
+ * instance when it changes, and every 10 s what the instances use.
  *
- * Every report, and every answer to a command, draws its number before it reads: what changed before that is in it, and what changed after it is reported
- * with a higher number. So the scheduler may believe the highest. When the hypervisor does not answer, no inventory is sent at all: an empty one would say that
- * everything is gone.
+ * Every report, and every answer to a command, draws its number before it reads: what changed before that is in it, and
+ * what changed after it is reported with a higher number. So the scheduler may believe the highest. When the hypervisor
+ * does not answer, no inventory is sent at all: an empty one would say that everything is gone.
  */
 import type { Report } from "@nano/bus";
 import {

@@ -1,6 +1,7 @@
 /**
- * A small ISO 9660 file system (ECMA-119) with Joliet names: a handful of files in the root directory, as a NoCloud seed needs it. No npm package writes
- * one, and the whole format, for this, is two descriptors, two path tables of one entry each, and two directories of one sector.
+ * A small ISO 9660 file system (ECMA-119) with Joliet names: a handful of files in the root directory, as a NoCloud
+ * seed needs it. No npm package writes one, and the whole format, for this, is two descriptors, two path tables of one
+ * entry each, and two directories of one sector.
  *
  * The same files give the same bytes: there is no time in it, so that writing a seed twice changes nothing.
  *

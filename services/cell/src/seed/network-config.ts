@@ -2,8 +2,8 @@
 import { type GuestNetwork, type Nic, nicNumber } from "@nano/contract";
 
 /**
- * Cards are found by their hardware addresses, whatever the kernel calls them, and named by their number: `nic-2` is `eth1`, as the kernel calls it when it is
- * plugged in, also after another one was removed.
+ * Cards are found by their hardware addresses, whatever the kernel calls them, and named by their number: `nic-2` is
+ * `eth1`, as the kernel calls it when it is plugged in, also after another one was removed.
  * @param nics the settings are the first one's, the others ask for an address
  */
 export const networkConfig = (

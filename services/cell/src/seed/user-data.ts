@@ -1,9 +1,11 @@
 /**
- * `user-data` of a seed: an archive (multipart MIME) of what a person wrote and what Nano says. cloud-init merges them in this order: the person's part
- * first, then ours, which leaves alone what is there already (`no_replace`) and is appended where both are lists. So where both say something, the
- * person's word counts, and neither loses what only it says.
+ * `user-data` of a seed: an archive (multipart MIME) of what a person wrote and what Nano says. cloud-init merges them
+ * in this order: the person's part first, then ours, which leaves alone what is there already (`no_replace`) and is
+ * appended where both are lists. So where both say something, the person's word counts, and neither loses what only it
+ * says.
  *
- * Nothing is pasted into YAML: our part is JSON, which is YAML, and every part travels in base64, so that no text can end it.
+ * Nothing is pasted into YAML: our part is JSON, which is YAML, and every part travels in base64, so that no text can
+ * end it.
  */
 import { type CloudInitSettings, type Disk, type Hardware, multipartOf, userDataKind } from "@nano/contract";
 import growLvm from "./grow-lvm.txt" with { type: "text" };
@@ -18,8 +20,9 @@ export interface Guest {
 const mergeType = "list(append)+dict(no_replace,recurse_array)+str()";
 
 /**
- * What a disk says its serial number is; the guest finds it by that, in whatever order its kernel numbers disks. Three digits: cloud-init looks for
- * partitions by appending digits to a disk's name, and `data-1` must not seem to have a partition because there is a `data-11`.
+ * What a disk says its serial number is; the guest finds it by that, in whatever order its kernel numbers disks. Three
+ * digits: cloud-init looks for partitions by appending digits to a disk's name, and `data-1` must not seem to have a
+ * partition because there is a `data-11`.
  */
 export const diskSerial = (disk: Disk["name"]): string => disk.replace(/\d+$/, (number) => number.padStart(3, "0"));
 
@@ -92,7 +95,8 @@ export const cloudConfig = (guest: Guest): Record<string, unknown> => {
   return {
     hostname: host,
     ...(hostname === host ? {} : { fqdn: hostname }),
-    // Interfaces that were added or removed since: the network is what the drive says at every boot, not only at the first.
+    // Interfaces that were added or removed since: the network is what the drive says at every boot, not only at the
+    // first.
     updates: { network: { when: ["boot-new-instance", "boot"] } },
     bootcmd: [["sh", "-c", ownIdentity]],
     preserve_hostname: false,

@@ -1,4 +1,7 @@
-/** Files that a simulated host has fetched: they take their time to arrive, are never damaged, and go when nothing has needed them for long. */
+/**
+ * Files that a simulated host has fetched: they take their time to arrive, are never damaged, and go when nothing has
+ * needed them for long.
+ */
 import { type KeptFile, type Sha256, timestamp } from "@nano/contract";
 import type { FetchProgress, FetchRequest } from "../hypervisor.ts";
 import { bytes } from "../units.ts";

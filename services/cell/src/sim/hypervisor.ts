@@ -1,6 +1,7 @@
 /**
- * A host that is only pretended: instances, disks and fetched files are entries of maps, time is a timeline's. It keeps the same promises as the
- * real one (idempotence, errors, events), so that what is above it cannot tell the difference, and one process can be thousands of cells.
+ * A host that is only pretended: instances, disks and fetched files are entries of maps, time is a timeline's. It keeps
+ * the same promises as the real one (idempotence, errors, events), so that what is above it cannot tell the difference,
+ * and one process can be thousands of cells.
  */
 import {
   abilities,

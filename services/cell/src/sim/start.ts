@@ -1,4 +1,7 @@
-/** Simulated cells for a look around, demos and benches: each joins the zone exactly as a real one does, with an identity of its own. */
+/**
+ * Simulated cells for a look around, demos and benches: each joins the zone exactly as a real one does, with an
+ * identity of its own.
+ */
 import { join } from "node:path";
 import type { Log, Resources } from "@nano/contract";
 import type { Rendezvous } from "@nano/discovery";

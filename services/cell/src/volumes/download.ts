@@ -1,6 +1,6 @@
 /**
- * A file over HTTP as a stream of chunks, hashed on its way. A connection that breaks or goes silent is made again from where it broke, so one
- * stream into libvirt outlives several connections to the image service.
+ * A file over HTTP as a stream of chunks, hashed on its way. A connection that breaks or goes silent is made again from
+ * where it broke, so one stream into libvirt outlives several connections to the image service.
  */
 import { NanoError } from "@nano/contract";
 import { AnswerError, whyFailed } from "@nano/http";

@@ -1,13 +1,15 @@
 /**
  * Files from the image service into the storage pool.
  *
- * Theory. A fetched file is named by its SHA-256 and shared by all instances, so there is one transfer per file however many ask. The file is written
- * under its final name and becomes believable only by a second, tiny volume, the marker, made after length and hash were found right. A cell that is
- * killed in between leaves a file without a marker: nothing uses it, and `tidy` removes it at the next start. libvirt writes an upload
- * out to the disk before it confirms it, so a marker never outlives what it vouches for.
+ * Theory. A fetched file is named by its SHA-256 and shared by all instances, so there is one transfer per file however
+ * many ask. The file is written under its final name and becomes believable only by a second, tiny volume, the marker,
+ * made after length and hash were found right. A cell that is killed in between leaves a file without a marker: nothing
+ * uses it, and `tidy` removes it at the next start. libvirt writes an upload out to the disk before it confirms it, so
+ * a marker never outlives what it vouches for.
  *
- * A file that nothing needs may be removed, but whoever was just told that it is there is about to lay a disk over it: he holds it, for some minutes.
- * Removing looks for holders and begins in one go; who comes later waits until it is over, and finds that there is nothing.
+ * A file that nothing needs may be removed, but whoever was just told that it is there is about to lay a disk over it:
+ * he holds it, for some minutes. Removing looks for holders and begins in one go; who comes later waits until it is
+ * over, and finds that there is nothing.
  */
 import { type Clock, type Log, NanoError } from "@nano/contract";
 import type { FetchProgress, FetchRequest } from "../hypervisor.ts";

@@ -1,9 +1,9 @@
 /**
  * What is known of each fetched file: when it came, was last needed and last verified, and what it looked like then.
  *
- * Theory. It is written on the file's marker, so it is where the file is, and a cell that starts anew reads it once. The marker of an older version says
- * nothing: such a file was fetched when its marker was made, and is to be verified. That a file is in use is noted once a day: who wants to know whether
- * it was unused for weeks needs no more.
+ * Theory. It is written on the file's marker, so it is where the file is, and a cell that starts anew reads it once.
+ * The marker of an older version says nothing: such a file was fetched when its marker was made, and is to be verified.
+ * That a file is in use is noted once a day: who wants to know whether it was unused for weeks needs no more.
  */
 import { type Clock, fits, type Static, Type } from "@nano/contract";
 import type { FileFacts, FileNames, VolumeStore } from "./store.ts";

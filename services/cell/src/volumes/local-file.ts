@@ -1,4 +1,7 @@
-/** A file of libvirt's that is on this machine, read without libvirt: its streams cost libvirtd some 9 s of processor time for a GiB. */
+/**
+ * A file of libvirt's that is on this machine, read without libvirt: its streams cost libvirtd some 9 s of processor
+ * time for a GiB.
+ */
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 

@@ -1,4 +1,7 @@
-/** Files on their way to the image service: one transfer for each image, begun by whoever brings a ticket, and asked after. */
+/**
+ * Files on their way to the image service: one transfer for each image, begun by whoever brings a ticket, and asked
+ * after.
+ */
 import { type ImageId, NanoError } from "@nano/contract";
 import type { FetchProgress, UploadTarget } from "../hypervisor.ts";
 import { bytes as bytesOf } from "../units.ts";

@@ -1,11 +1,12 @@
 /**
- * Looks after the files that were fetched: those that nothing has needed for weeks go, and each is read again from time to time, as disks lose bits
- * and files get edited.
+ * Looks after the files that were fetched: those that nothing has needed for weeks go, and each is read again from time
+ * to time, as disks lose bits and files get edited.
  *
- * Theory. A file that is not what it should be gets a mark that says so and loses its marker: no new disk is laid over it. While disks need it, it stays as it
- * is, since a damaged one is better than none, and is told, until it is fetched again; a running QEMU keeps the old file open, and finds the right one at its
- * next start. All of that is read from the storage, so a cell that starts anew says the same. At rest it is looked once an hour how large and how old
- * the files are, no more.
+ * Theory. A file that is not what it should be gets a mark that says so and loses its marker: no new disk is laid over
+ * it. While disks need it, it stays as it is, since a damaged one is better than none, and is told, until it is fetched
+ * again; a running QEMU keeps the old file open, and finds the right one at its next start. All of that is read from
+ * the storage, so a cell that starts anew says the same. At rest it is looked once an hour how large and how old the
+ * files are, no more.
  */
 import type { Clock, DamagedFile, KeptFile, Log } from "@nano/contract";
 import { NanoError, timestamp } from "@nano/contract";
@@ -91,7 +92,10 @@ export class Upkeep {
     });
   }
 
-  /** Notes what is used, removes what was not for long, and verifies what is due. One at a time; failures are for the next time. */
+  /**
+   * Notes what is used, removes what was not for long, and verifies what is due. One at a time; failures are for the
+   * next time.
+   */
   look(): Promise<void> {
     if (this.#stop.signal.aborted) return Promise.resolve();
     this.#looking ??= this.#look()

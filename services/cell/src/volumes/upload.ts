@@ -1,6 +1,6 @@
 /**
- * A file of known length to an HTTP server, hashed on its way: sent once and whole, or not at all. What the server refuses is refused in its own words,
- * with its own code.
+ * A file of known length to an HTTP server, hashed on its way: sent once and whole, or not at all. What the server
+ * refuses is refused in its own words, with its own code.
  */
 import { fits, isErrorCode, NanoError, Sha256Schema, Type } from "@nano/contract";
 import { AnswerError, whyFailed } from "@nano/http";

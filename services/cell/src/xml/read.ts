@@ -1,4 +1,7 @@
-/** Reads the XML libvirt answers, with a parser that refuses what is not well-formed and expands no entities but XML's own five. */
+/**
+ * Reads the XML libvirt answers, with a parser that refuses what is not well-formed and expands no entities but XML's
+ * own five.
+ */
 import { SaxesParser } from "saxes";
 import type { Element } from "./tree.ts";
 

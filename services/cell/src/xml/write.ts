@@ -1,6 +1,7 @@
 /**
- * The only way text becomes XML here. Whatever an attribute or a text holds stays an attribute or a text: everything that could end it is
- * escaped, and what XML 1.0 cannot hold at all (control characters, half surrogates) is refused rather than dropped.
+ * The only way text becomes XML here. Whatever an attribute or a text holds stays an attribute or a text: everything
+ * that could end it is escaped, and what XML 1.0 cannot hold at all (control characters, half surrogates) is refused
+ * rather than dropped.
  */
 import type { Element } from "./tree.ts";
 

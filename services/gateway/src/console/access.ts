@@ -1,4 +1,7 @@
-/** May this person see this instance's screen now, and which cell shows it? Asked when a ticket is made, and again when it is used. */
+/**
+ * May this person see this instance's screen now, and which cell shows it? Asked when a ticket is made, and again when
+ * it is used.
+ */
 import type { Bus } from "@nano/bus";
 import { type Actor, allowedActions, allows, type CellId, type InstanceId, NanoError } from "@nano/contract";
 

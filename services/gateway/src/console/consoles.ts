@@ -7,9 +7,9 @@
  * cell ◀── cell.console.open(url, another ticket) ── dials /console/cell ──▶ ┘
  * ```
  *
- * The cell dials out, so it needs no open port; and a ticket names the instance, so no guessing of ports or addresses leads to another one's
- * screen. The ticket of the browser's side is bound to the person who asked: at its use we ask the scheduler again as that person, so what
- * was deleted, moved or forbidden meanwhile counts.
+ * The cell dials out, so it needs no open port; and a ticket names the instance, so no guessing of ports or addresses
+ * leads to another one's screen. The ticket of the browser's side is bound to the person who asked: at its use we ask
+ * the scheduler again as that person, so what was deleted, moved or forbidden meanwhile counts.
  */
 import type { Bus } from "@nano/bus";
 import {
@@ -272,7 +272,8 @@ export class Consoles {
   #end(console: Console, code: number, reason: string): void {
     this.#forget(console);
     const { browser, cell } = console.sockets;
-    // Taken out first: a socket's `close` comes while we are still here, and would end the other one for another reason.
+    // Taken out first: a socket's `close` comes while we are still here, and would end the other one for another
+    // reason.
     delete console.sockets.browser;
     delete console.sockets.cell;
     if (browser) hangUp(browser, code, reason);

@@ -12,8 +12,9 @@ export const cellPath = "/console/cell";
 const maxMessageBytes = 1024 * 1024;
 
 /**
- * Wrong tickets per address. A right one is taken nevertheless: with 256 bits there is nothing to guess, and all browsers come through the
- * portal's one address, so a limit that also refused right tickets would let anyone lock everyone out.
+ * Wrong tickets per address. A right one is taken nevertheless: with 256 bits there is nothing to guess, and all
+ * browsers come through the portal's one address, so a limit that also refused right tickets would let anyone lock
+ * everyone out.
  */
 const wrongTickets = { burst: 30, refillMs: 2_000 };
 

@@ -1,15 +1,18 @@
 /**
  * The two directions of a console, as they pass the gateway.
  *
- * Down (screen to browser) is what the cell sends within the window that we grant it, and goes straight to the browser's socket, which keeps what
- * the browser does not read yet. What it keeps counts as held: a browser that stops reading stops the grants, then the cell, then QEMU, and
- * the socket never holds more than the window.
+ * Down (screen to browser) is what the cell sends within the window that we grant it, and goes straight to the
+ * browser's socket, which keeps what the browser does not read yet. What it keeps counts as held: a browser that stops
+ * reading stops the grants, then the cell, then QEMU, and the socket never holds more than the window.
  *
- * Up (browser to screen) waits here until the cell grants more. A browser knows nothing of credits, so when much waits its socket is not read, and TCP does the rest.
+ * Up (browser to screen) waits here until the cell grants more. A browser knows nothing of credits, so when much waits
+ * its socket is not read, and TCP does the rest.
  */
 import { IncomingWindow, OutgoingWindow } from "@nano/contract";
 
-/** What may wait for the cell before the browser's socket is not read any more; what it had read by then still comes. */
+/**
+ * What may wait for the cell before the browser's socket is not read any more; what it had read by then still comes.
+ */
 const fullBytes = 256 * 1024;
 /** A key press is a few bytes in an object of its own, which is what costs memory then. */
 const fullMessages = 4_096;

@@ -1,4 +1,7 @@
-/** `console.create`: a ticket for a person who may see the screen or use the serial port, and the password QEMU's VNC server will ask for. */
+/**
+ * `console.create`: a ticket for a person who may see the screen or use the serial port, and the password QEMU's VNC
+ * server will ask for.
+ */
 import type { Bus, Handler } from "@nano/bus";
 import { type Clock, NanoError, timestamp } from "@nano/contract";
 import { asCellOffline, cellShowing } from "./access.ts";

@@ -1,6 +1,6 @@
 /**
- * A WebSocket client (RFC 6455) that does what a browser's cannot: shows how an upgrade was refused, and stops reading. For tests.
- * It sends small messages only, and understands binary, text, ping and close.
+ * A WebSocket client (RFC 6455) that does what a browser's cannot: shows how an upgrade was refused, and stops reading.
+ * For tests. It sends small messages only, and understands binary, text, ping and close.
  */
 import { randomBytes } from "node:crypto";
 import { createConnection } from "node:net";

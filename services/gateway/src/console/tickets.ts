@@ -1,6 +1,7 @@
 /**
- * Single-use tickets. 256 bits of randomness, good for one use within a short time; only their hashes are kept, so that a dump of this process's
- * memory gives no way in. They live in memory: after a restart of the gateway one asks for a new one.
+ * Single-use tickets. 256 bits of randomness, good for one use within a short time; only their hashes are kept, so that
+ * a dump of this process's memory gives no way in. They live in memory: after a restart of the gateway one asks for a
+ * new one.
  */
 import type { Clock } from "@nano/contract";
 import { hashOf, newSessionSecret, type RandomBytes } from "../people/secrets.ts";

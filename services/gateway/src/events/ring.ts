@@ -1,4 +1,6 @@
-/** The newest events, in memory: what a reconnecting reader usually missed. Older ones are asked for with `event.list`. */
+/**
+ * The newest events, in memory: what a reconnecting reader usually missed. Older ones are asked for with `event.list`.
+ */
 import type { SequencedEvent } from "@nano/contract";
 
 export interface Ring {

@@ -1,12 +1,14 @@
 /**
  * `GET /api/v2/events`: server-sent events (WHATWG HTML §9.2).
  *
- * The bus delivers the zone's events once, in order; they go into a ring and to every open stream. A reader that comes back with
- * `Last-Event-ID` gets what it missed from the ring, or from the event stream's memory through `event.list`; what is in neither is gone, and it is
- * told so by an event named `reset`. While a stream is replaying, live events simply wait in the ring: the replay ends when it has caught up
- * with it, in one turn of the event loop, so none is lost and none comes twice.
+ * The bus delivers the zone's events once, in order; they go into a ring and to every open stream. A reader that comes
+ * back with `Last-Event-ID` gets what it missed from the ring, or from the event stream's memory through `event.list`;
+ * what is in neither is gone, and it is told so by an event named `reset`. While a stream is replaying, live events
+ * simply wait in the ring: the replay ends when it has caught up with it, in one turn of the event loop, so none is
+ * lost and none comes twice.
  *
- * A reader that does not read is cut off when `maxBacklogBytes` wait for it; it resumes by its last id. Nobody else waits for it.
+ * A reader that does not read is cut off when `maxBacklogBytes` wait for it; it resumes by its last id. Nobody else
+ * waits for it.
  */
 import type { Bus } from "@nano/bus";
 import { type Actor, createHearing, mayDo, NanoError, type SequencedEvent } from "@nano/contract";
@@ -32,7 +34,10 @@ export interface EventsContext {
   readonly ended: Pick<Ended, "has" | "onEnd">;
   /** Who asks. */
   identify(request: Request): Promise<Caller>;
-  /** The same at every heartbeat, so that a revoked token or an ended session ends its streams; it keeps no session from idling out. */
+  /**
+   * The same at every heartbeat, so that a revoked token or an ended session ends its streams; it keeps no session from
+   * idling out.
+   */
   stillThere(request: Request): Promise<Caller>;
   readonly heartbeatMs?: number;
 }

@@ -1,6 +1,7 @@
 /**
- * The sessions and tokens that ended lately. Whoever opens something in a credential's name (a console, an event stream, a ticket) asks here after
- * its last `await`, so that one which ended meanwhile opens nothing; whoever has something open listens.
+ * The sessions and tokens that ended lately. Whoever opens something in a credential's name (a console, an event
+ * stream, a ticket) asks here after its last `await`, so that one which ended meanwhile opens nothing; whoever has
+ * something open listens.
  */
 const remembered = 10_000;
 

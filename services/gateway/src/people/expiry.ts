@@ -1,4 +1,7 @@
-/** Sessions and tokens whose time is over: the former are forgotten, the latter announced once, and what they opened ends. */
+/**
+ * Sessions and tokens whose time is over: the former are forgotten, the latter announced once, and what they opened
+ * ends.
+ */
 import { sessionCredential, timestamp, tokenCredential } from "@nano/contract";
 import { enqueue } from "@nano/store";
 import { sessionIdleMs } from "./recognize.ts";

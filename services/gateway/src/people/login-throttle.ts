@@ -3,8 +3,8 @@ import { type Clock, clientNetwork } from "@nano/contract";
 import { createThrottle, refuse } from "./throttle.ts";
 
 /**
- * Attempts from one client at one name, and from one client at all: so many at once, then one every so often. A name alone is never refused, or
- * anybody could keep its owner out; when many clients guess at it, each answer comes later.
+ * Attempts from one client at one name, and from one client at all: so many at once, then one every so often. A name
+ * alone is never refused, or anybody could keep its owner out; when many clients guess at it, each answer comes later.
  */
 const perClientAndName = { burst: 5, refillMs: 12_000 };
 const perClient = { burst: 20, refillMs: 3_000 };

@@ -1,6 +1,6 @@
 /**
- * Passwords: argon2id (RFC 9106) with OWASP's smaller parameters, a few at a time. Each takes some 20 MiB and tens of milliseconds,
- * so an unbounded number at once would be an easy way to exhaust the machine.
+ * Passwords: argon2id (RFC 9106) with OWASP's smaller parameters, a few at a time. Each takes some 20 MiB and tens of
+ * milliseconds, so an unbounded number at once would be an easy way to exhaust the machine.
  */
 import { NanoError } from "@nano/contract";
 

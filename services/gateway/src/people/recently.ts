@@ -1,6 +1,7 @@
 /**
- * Remembers for a second whose secret it was: a page or a script asks many things in a row, and each would look up the same row. Any
- * change to people, sessions or tokens forgets everything at once, so that a revoked secret is refused from the very next request on.
+ * Remembers for a second whose secret it was: a page or a script asks many things in a row, and each would look up the
+ * same row. Any change to people, sessions or tokens forgets everything at once, so that a revoked secret is refused
+ * from the very next request on.
  */
 import type { Clock } from "@nano/contract";
 import { type Recognized, recognize } from "./recognize.ts";

@@ -1,4 +1,6 @@
-/** Whose secret is this? What both doors (the REST API here, the portal over `session.resolve`) ask for every request. */
+/**
+ * Whose secret is this? What both doors (the REST API here, the portal over `session.resolve`) ask for every request.
+ */
 import {
   type Actor,
   type Clock,

@@ -1,6 +1,7 @@
 /**
- * Secrets people and scripts carry. Each is 256 bits of randomness, so its SHA-256 is all that needs storing: there is nothing to
- * guess, and a slow hash would only make every request slow. Passwords are another matter: see `passwords.ts`.
+ * Secrets people and scripts carry. Each is 256 bits of randomness, so its SHA-256 is all that needs storing: there is
+ * nothing to guess, and a slow hash would only make every request slow. Passwords are another matter: see
+ * `passwords.ts`.
  */
 import { createHmac, randomBytes } from "node:crypto";
 
@@ -22,8 +23,8 @@ export const tokenPrefix = "nano_";
 export const newTokenSecret = (random: RandomBytes): string => `${tokenPrefix}${base62(random(32))}`;
 export const newSessionSecret = (random: RandomBytes): string => base62(random(32));
 /**
- * A secret that the same caller gets again when it repeats its request, without the secret being stored anywhere. The token's id is
- * part of it, so that a revoked secret never comes back with a later token.
+ * A secret that the same caller gets again when it repeats its request, without the secret being stored anywhere. The
+ * token's id is part of it, so that a revoked secret never comes back with a later token.
  */
 export const derivedTokenSecret = (key: Uint8Array, tokenId: string, idempotencyKey: string): string =>
   `${tokenPrefix}${base62(createHmac("sha256", key).update(`token.create\0${tokenId}\0${idempotencyKey}`).digest())}`;

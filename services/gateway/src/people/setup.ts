@@ -1,6 +1,7 @@
 /**
- * The first administrator. Only the holder of a setup link makes it: a secret of 256 bits that works once and for a day, which whoever has
- * the operator's credentials asks for (`nanoctl up`, `nanoctl setup-link`). Its hash is all that is kept, so a new link replaces the one before.
+ * The first administrator. Only the holder of a setup link makes it: a secret of 256 bits that works once and for a
+ * day, which whoever has the operator's credentials asks for (`nanoctl up`, `nanoctl setup-link`). Its hash is all that
+ * is kept, so a new link replaces the one before.
  */
 import { timingSafeEqual } from "node:crypto";
 import type { Handler } from "@nano/bus";

@@ -1,4 +1,7 @@
-/** The gateway's tables. Times are RFC 3339 text: they sort as they should in every database. Secrets are stored as hashes only. */
+/**
+ * The gateway's tables. Times are RFC 3339 text: they sort as they should in every database. Secrets are stored as
+ * hashes only.
+ */
 import {
   type IdempotencyTable,
   idempotencyMigration,

@@ -1,6 +1,7 @@
 /**
- * A limit on attempts, per key: a bucket that holds so many and refills steadily. Buckets that are full again are forgotten, and there
- * are never more than `maxKeys`; whoever floods it with new keys pushes out old ones, which is why logins count per client, too.
+ * A limit on attempts, per key: a bucket that holds so many and refills steadily. Buckets that are full again are
+ * forgotten, and there are never more than `maxKeys`; whoever floods it with new keys pushes out old ones, which is why
+ * logins count per client, too.
  */
 import { type Clock, NanoError } from "@nano/contract";
 

@@ -1,6 +1,6 @@
 /**
- * Bearer tokens: named, expiring, at most as powerful as who makes them, shown once. A token that is made with a token is that one's child: it can do no
- * more, lives no longer, and ends with it.
+ * Bearer tokens: named, expiring, at most as powerful as who makes them, shown once. A token that is made with a token
+ * is that one's child: it can do no more, lives no longer, and ends with it.
  */
 import type { Handler, RequestContext } from "@nano/bus";
 import {
@@ -64,7 +64,8 @@ const tokenEvent = (
 ): NanoEvent => ({ name, id, at: timestamp(clock.now()), actor: actor.name, requestId, data: { owner: actor.id } });
 
 /**
- * Deletes a token and all that were made with it. A token may do that to itself, to those it made, and to those that may do no more than it may.
+ * Deletes a token and all that were made with it. A token may do that to itself, to those it made, and to those that
+ * may do no more than it may.
  * @returns the credentials that are no more
  * @throws NanoError `token-not-found`, `forbidden`
  */

@@ -36,8 +36,8 @@ const locationOf = (binding: RestBinding, output: Output): string | undefined =>
 };
 
 /**
- * The revision, and a mark of this very representation: figures like a cell's load change without a new revision, and a cached answer must
- * not hide that. What compares revisions (If-Match) reads the part before the point.
+ * The revision, and a mark of this very representation: figures like a cell's load change without a new revision, and a
+ * cached answer must not hide that. What compares revisions (If-Match) reads the part before the point.
  */
 const etagOf = (output: Output, text: string): string | undefined =>
   typeof output.revision === "number" ? `"${output.revision}.${Bun.hash(text).toString(36)}"` : undefined;

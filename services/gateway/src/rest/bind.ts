@@ -1,6 +1,7 @@
 /**
- * The REST API, walked off the contract table: one route per operation with a REST binding, all of them one handler. Every operation, the
- * gateway's own included, goes over the bus to its owner; so REST and `nats req` give the same answers, and there is one path to test.
+ * The REST API, walked off the contract table: one route per operation with a REST binding, all of them one handler.
+ * Every operation, the gateway's own included, goes over the bus to its owner; so REST and `nats req` give the same
+ * answers, and there is one path to test.
  */
 import type { Bus, CallContext } from "@nano/bus";
 import {
@@ -53,7 +54,8 @@ const perform = async (
   const operation = operationOf(name);
   const caller = await identify(request, rest.recognize);
   if (operation.changes) refuseForeign(request, caller, rest.origins);
-  // The owner checks again, and has the last word; asking here answers 401 and 403 before anything of the input is read.
+  // The owner checks again, and has the last word; asking here answers 401 and 403 before anything of the input is
+  // read.
   if (!mayDo(caller.actor, operation.requires)) {
     if (caller.actor.kind === "anonymous") throw new NanoError("unauthenticated", `${name} needs to know who asks`);
     throw new NanoError("forbidden", `${caller.actor.name} may not ${name}`, {
@@ -63,7 +65,8 @@ const perform = async (
   const own = { ...ownInputs(name, caller), ...expectedRevision(operation, request) };
   const columns = columnsOf(operation, binding, request);
   const input = await readInput(operation, binding, request, params, own, hiddenInputs(name));
-  // Rates are limited of what changes something; to ask the kernel for the address takes longer than most of what else is done here.
+  // Rates are limited of what changes something; to ask the kernel for the address takes longer than most of what else
+  // is done here.
   const clientAddress = operation.changes ? rest.addressOf(request) : undefined;
   const context: CallContext = {
     requestId,

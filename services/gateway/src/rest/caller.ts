@@ -1,6 +1,7 @@
 /**
- * Who is at the door. A bearer token (or a session's secret) in `Authorization`, or the portal's cookie. The cookie travels by itself, so a
- * change asked for with it must come from one of our own pages; a bearer token does not, so it may come from anywhere.
+ * Who is at the door. A bearer token (or a session's secret) in `Authorization`, or the portal's cookie. The cookie
+ * travels by itself, so a change asked for with it must come from one of our own pages; a bearer token does not, so it
+ * may come from anywhere.
  */
 import { type Actor, anonymousActor, NanoError } from "@nano/contract";
 import type { Recognized } from "../people/recognize.ts";
@@ -28,7 +29,10 @@ export const cookieOf = (request: Request): string | undefined => {
   return undefined;
 };
 
-/** @throws NanoError `unauthenticated` for a bearer that is not known; an ended cookie session is just nobody, who may log in. */
+/**
+ * @throws NanoError `unauthenticated` for a bearer that is not known; an ended cookie session is just nobody, who may
+ * log in.
+ */
 export const identify = async (request: Request, recognize: Recognize): Promise<Caller> => {
   const authorization = request.headers.get("authorization");
   if (authorization !== null) {

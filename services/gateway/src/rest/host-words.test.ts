@@ -1,4 +1,6 @@
-/** Whatever a service or a cell says of a failure: REST tells it without paths of the host and without command lines. */
+/**
+ * Whatever a service or a cell says of a failure: REST tells it without paths of the host and without command lines.
+ */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { NanoError, operations } from "@nano/contract";
 import fc from "fast-check";

@@ -1,6 +1,6 @@
 /**
- * The contract table as OpenAPI 3.0: what `@elysiajs/swagger` finds on each route. Schemas are the contract's own, minus what is TypeBox's;
- * records that have a name are referred to by it.
+ * The contract table as OpenAPI 3.0: what `@elysiajs/swagger` finds on each route. Schemas are the contract's own,
+ * minus what is TypeBox's; records that have a name are referred to by it.
  */
 import {
   Cell,

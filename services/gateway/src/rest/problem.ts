@@ -1,4 +1,7 @@
-/** Errors as problem documents (RFC 9457). Nothing of our insides is in them: no stack, no path, and never the value that did not fit. */
+/**
+ * Errors as problem documents (RFC 9457). Nothing of our insides is in them: no stack, no path, and never the value
+ * that did not fit.
+ */
 import { bodyForPeople, type ErrorCode, errorDefinitions, type NanoError } from "@nano/contract";
 
 export interface Problem {

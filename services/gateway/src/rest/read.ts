@@ -112,8 +112,8 @@ export const readInput = async (
 };
 
 /**
- * The revision that `If-Match` names, for operations that ask for one (RFC 9110 §13.1.1). An ETag is the revision, a point and a mark of the
- * representation: what is compared is the revision.
+ * The revision that `If-Match` names, for operations that ask for one (RFC 9110 §13.1.1). An ETag is the revision, a
+ * point and a mark of the representation: what is compared is the revision.
  * @throws NanoError `malformed-request`
  */
 export const expectedRevision = (operation: Operation, request: Request): { revision?: number } => {

@@ -1,6 +1,6 @@
 /**
- * `Accept: text/plain`: lists and records as aligned columns, for people at a terminal. Names and guest output are other people's text, so
- * control characters, with which a terminal can be made to do things, are taken out.
+ * `Accept: text/plain`: lists and records as aligned columns, for people at a terminal. Names and guest output are
+ * other people's text, so control characters, with which a terminal can be made to do things, are taken out.
  */
 
 type Row = Readonly<Record<string, unknown>>;

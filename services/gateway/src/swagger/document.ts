@@ -24,8 +24,8 @@ const tags = {
 } as const;
 
 /**
- * The plugin would also serve a page, with scripts from a public network; ours is in `page.ts`, at the address people know, and the plugin's is
- * kept at an address nobody is told and that `http.ts` never lets through.
+ * The plugin would also serve a page, with scripts from a public network; ours is in `page.ts`, at the address people
+ * know, and the plugin's is kept at an address nobody is told and that `http.ts` never lets through.
  */
 export const pluginPage = "/swagger/plugin";
 

@@ -1,6 +1,7 @@
 /**
- * `/swagger`: Swagger UI, wholly from here. A datacenter has no internet, so nothing of it comes from elsewhere; and the page may run only scripts
- * of its own files (Content-Security-Policy), so what somebody names a pool never becomes a program.
+ * `/swagger`: Swagger UI, wholly from here. A datacenter has no internet, so nothing of it comes from elsewhere; and
+ * the page may run only scripts of its own files (Content-Security-Policy), so what somebody names a pool never becomes
+ * a program.
  */
 
 const asset = (name: string) => Bun.file(Bun.resolveSync(`swagger-ui-dist/${name}`, import.meta.dir));

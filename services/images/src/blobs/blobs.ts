@@ -1,5 +1,6 @@
 /**
- * Where verified bytes lie, named by their SHA-256: in a directory (`local.ts`) or in an object store (`s3.ts`). The rest of the service knows neither.
+ * Where verified bytes lie, named by their SHA-256: in a directory (`local.ts`) or in an object store (`s3.ts`). The
+ * rest of the service knows neither.
  */
 import type { Sha256 } from "@nano/contract";
 import type { ByteSource } from "../formats/format.ts";
@@ -12,7 +13,10 @@ export interface Part {
   readonly path: string;
   /** Appends; resolves when the bytes are handed to the system, not yet on the disk. One call at a time. */
   append(bytes: Uint8Array): Promise<void>;
-  /** Makes what was appended until now survive a power cut, also while more is appended. Returns how many bytes that are. */
+  /**
+   * Makes what was appended until now survive a power cut, also while more is appended. Returns how many bytes that
+   * are.
+   */
   sync(): Promise<number>;
   /** Forgets what was appended behind so many bytes. */
   cut(bytes: number): Promise<void>;
@@ -42,14 +46,19 @@ export interface StoredBlob {
 }
 
 export interface BlobStore {
-  /** Removes what an earlier life of the service left half received, but for those that will go on. Returns how many. */
+  /**
+   * Removes what an earlier life of the service left half received, but for those that will go on. Returns how many.
+   */
   removeParts(except: ReadonlySet<string>): Promise<number>;
   begin(label: string): Promise<Part>;
   /** A part that was closed, with its first so many bytes; undefined when they are not there any more. */
   reopen(name: string, bytes: number): Promise<Part | undefined>;
   removePart(name: string): Promise<void>;
   find(sha256: Sha256): Promise<StoredBlob | undefined>;
-  /** Its bytes, or those of the span; `find` says whether they are there. A `Blob` is what an HTTP answer is sent fastest of. */
+  /**
+   * Its bytes, or those of the span; `find` says whether they are there. A `Blob` is what an HTTP answer is sent
+   * fastest of.
+   */
   body(sha256: Sha256, span?: Span): Blob | ReadableStream<Uint8Array>;
   /** On this machine's disk, for a confined program to read; undefined in a store that is elsewhere. */
   pathOf(sha256: Sha256): string | undefined;

@@ -4,9 +4,9 @@
  *     <data>/uploads/<label>.<random>.part     being received, or waiting for the rest; 0600; or being removed
  *     <data>/blobs/<aa>/<sha256>               verified, read-only, never changed
  *
- * Publishing is fsync(file), rename, fsync(directory): after a power cut the name exists with all its bytes, or not at all.
- * Every name is made here from ids and checksums; nothing that a client says becomes part of a path. Files are created with O_EXCL and
- * opened with O_NOFOLLOW, so a link that someone planted is an error, not a way out.
+ * Publishing is fsync(file), rename, fsync(directory): after a power cut the name exists with all its bytes, or not at
+ * all. Every name is made here from ids and checksums; nothing that a client says becomes part of a path. Files are
+ * created with O_EXCL and opened with O_NOFOLLOW, so a link that someone planted is an error, not a way out.
  */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
@@ -37,7 +37,10 @@ const syncDirectory = async (path: string) => {
   }
 };
 
-/** The kernel takes seconds for tens of gigabytes. Whoever wants a file gone waits for a while, and not longer: it has no name of meaning any more. */
+/**
+ * The kernel takes seconds for tens of gigabytes. Whoever wants a file gone waits for a while, and not longer: it has
+ * no name of meaning any more.
+ */
 const deletionPatienceMs = 1_000;
 const removeFile = async (path: string): Promise<void> => {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -121,7 +124,8 @@ export const openLocalBlobs = async ({ directory, reserveBytes }: LocalBlobOptio
     pathOf,
 
     async remove(sha256) {
-      // The name is free at once for the same content, uploaded anew; what a crash leaves of the rest is removed like a part nobody goes on with.
+      // The name is free at once for the same content, uploaded anew; what a crash leaves of the rest is removed like a
+      // part nobody goes on with.
       const removed = join(uploads, `removed.${randomBytes(8).toString("hex")}.part`);
       try {
         await rename(pathOf(sha256), removed);
@@ -149,7 +153,10 @@ export const openLocalBlobs = async ({ directory, reserveBytes }: LocalBlobOptio
   };
 };
 
-/** Written but not yet on the disk, at most about so much: the sync at the end of 50 GiB is short, and so is the one before it. */
+/**
+ * Written but not yet on the disk, at most about so much: the sync at the end of 50 GiB is short, and so is the one
+ * before it.
+ */
 const syncEveryBytes = 64 * 2 ** 20;
 
 const localPart = (path: string, handle: FileHandle, pathOf: (sha256: Sha256) => string, bytes: number): Part => {

@@ -4,9 +4,10 @@
  *     <data>/uploads/<label>.<random>.part     being received, or waiting for the rest: on this machine's disk
  *     s3://<bucket>/<prefix>blobs/<aa>/<sha256> verified, never changed
  *
- * A file is received, hashed and judged on the local disk, which so needs room for the uploads that run, and is sent to the object store when it is
- * known to be good. The store makes it visible when it has all of it (multipart upload), so a name is there with all its bytes, or not at all. What it
- * says has arrived is measured before the record becomes ready, and the scrub reads it again as it does local files.
+ * A file is received, hashed and judged on the local disk, which so needs room for the uploads that run, and is sent to
+ * the object store when it is known to be good. The store makes it visible when it has all of it (multipart upload), so
+ * a name is there with all its bytes, or not at all. What it says has arrived is measured before the record becomes
+ * ready, and the scrub reads it again as it does local files.
  */
 import { fits, NanoError, type Sha256, Sha256Schema } from "@nano/contract";
 import { certificateRemedy, isCertificateError, whyFailed } from "@nano/http";
@@ -129,7 +130,10 @@ export const openS3Blobs = (options: S3BlobOptions): BlobStore => {
 const isMissing = (error: unknown): boolean =>
   error instanceof Error && "code" in error && (error.code === "NoSuchKey" || error.code === "NotFound");
 
-/** What a store's URL says, like `s3://bucket/prefix?endpoint=https://s3.example&region=eu-1`. @throws Error when it is none */
+/**
+ * What a store's URL says, like `s3://bucket/prefix?endpoint=https://s3.example&region=eu-1`. @throws Error when it is
+ * none
+ */
 export const readS3Url = (text: string): Pick<S3BlobOptions, "bucket" | "prefix" | "endpoint" | "region"> => {
   const url = URL.parse(text);
   if (url?.protocol !== "s3:" || url.hostname === "" || url.username !== "" || url.password !== "")

@@ -1,12 +1,13 @@
 /**
- * Runs a program on files of strangers where it can do no harm. bubblewrap gives it namespaces of its own and prlimit its limits:
+ * Runs a program on files of strangers where it can do no harm. bubblewrap gives it namespaces of its own and prlimit
+ * its limits:
  *
  *     sees       /usr and the libraries, read-only; /source, read-only; /result, the one file it may write; /dev/null
  *     has not    a network, other processes, /proc, /etc, the service's directory, its environment, any capability
  *     at most    memory, processor time, file size, open files, time on the wall
  *
- * It ends with the service (even one that is killed): bubblewrap asks the kernel for that, and takes everything inside along. Nothing is
- * ever run without all of this: where it does not work, it throws `conversion-unavailable`.
+ * It ends with the service (even one that is killed): bubblewrap asks the kernel for that, and takes everything inside
+ * along. Nothing is ever run without all of this: where it does not work, it throws `conversion-unavailable`.
  */
 import { readFileSync } from "node:fs";
 import { kill } from "node:process";
@@ -118,8 +119,8 @@ export const runConfined = async (argv: readonly string[], options: ConfinedOpti
 };
 
 /**
- * bubblewrap's child shares its fate only from when it is set up. One whose parent is killed before that waits for it for ever, with our pipes open: so the
- * parent is halted, its children are killed, and then the parent is.
+ * bubblewrap's child shares its fate only from when it is set up. One whose parent is killed before that waits for it
+ * for ever, with our pipes open: so the parent is halted, its children are killed, and then the parent is.
  */
 const killWithChildren = (pid: number): void => {
   signalTo(pid, "SIGSTOP");

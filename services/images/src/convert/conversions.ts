@@ -1,6 +1,6 @@
 /**
- * Disk images that came in another format, made qcow2: a few at a time, the others wait. The result is looked at as closely as if a
- * stranger had sent it, since a stranger's file went through a large program.
+ * Disk images that came in another format, made qcow2: a few at a time, the others wait. The result is looked at as
+ * closely as if a stranger had sent it, since a stranger's file went through a large program.
  */
 import { type DiskFormat, type Log, NanoError, type Sha256 } from "@nano/contract";
 import type { BlobStore, Part } from "../blobs/blobs.ts";
@@ -50,7 +50,10 @@ export interface Converted {
 export interface Conversions {
   /** @throws NanoError `conversion-unavailable` when no program can be confined here */
   requireAble(): Promise<void>;
-  /** @throws NanoError `conversion-unavailable` when it is a format to convert, and this machine could not when that was last tried */
+  /**
+   * @throws NanoError `conversion-unavailable` when it is a format to convert, and this machine could not when that was
+   * last tried
+   */
   requireKnownAble(format: DiskFormat): void;
   /** What is inside a compressed file. @throws NanoError why not, see {@link unpack}; the signal's reason */
   unpacked(

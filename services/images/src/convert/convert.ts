@@ -1,6 +1,7 @@
 /**
- * One disk image in another format, by `qemu-img convert` in confinement ({@link runConfined}). The format is always told and never guessed, and
- * the caller has read the source's header and tables before. What comes out is of no format until the caller has inspected it.
+ * One disk image in another format, by `qemu-img convert` in confinement ({@link runConfined}). The format is always
+ * told and never guessed, and the caller has read the source's header and tables before. What comes out is of no format
+ * until the caller has inspected it.
  */
 import { stat } from "node:fs/promises";
 import { type DiskFormat, NanoError } from "@nano/contract";
@@ -86,7 +87,9 @@ export const convert = async (options: ConvertOptions): Promise<void> => {
   }
 };
 
-/** Reserves what the file has come to take, so that other uploads count with it; `full` when there is no room for more. */
+/**
+ * Reserves what the file has come to take, so that other uploads count with it; `full` when there is no room for more.
+ */
 export const watchGrowth = (path: string, reservation: Reservation) => {
   const full = new AbortController();
   let known = 0;

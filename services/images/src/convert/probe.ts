@@ -1,6 +1,6 @@
 /**
- * Whether QEMU opens an image, asked of QEMU itself, in confinement and read-only. Our own parsers have looked at every table before; this is for what
- * only QEMU knows it refuses, so that nothing is `ready` that no instance starts from.
+ * Whether QEMU opens an image, asked of QEMU itself, in confinement and read-only. Our own parsers have looked at every
+ * table before; this is for what only QEMU knows it refuses, so that nothing is `ready` that no instance starts from.
  */
 import { invalid } from "../formats/format.ts";
 import { runConfined } from "./confine.ts";

@@ -1,6 +1,7 @@
 /**
- * What is inside a compressed file, by the usual program in confinement ({@link runConfined}). A bomb is a file of which far more comes out than any disk's
- * worth: it is ended by its ratio, by the largest file that is taken, and by the room on the disk, whichever is first.
+ * What is inside a compressed file, by the usual program in confinement ({@link runConfined}). A bomb is a file of
+ * which far more comes out than any disk's worth: it is ended by its ratio, by the largest file that is taken, and by
+ * the room on the disk, whichever is first.
  */
 import { stat } from "node:fs/promises";
 import { NanoError } from "@nano/contract";
@@ -29,7 +30,10 @@ const bombBytes = 2 ** 30;
 const bombRatio = 1_000;
 const fileSizeSignal = 128 + 25;
 
-/** @throws NanoError `image-format-invalid`, `image-too-large`, `disk-full`, `conversion-unavailable`, or the signal's reason */
+/**
+ * @throws NanoError `image-format-invalid`, `image-too-large`, `disk-full`, `conversion-unavailable`, or the signal's
+ * reason
+ */
 export const unpack = async (options: UnpackOptions): Promise<void> => {
   const { from, to, maxBytes, reservation, signal } = options;
   const { argv, name } = packings[from.packing];

@@ -1,6 +1,6 @@
 /**
- * Mutated images, judged by our parsers and by QEMU's own programs, in confinement: what we take QEMU opens and reads, or the probe before `ready` refuses it.
- * Nothing of what our parsers refuse as unsafe is shown to QEMU.
+ * Mutated images, judged by our parsers and by QEMU's own programs, in confinement: what we take QEMU opens and reads,
+ * or the probe before `ready` refuses it. Nothing of what our parsers refuse as unsafe is shown to QEMU.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";

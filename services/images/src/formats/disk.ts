@@ -1,7 +1,7 @@
 /**
- * A disk image in any format that is taken. What a file is, its first bytes say; what the client said it is must be the same. Only a raw disk
- * has no bytes of its own: it is taken for one when it begins with a boot sector, or when the client says so, and never when it begins like
- * something else: whoever guesses its format later would be led astray.
+ * A disk image in any format that is taken. What a file is, its first bytes say; what the client said it is must be the
+ * same. Only a raw disk has no bytes of its own: it is taken for one when it begins with a boot sector, or when the
+ * client says so, and never when it begins like something else: whoever guesses its format later would be led astray.
  */
 import type { DiskFormat } from "@nano/contract";
 import { recognize, signatureBytes } from "./foreign.ts";

@@ -1,7 +1,7 @@
 /**
- * Recognizes formats by their first bytes: to know what a file is, to say what a refused one is, and to refuse files that are two things at
- * once. An ISO whose unused first sectors carry a qcow2 header would become a disk with a backing file of the sender's choice in the hands of
- * any program that guesses formats.
+ * Recognizes formats by their first bytes: to know what a file is, to say what a refused one is, and to refuse files
+ * that are two things at once. An ISO whose unused first sectors carry a qcow2 header would become a disk with a
+ * backing file of the sender's choice in the hands of any program that guesses formats.
  */
 import type { DiskFormat } from "@nano/contract";
 

@@ -1,6 +1,7 @@
 /**
- * What the service must know about a file format: how to judge its first bytes while the rest is still on its way, and how to judge
- * the whole file once it lies on disk. Everything here reads bytes that a stranger sent; nothing here runs another program on them.
+ * What the service must know about a file format: how to judge its first bytes while the rest is still on its way, and
+ * how to judge the whole file once it lies on disk. Everything here reads bytes that a stranger sent; nothing here runs
+ * another program on them.
  */
 import { type DiskFormat, NanoError } from "@nano/contract";
 

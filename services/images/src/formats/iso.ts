@@ -1,6 +1,6 @@
 /**
- * ISO 9660 (ECMA-119): the first 16 sectors of 2,048 bytes are the "system area", free for boot code; sector 16 holds the primary
- * volume descriptor. Sizes stand there twice, little-endian and big-endian.
+ * ISO 9660 (ECMA-119): the first 16 sectors of 2,048 bytes are the "system area", free for boot code; sector 16 holds
+ * the primary volume descriptor. Sizes stand there twice, little-endian and big-endian.
  */
 import { recognize, signatureBytes } from "./foreign.ts";
 import { type Format, invalid, unsafe } from "./format.ts";
@@ -21,7 +21,9 @@ const both = (view: DataView, at: number, size: 2 | 4, what: string): number => 
   return little;
 };
 
-/** @returns the volume, or `"more"` when it takes more bytes. @throws NanoError `image-format-invalid`, `image-unsafe` */
+/**
+ * @returns the volume, or `"more"` when it takes more bytes. @throws NanoError `image-format-invalid`, `image-unsafe`
+ */
 export const parseIsoHead = (head: Uint8Array, complete: boolean): Volume | "more" => {
   if (head.length === 0 && complete) throw invalid("The file is empty");
   if (head.length < signatureBytes && !complete) return "more";

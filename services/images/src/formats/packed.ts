@@ -1,6 +1,6 @@
 /**
- * A compressed file: what is inside is judged when it is unpacked, which is done when all of it has arrived. Its checksum and its length until then are
- * those of what is sent.
+ * A compressed file: what is inside is judged when it is unpacked, which is done when all of it has arrived. Its
+ * checksum and its length until then are those of what is sent.
  */
 import type { ByteSource, Format } from "./format.ts";
 

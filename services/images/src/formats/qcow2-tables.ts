@@ -1,11 +1,12 @@
 /**
- * Walks the tables of a finished qcow2 file: everything they name must lie in the file. That refuses a truncated file (the end of a broken
- * download) today instead of when a guest reads the missing part, and a hostile one before QEMU sees it.
+ * Walks the tables of a finished qcow2 file: everything they name must lie in the file. That refuses a truncated file
+ * (the end of a broken download) today instead of when a guest reads the missing part, and a hostile one before QEMU
+ * sees it.
  *
  *     header ──► L1 table ──► L2 tables ──► data clusters, plain or compressed
  *
- * Work is bounded by the file's own length: each L2 table takes one cluster of it, so a file cannot name more L2 tables than it has clusters
- * unless it names one twice, which no writer does.
+ * Work is bounded by the file's own length: each L2 table takes one cluster of it, so a file cannot name more L2 tables
+ * than it has clusters unless it names one twice, which no writer does.
  */
 import { type ByteSource, type DiskReader, type FormatLimits, invalid, readAll, within } from "./format.ts";
 import { headLimit, parseQcow2Header, type Qcow2Header } from "./qcow2.ts";
@@ -68,7 +69,8 @@ const checkRefcountTable = async (header: Qcow2Header, file: ByteSource) => {
 
 const checkL2Table = async (header: Qcow2Header, file: ByteSource, from: number): Promise<number> => {
   const { version, clusterBytes, clusterBits, extendedL2 } = header;
-  // Bit 0 of a plain entry: it reads as zeros, wherever it lies. Extended entries have a bitmap for that, which is not looked at.
+  // Bit 0 of a plain entry: it reads as zeros, wherever it lies. Extended entries have a bitmap for that, which is not
+  // looked at.
   const zeroed = version === 3 && !extendedL2 ? 1 : 0;
   let dataClusters = 0;
   const step = extendedL2 ? 16 : 8;

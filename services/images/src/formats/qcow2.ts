@@ -1,16 +1,17 @@
 /**
  * The qcow2 header, read by ourselves before anything opens the file.
  *
- * Specification: `docs/interop/qcow2.txt` of QEMU. Big-endian throughout. A header names tables by offset and size, and may name other files:
- * a backing file, or an external data file. Both make whoever opens the image read (or write) a path that the sender chose
- * (CVE-2015-5163, CVE-2024-32498), so both are refused wherever they can be said: the two header fields, the incompatible feature bit,
- * the auto-clear bit that only makes sense with it, and the header extensions that carry their names and formats.
+ * Specification: `docs/interop/qcow2.txt` of QEMU. Big-endian throughout. A header names tables by offset and size, and
+ * may name other files: a backing file, or an external data file. Both make whoever opens the image read (or write) a
+ * path that the sender chose (CVE-2015-5163, CVE-2024-32498), so both are refused wherever they can be said: the two
+ * header fields, the incompatible feature bit, the auto-clear bit that only makes sense with it, and the header
+ * extensions that carry their names and formats.
  *
  *     0        72 (v2) / header_length (v3)                      1 << cluster_bits
  *     | header | extension | extension | … | end (type 0) | … |
  *
- * What is unknown is refused where the specification demands understanding (incompatible bits) and ignored where it allows
- * ignorance (compatible bits, extensions).
+ * What is unknown is refused where the specification demands understanding (incompatible bits) and ignored where it
+ * allows ignorance (compatible bits, extensions).
  */
 import { checkVirtualBytes, type FormatLimits, invalid, readOffset, unsafe } from "./format.ts";
 

@@ -1,5 +1,6 @@
 /**
- * VirtualBox's VDI, version 1.1. Little-endian; a header of 512 bytes, a map with four bytes for each mebibyte of the disk, and the blocks:
+ * VirtualBox's VDI, version 1.1. Little-endian; a header of 512 bytes, a map with four bytes for each mebibyte of the
+ * disk, and the blocks:
  *
  *     | header | … | block map (offset_bmap) | … | block 0 | block 1 | … (offset_data)
  *

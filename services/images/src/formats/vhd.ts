@@ -40,7 +40,8 @@ const parseFooter = (view: DataView, limits: FormatLimits): Footer => {
   if (type === types.differencing) throw differencing("a differencing VHD");
   if (type !== types.fixed && type !== types.dynamic) throw invalid(`The VHD type ${type} is not known`);
   const virtualBytes = checkVirtualBytes(view.getBigUint64(48), limits);
-  // Some programs go by the geometry, which is no more than the size, unless it is the largest there is: then it says nothing.
+  // Some programs go by the geometry, which is no more than the size, unless it is the largest there is: then it says
+  // nothing.
   const geometry = view.getUint16(56) * view.getUint8(58) * view.getUint8(59);
   if (geometry * 512 > virtualBytes && geometry !== largestGeometry)
     throw invalid("The VHD's footer contradicts itself about the disk's size");

@@ -2,10 +2,11 @@
  * Hyper-V's VHDX ([MS-VHDX]). Little-endian.
  *
  *     0        64 KiB     128 KiB    192 KiB        256 KiB        1 MiB
- *     | magic | header 1 | header 2 | region table | its copy | … | log, metadata, block table, blocks, each at a whole MiB
+ *     | magic | header 1 | header 2 | region table | its copy | … | log, metadata, block table, blocks, each at a whole
+ *     MiB
  *
- * Of the two headers the one with the higher sequence number counts. A log that is not empty must be replayed, which changes the file:
- * refused, as are disks that have a parent, and whatever is marked as required and not known.
+ * Of the two headers the one with the higher sequence number counts. A log that is not empty must be replayed, which
+ * changes the file: refused, as are disks that have a parent, and whatever is marked as required and not known.
  */
 import {
   type ByteSource,

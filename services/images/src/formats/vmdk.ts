@@ -1,13 +1,15 @@
 /**
- * VMware's VMDK in one file: "monolithicSparse", and "streamOptimized" as exported appliances (OVA) have it. Little-endian; everything is
- * counted in sectors of 512 bytes.
+ * VMware's VMDK in one file: "monolithicSparse", and "streamOptimized" as exported appliances (OVA) have it.
+ * Little-endian; everything is counted in sectors of 512 bytes.
  *
  *     | header | descriptor (text) | … | grain directory ──► grain tables ──► grains (plain, or compressed)
- *     | header | descriptor | grains, tables … | directory | footer (a header) | end |      when the directory is "at the end"
+ *     | header | descriptor | grains, tables … | directory | footer (a header) | end | when the directory is "at the
+ *     end"
  *
- * The descriptor is where the harm is: it can name other files, as extents or as a parent, and QEMU opens those names (CVE-2022-47951). It
- * must describe one extent, which is this file. QEMU also looks for a parent's name in the twenty sectors behind the header, wherever
- * the descriptor is said to lie; and a header with a capacity of 0 makes it follow the descriptor's extents. All of that is refused.
+ * The descriptor is where the harm is: it can name other files, as extents or as a parent, and QEMU opens those names
+ * (CVE-2022-47951). It must describe one extent, which is this file. QEMU also looks for a parent's name in the twenty
+ * sectors behind the header, wherever the descriptor is said to lie; and a header with a capacity of 0 makes it follow
+ * the descriptor's extents. All of that is refused.
  */
 import {
   type ByteSource,
@@ -85,7 +87,10 @@ const parseHeader = (view: DataView, limits: FormatLimits): Header => {
 const extentLine = /^(RW|RDONLY)\s+\d+\s+SPARSE\s+"([^"]*)"$/i;
 /** A name without any path, protocol or `json:` in it. */
 const plainName = /^[^/\\:{}]{1,255}$/;
-/** The VMDK itself, with the path that it had where it was made: on Windows, on a host of VMware's, or below a directory. */
+/**
+ * The VMDK itself, with the path that it had where it was made: on Windows, on a host of VMware's, or below a
+ * directory.
+ */
 const ownPath = /^(?:[a-z]:)?[^:{}]*[/\\][^/\\:{}]+\.vmdk$/i;
 const leavesItsDirectory = /(?:^|[/\\])\.\.(?:[/\\]|$)/;
 const isOwnName = (name: string): boolean =>
@@ -149,7 +154,8 @@ const checkTables = async (file: ByteSource, header: Header, directory: number) 
       const table = piece.getUint32(at, true);
       if (table === 0) continue;
       within(file, "grain table", table * sector, tableEntries * 4);
-      // Each takes its room in the file, so there cannot be more of them than fit; one that is named twice is no work of any writer.
+      // Each takes its room in the file, so there cannot be more of them than fit; one that is named twice is no work
+      // of any writer.
       if (++tables * tableEntries * 4 > file.length) throw invalid("The VMDK names a grain table more than once");
       const grains = await readAll(file, table * sector, tableEntries * 4);
       for (let grain = 0; grain < tableEntries; grain++) {

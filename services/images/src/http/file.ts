@@ -1,4 +1,7 @@
-/** A stored file as an answer (RFC 9110 §13 and §14): whole, one range of it or several, or nothing for who has it already. */
+/**
+ * A stored file as an answer (RFC 9110 §13 and §14): whole, one range of it or several, or nothing for who has it
+ * already.
+ */
 
 import { asStream, type Span } from "../blobs/blobs.ts";
 import { streamOf } from "../streams.ts";
@@ -12,8 +15,8 @@ export interface AnswerFile {
 const maxRanges = 16;
 
 /**
- * The ranges that a `Range` header asks for; none when all of them lie behind the end; undefined when it is to be ignored: not of bytes, malformed,
- * too many, or more in all than there is.
+ * The ranges that a `Range` header asks for; none when all of them lie behind the end; undefined when it is to be
+ * ignored: not of bytes, malformed, too many, or more in all than there is.
  */
 export const rangesOf = (header: string, size: number): readonly Span[] | undefined => {
   const list = /^bytes\s*=\s*(.*)$/i.exec(header.trim())?.[1];

@@ -1,6 +1,6 @@
 /**
- * A browser's own upload form, read as a stream: `multipart/form-data` (RFC 7578) with the hidden fields `ticket` and, if wanted, `next`
- * before the file. The file's name and type are what the client says, and are not even looked at.
+ * A browser's own upload form, read as a stream: `multipart/form-data` (RFC 7578) with the hidden fields `ticket` and,
+ * if wanted, `next` before the file. The file's name and type are what the client says, and are not even looked at.
  */
 import type { Readable } from "node:stream";
 import { Busboy } from "@fastify/busboy";

@@ -1,6 +1,6 @@
 /**
- * Whose pages may use this service from a browser: the portal's. Scripts of other sites get no CORS headers, and a form's `next` leads nowhere
- * else.
+ * Whose pages may use this service from a browser: the portal's. Scripts of other sites get no CORS headers, and a
+ * form's `next` leads nowhere else.
  */
 const loopbackNames = ["127.0.0.1", "localhost", "[::1]"];
 
@@ -17,7 +17,9 @@ export interface Origins {
   next(text: string | undefined): URL | undefined;
 }
 
-/** @param portalUrl on a loopback address it counts under all three of its names: to the person typing they are one site */
+/**
+ * @param portalUrl on a loopback address it counts under all three of its names: to the person typing they are one site
+ */
 export const createOrigins = (portalUrl: string): Origins => {
   const portal = new URL(portalUrl);
   const allowed = new Set([portal.origin]);

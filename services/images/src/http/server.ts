@@ -10,8 +10,8 @@
  * | `GET /download/<id>`   | `Authorization: Bearer <download ticket>` | the same, under its name                   |
  * | `GET /healthz`         |                                           | 200 when it serves                         |
  *
- * A refusal is answered while the client still sends. What it sent is read and thrown away for a moment, so that a client which does
- * not look before it has sent everything (a browser) still gets the answer instead of a reset.
+ * A refusal is answered while the client still sends. What it sent is read and thrown away for a moment, so that a
+ * client which does not look before it has sent everything (a browser) still gets the answer instead of a reset.
  */
 import { fits, type Image, ImageIdSchema, type Log, type Media, NanoError, Sha256Schema } from "@nano/contract";
 import { urlOf } from "@nano/http";

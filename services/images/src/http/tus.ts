@@ -1,7 +1,8 @@
 /**
- * The tus 1.0.0 protocol (https://tus.io/protocols/resumable-upload) over an upload that the ticket names, with the extensions creation,
- * creation-defer-length, expiration, termination and checksum. The record was made by `image.create` or `media.create`, so there is nothing to create
- * here: a client that knows only an endpoint may POST to the upload's own URL, and is told that very URL.
+ * The tus 1.0.0 protocol (https://tus.io/protocols/resumable-upload) over an upload that the ticket names, with the
+ * extensions creation, creation-defer-length, expiration, termination and checksum. The record was made by
+ * `image.create` or `media.create`, so there is nothing to create here: a client that knows only an endpoint may POST
+ * to the upload's own URL, and is told that very URL.
  *
  * | method    | answers                                                                                        |
  * |-----------|------------------------------------------------------------------------------------------------|
@@ -11,7 +12,8 @@
  * | `PATCH`   | 204 with the new offset; after the last byte when the file is checked and stored               |
  * | `DELETE`  | 204, nothing of it is kept                                                                     |
  *
- * 409: another offset; 412: another version; 423: another request writes to it; 460: the body is not what its checksum says.
+ * 409: another offset; 412: another version; 423: another request writes to it; 460: the body is not what its checksum
+ * says.
  */
 import { NanoError } from "@nano/contract";
 import type { UploadClaims } from "../tickets.ts";

@@ -1,7 +1,7 @@
 /**
- * Which addresses the service may fetch from when a person names a URL. What this machine reaches and the person does not must stay out of reach
- * (server-side request forgery): loopback, private networks, link-local addresses with a cloud's metadata, this machine itself. An operator may open
- * networks of their own.
+ * Which addresses the service may fetch from when a person names a URL. What this machine reaches and the person does
+ * not must stay out of reach (server-side request forgery): loopback, private networks, link-local addresses with a
+ * cloud's metadata, this machine itself. An operator may open networks of their own.
  */
 import { networkInterfaces } from "node:os";
 import ipaddr from "ipaddr.js";

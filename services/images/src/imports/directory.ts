@@ -1,6 +1,6 @@
 /**
- * Takes in files that an operator copied into the service's own directory: far faster for large ones than a browser. A file that became an image is removed
- * from there; one that was refused stays, and its record says why.
+ * Takes in files that an operator copied into the service's own directory: far faster for large ones than a browser. A
+ * file that became an image is removed from there; one that was refused stays, and its record says why.
  */
 import { constants } from "node:fs";
 import { lstat, mkdir, open, readdir, unlink } from "node:fs/promises";
@@ -96,7 +96,10 @@ export const formatOf = (file: string): { format?: DiskFormat } => {
   return format === undefined ? {} : { format };
 };
 
-/** What a record is called that is made of a file: its name without what says the format, and without what a name may not have. */
+/**
+ * What a record is called that is made of a file: its name without what says the format, and without what a name may
+ * not have.
+ */
 export const nameOf = (file: string): string => {
   const inner = innerName(file);
   const name = inner

@@ -1,8 +1,9 @@
 /**
- * A file from a stranger's HTTP server. Each connection goes to an address that was looked at before: the name is resolved here, and the address, not the
- * name, is what `fetch` gets, so a name that resolves to something else a moment later (DNS rebinding) changes nothing. Redirects are followed by hand,
- * each as guarded as the first URL. A connection that breaks or goes silent is made again from where it broke, if the server says that the file
- * is still the same.
+ * A file from a stranger's HTTP server. Each connection goes to an address that was looked at before: the name is
+ * resolved here, and the address, not the name, is what `fetch` gets, so a name that resolves to something else a
+ * moment later (DNS rebinding) changes nothing. Redirects are followed by hand, each as guarded as the first URL. A
+ * connection that breaks or goes silent is made again from where it broke, if the server says that the file is still
+ * the same.
  */
 import { lookup } from "node:dns/promises";
 import { setTimeout as setTimeoutAsync } from "node:timers/promises";
@@ -22,7 +23,10 @@ export interface DownloadRules {
   /** A server that sends less than this in that many milliseconds is given up. What the reader takes is not counted. */
   readonly leastBytes: number;
   readonly leastMs: number;
-  /** Attempts in a row without a single byte, and the first pause between them in milliseconds; each further one doubles. */
+  /**
+   * Attempts in a row without a single byte, and the first pause between them in milliseconds; each further one
+   * doubles.
+   */
   readonly attempts: number;
   readonly pauseMs: number;
   /** Certificates to trust instead of the machine's. */

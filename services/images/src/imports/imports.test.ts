@@ -1,4 +1,7 @@
-/** Files fetched from a URL: what comes, what is refused, what happens when it breaks. The servers of these tests are this machine's own. */
+/**
+ * Files fetched from a URL: what comes, what is refused, what happens when it breaks. The servers of these tests are
+ * this machine's own.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";

@@ -1,5 +1,6 @@
 /**
- * Imports from a URL. The URL lies in the record's row until the import has ended, so a service that was stopped or killed in the middle begins it again.
+ * Imports from a URL. The URL lies in the record's row until the import has ended, so a service that was stopped or
+ * killed in the middle begins it again.
  */
 import type { RequestContext } from "@nano/bus";
 import type { Clock, Input } from "@nano/contract";
@@ -20,7 +21,10 @@ export interface ImportsOptions {
 }
 
 export interface Imports {
-  /** @returns the record that it becomes, or the one that the same request began before. @throws NanoError `import-refused`, `name-taken` */
+  /**
+   * @returns the record that it becomes, or the one that the same request began before. @throws NanoError
+   * `import-refused`, `name-taken`
+   */
   begin(kind: Kind, input: Input<"image.import">, context: RequestContext): Promise<FileRow>;
   /** Begins those again that an earlier life of the service left. */
   resume(): Promise<void>;

@@ -1,5 +1,6 @@
 /**
- * Files that the service fetches itself, from a URL or a directory: a few at a time, the others wait. They go through the same door as an upload.
+ * Files that the service fetches itself, from a URL or a directory: a few at a time, the others wait. They go through
+ * the same door as an upload.
  */
 import { type Clock, type Log, NanoError } from "@nano/contract";
 import type { Kysely } from "kysely";

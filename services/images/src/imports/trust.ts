@@ -1,4 +1,7 @@
-/** Whom TLS trusts here, however this process was started: the authorities that Bun knows, those of the machine's store, and NODE_EXTRA_CA_CERTS. */
+/**
+ * Whom TLS trusts here, however this process was started: the authorities that Bun knows, those of the machine's store,
+ * and NODE_EXTRA_CA_CERTS.
+ */
 import { getCACertificates } from "node:tls";
 
 let known: string[] | undefined;

@@ -1,5 +1,6 @@
 /**
- * Who may do what with a record, beyond the permission that the bus has checked: who may see it, and whose it is to change.
+ * Who may do what with a record, beyond the permission that the bus has checked: who may see it, and whose it is to
+ * change.
  *
  * | it is     | seen and used by                                    |
  * |-----------|-----------------------------------------------------|
@@ -7,8 +8,8 @@
  * | `group`   | its owner, and the people of its owner's group      |
  * | `public`  | everyone who is logged in                           |
  *
- * and in each case by whoever manages files of the kind. Changing it is for its owner and them. What somebody may not see is not there for them,
- * in the same words as what is not there at all.
+ * and in each case by whoever manages files of the kind. Changing it is for its owner and them. What somebody may not
+ * see is not there for them, in the same words as what is not there at all.
  */
 import { type Actor, groupOf, mayDo, NanoError } from "@nano/contract";
 import { managesFiles, ownsFile, sees as seesFile } from "@nano/contract/audience";

@@ -1,4 +1,7 @@
-/** What events and their history show of files is what one may see of them: for any people, files and changes of who may see what. */
+/**
+ * What events and their history show of files is what one may see of them: for any people, files and changes of who may
+ * see what.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import {
   type Actor,

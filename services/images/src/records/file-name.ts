@@ -1,9 +1,12 @@
 /**
- * A file's name on the disk of who downloads it: what its record is called, without what a path, a shell, a header or a reader could trip over. Names
- * are labels people typed, and older ones may be of an older, laxer rule.
+ * A file's name on the disk of who downloads it: what its record is called, without what a path, a shell, a header or a
+ * reader could trip over. Names are labels people typed, and older ones may be of an older, laxer rule.
  */
 
-/** Leaves room for what download managers put behind it, like ` (1)` or `.part`, within the 255 bytes of common file systems. */
+/**
+ * Leaves room for what download managers put behind it, like ` (1)` or `.part`, within the 255 bytes of common file
+ * systems.
+ */
 const maxBytes = 200;
 /** Devices to Windows, whatever follows the dot. */
 const device = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;

@@ -1,6 +1,6 @@
 /**
- * How much one person may store. What is promised counts from the promise on, so that many uploads at once cannot pass a limit that each of them keeps;
- * one that fails, and one that is deleted, gives it back with its record.
+ * How much one person may store. What is promised counts from the promise on, so that many uploads at once cannot pass
+ * a limit that each of them keeps; one that fails, and one that is deleted, gives it back with its record.
  */
 import { NanoError } from "@nano/contract";
 import type { Queryable } from "@nano/store";

@@ -1,6 +1,6 @@
 /**
- * What can be done with a record, for both kinds alike; `handlers.ts` gives it the contract's names and shapes. Nothing here is called without
- * the permission: the bus has checked it.
+ * What can be done with a record, for both kinds alike; `handlers.ts` gives it the contract's names and shapes. Nothing
+ * here is called without the permission: the bus has checked it.
  */
 
 import type { RequestContext } from "@nano/bus";

@@ -1,15 +1,15 @@
 /**
- * The records of disk images and media: one table. What uploads and imports keep in it beside is in their `rows.ts`. Both kinds live through the
- * same states:
+ * The records of disk images and media: one table. What uploads and imports keep in it beside is in their `rows.ts`.
+ * Both kinds live through the same states:
  *
  *     uploading ──► checking ──► ready
  *         │ ▲           │          │
  *         ▼ │ upload    ▼          ▼ (file lost on disk)
  *          failed ◄─────┴──────────┘
  *
- * `attempt` counts upload tickets: only the newest is valid, and `begun` says that it was used. A resumable upload has its `part` from then on:
- * `bytes` is how much of it is safe on the disk, `ticket_until` how long it waits for the rest. Every change is committed together with the event
- * that tells of it.
+ * `attempt` counts upload tickets: only the newest is valid, and `begun` says that it was used. A resumable upload has
+ * its `part` from then on: `bytes` is how much of it is safe on the disk, `ticket_until` how long it waits for the
+ * rest. Every change is committed together with the event that tells of it.
  */
 import {
   type DiskFormat,
@@ -221,7 +221,9 @@ export interface ListQuery {
   readonly after?: { readonly name: string; readonly id: string } | undefined;
 }
 
-/** By name, capitals among the small letters, then id: the order is total and a page begins where the last one ended. */
+/**
+ * By name, capitals among the small letters, then id: the order is total and a page begins where the last one ended.
+ */
 export const listFiles = async (
   db: Queryable<ImagesDatabase>,
   kind: Kind,

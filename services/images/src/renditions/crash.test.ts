@@ -31,7 +31,8 @@ const isMade = async (id: Awaited<ReturnType<typeof begin>>, data: string) => {
   const { source, sha256 = "" } = await found();
   const { sha256: served } = await bus.call("image.download", { id, format: "vdi" });
   expect<string>(served).toBe(sha256);
-  // One that was published and not recorded lies there until the grace time has passed; a VDI is another file each time.
+  // One that was published and not recorded lies there until the grace time has passed; a VDI is another file each
+  // time.
   const files = (await storedFiles(data)).filter((name) => name !== blobName(source) && name !== blobName(sha256));
   return files;
 };

@@ -1,6 +1,7 @@
 /**
- * Images in other formats than they are stored in, for who downloads them. A rendition is made when somebody asks for it, once for however many want it, and
- * its file lies among the blobs, under its own SHA-256, so that it is served, resumed and verified like any other:
+ * Images in other formats than they are stored in, for who downloads them. A rendition is made when somebody asks for
+ * it, once for however many want it, and its file lies among the blobs, under its own SHA-256, so that it is served,
+ * resumed and verified like any other:
  *
  *     (none) ──convert──► making ──► ready ──► removed: not used for a day, its image deleted or changed, room needed
  *        ▲                  │ ▲
@@ -8,8 +9,9 @@
  *                           ▼ │
  *                          failed (says why, for a day)
  *
- * What is being made when the service ends is made again by the next life. It needs room for its data, which is promised before it begins; all renditions
- * together take at most half of what they and nobody else take, so that whoever may read images cannot keep others from storing any.
+ * What is being made when the service ends is made again by the next life. It needs room for its data, which is
+ * promised before it begins; all renditions together take at most half of what they and nobody else take, so that
+ * whoever may read images cannot keep others from storing any.
  */
 import type { RequestContext } from "@nano/bus";
 import {
@@ -97,7 +99,10 @@ export interface Renditions {
   drop(image: string): Promise<void>;
   /** Gives up those that nobody has a ticket for, the longest unused first. */
   makeRoom(bytes: number): Promise<void>;
-  /** Removes what is not used any more, or is of no image; begins again what nobody is making: an earlier life of the service was. */
+  /**
+   * Removes what is not used any more, or is of no image; begins again what nobody is making: an earlier life of the
+   * service was.
+   */
   collect(): Promise<void>;
   /** Ends those that are being made; the next life begins them again. */
   stop(): Promise<void>;

@@ -27,7 +27,10 @@ export const listRenditions = (db: Queryable<ImagesDatabase>): Promise<Rendition
 export const listRenditionsOf = (db: Queryable<ImagesDatabase>, image: string): Promise<RenditionRow[]> =>
   db.selectFrom("rendition").selectAll().where("image", "=", image).orderBy("format").execute();
 
-/** One that is to be made, in place of what there may be. @returns undefined when its image is not there any more, or is another file */
+/**
+ * One that is to be made, in place of what there may be. @returns undefined when its image is not there any more, or is
+ * another file
+ */
 export const putRendition = (
   db: Kysely<ImagesDatabase>,
   key: RenditionKey & { readonly source: Sha256; readonly askedBy: string; readonly diskBytes: number },

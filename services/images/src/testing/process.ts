@@ -1,6 +1,6 @@
 /**
- * The service as a process of its own, for tests that end it with `kill -9`. Run as a program it is that process: configured as in production,
- * and it kills itself at the stage of an upload or a rendition that `DIE_AT` names.
+ * The service as a process of its own, for tests that end it with `kill -9`. Run as a program it is that process:
+ * configured as in production, and it kills itself at the stage of an upload or a rendition that `DIE_AT` names.
  */
 
 import { readdir, readFile } from "node:fs/promises";
@@ -78,7 +78,10 @@ const running = async (): Promise<{ pid: string; command: string }[]> => {
 /** Command lines of everything that runs on this machine. */
 export const runningPrograms = async (): Promise<string[]> => (await running()).map(({ command }) => command);
 
-/** Whether a file in this data directory is converted by anybody right now. Only what it has mounted tells whose it is: to itself it is `/source`. */
+/**
+ * Whether a file in this data directory is converted by anybody right now. Only what it has mounted tells whose it is:
+ * to itself it is `/source`.
+ */
 export const isConverting = async (data: string): Promise<boolean> => {
   const converters = (await running()).filter(({ command }) => /^\/usr\/bin\/qemu-img convert.*\/source/.test(command));
   const mounts = converters.map(({ pid }) => readFile(`/proc/${pid}/mountinfo`, "utf8").catch(() => ""));

@@ -13,7 +13,8 @@ export interface Attempts {
    */
   open(claims: UploadClaims): Promise<FileRow>;
   /**
-   * The record says why, and nothing of the file is kept; or the record goes, where that was asked for and this is its first file.
+   * The record says why, and nothing of the file is kept; or the record goes, where that was asked for and this is its
+   * first file.
    * @returns what the client is told
    */
   fail(row: FileRow, error: NanoError): Promise<NanoError>;

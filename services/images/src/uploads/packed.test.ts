@@ -1,4 +1,7 @@
-/** Compressed files: unpacked, judged and stored, whichever way they come; bombs and what is no disk are refused, and nothing is left of them. */
+/**
+ * Compressed files: unpacked, judged and stored, whichever way they come; bombs and what is no disk are refused, and
+ * nothing is left of them.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { ImageId } from "@nano/contract";
 import { fullQcow2File, isoFile, makeFrom } from "../testing/files.ts";

@@ -1,7 +1,7 @@
 /**
- * Bytes from a client to the disk, once: each piece is hashed and judged as it arrives, gathered into writes of a mebibyte, and one
- * write runs while the next one is gathered. A second write waits for the first, so a slow disk slows the client down and memory stays flat
- * whatever the size.
+ * Bytes from a client to the disk, once: each piece is hashed and judged as it arrives, gathered into writes of a
+ * mebibyte, and one write runs while the next one is gathered. A second write waits for the first, so a slow disk slows
+ * the client down and memory stays flat whatever the size.
  *
  *     client ──► [head check] ──► SHA-256 ──► gather 1 MiB ──► write (one at a time) ──► .part
  */
@@ -56,7 +56,9 @@ export interface Receiver {
    * @throws NanoError `upload-incomplete`, `invalid-input`, `image-too-large`, `disk-full`, what the format's head check says, or the signal's reason
    */
   take(body: ReadableStream<Uint8Array>, also?: Bun.CryptoHasher): Promise<void>;
-  /** There is no more. @throws NanoError `upload-incomplete`, `checksum-mismatch` or what the format's head check says */
+  /**
+   * There is no more. @throws NanoError `upload-incomplete`, `checksum-mismatch` or what the format's head check says
+   */
   end(): Promise<Received>;
 }
 
@@ -156,8 +158,8 @@ const hashOf = async (part: Part, bytes: number, signal: AbortSignal): Promise<B
 };
 
 /**
- * Gathers pieces into writes of a mebibyte, in two buffers that take turns: the client's own pieces die young, and so cost the garbage collector
- * next to nothing.
+ * Gathers pieces into writes of a mebibyte, in two buffers that take turns: the client's own pieces die young, and so
+ * cost the garbage collector next to nothing.
  */
 const createWriter = ({ part, reservation }: ReceiveOptions) => {
   let gathering = new Uint8Array(gatherBytes);

@@ -1,4 +1,6 @@
-/** What arrived waits, and who may go on with it: two writers, networks that end, other files, other tickets, and time. */
+/**
+ * What arrived waits, and who may go on with it: two writers, networks that end, other files, other tickets, and time.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { fullQcow2File, make } from "../testing/files.ts";
 import { rawClient, requestHead } from "../testing/raw.ts";

@@ -1,15 +1,18 @@
 /**
- * A file that comes in pieces, over many connections: what has arrived waits for the rest, also through a crash of this service.
+ * A file that comes in pieces, over many connections: what has arrived waits for the rest, also through a crash of this
+ * service.
  *
  *     ticket ─► claim ─► offset ─► reserve ─► part ─► receive ─► sync + record ──► more to come: it waits
- *       401      423       409       507                │ └ once a second, too └─► complete: checked and published like any other
- *                                                       └ 413 415 422: the record has failed, and nothing is kept
+ *       401 423 409 507 │ └ once a second, too └─► complete: checked and published like any other └ 413 415 422: the
+ *       record has failed, and nothing is kept
  *
- * What a client is told has arrived is on the disk: the record's `bytes` are written after the part's sync, and what a crash leaves in the part
- * behind them is cut off. The running SHA-256 is kept in memory; after a restart it is computed from the part when all is there.
+ * What a client is told has arrived is on the disk: the record's `bytes` are written after the part's sync, and what a
+ * crash leaves in the part behind them is cut off. The running SHA-256 is kept in memory; after a restart it is
+ * computed from the part when all is there.
  *
- * A waiting upload has no room reserved for the rest: what it has written is on the disk and counted there, and who goes on is told
- * `disk-full` before a byte is taken, which costs nothing of what arrived. A disk that becomes full under it ends it, to give the room back.
+ * A waiting upload has no room reserved for the rest: what it has written is on the disk and counted there, and who
+ * goes on is told `disk-full` before a byte is taken, which costs nothing of what arrived. A disk that becomes full
+ * under it ends it, to give the room back.
  */
 import { type Clock, type Log, NanoError, type Sha256 } from "@nano/contract";
 import type { Kysely } from "kysely";
@@ -61,7 +64,10 @@ export interface ResumableOptions {
 export interface Resumable {
   /** @throws NanoError `upload-in-progress` while another request writes; {@link UploadGone} */
   status(claims: UploadClaims): Promise<UploadStatus>;
-  /** Says how long the file will be. @throws NanoError `invalid-input` when something else was promised, `disk-full`, `image-too-large` */
+  /**
+   * Says how long the file will be. @throws NanoError `invalid-input` when something else was promised, `disk-full`,
+   * `image-too-large`
+   */
   announce(claims: UploadClaims, length: number): Promise<UploadStatus>;
   /**
    * Takes more of the file. With its last byte it is checked and stored before this returns.
@@ -70,11 +76,16 @@ export interface Resumable {
   append(claims: UploadClaims, append: Append): Promise<UploadStatus>;
   /** Throws away what arrived; the record says that the upload was cancelled. */
   terminate(claims: UploadClaims): Promise<void>;
-  /** Checks and stores a file of which all had arrived, or was being checked, when an earlier life of the service ended. */
+  /**
+   * Checks and stores a file of which all had arrived, or was being checked, when an earlier life of the service ended.
+   */
   complete(row: FileRow): Promise<void>;
 }
 
-/** These say something about the file, or about the disk that it fills: going on is no use. Anything else leaves what arrived as it is. */
+/**
+ * These say something about the file, or about the disk that it fills: going on is no use. Anything else leaves what
+ * arrived as it is.
+ */
 const endsTheUpload: ReadonlySet<string> = new Set([
   "image-format-invalid",
   "image-unsafe",

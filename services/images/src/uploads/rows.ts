@@ -18,8 +18,8 @@ export const renewAttempt = (db: Kysely<ImagesDatabase>, row: FileRow, ticketUnt
   );
 
 /**
- * The first byte is there: the ticket is used up, and what arrived of a resumable upload is given up. Returns undefined if it was used already, or
- * is not the newest.
+ * The first byte is there: the ticket is used up, and what arrived of a resumable upload is given up. Returns undefined
+ * if it was used already, or is not the newest.
  */
 export const beginAttempt = (db: Kysely<ImagesDatabase>, { id, attempt }: Attempt, cause: Cause) =>
   db
@@ -45,8 +45,8 @@ export const beginPart = (db: Kysely<ImagesDatabase>, { id, attempt }: Attempt, 
     .executeTakeFirst();
 
 /**
- * More of it is safe on the disk. No revision and no event: that is told while it goes on, and nobody edits by it. Returns undefined if the
- * upload was given up meanwhile.
+ * More of it is safe on the disk. No revision and no event: that is told while it goes on, and nobody edits by it.
+ * Returns undefined if the upload was given up meanwhile.
  */
 export const savePart = (
   db: Kysely<ImagesDatabase>,
@@ -139,8 +139,8 @@ export const markReady = (
   );
 
 /**
- * Records of uploads that were begun and have not ended, and of those that nobody began, or went on with, in time. Those that wait for the rest of
- * their file are not among them.
+ * Records of uploads that were begun and have not ended, and of those that nobody began, or went on with, in time.
+ * Those that wait for the rest of their file are not among them.
  */
 export const listUnended = (db: Queryable<ImagesDatabase>, now: number): Promise<FileRow[]> =>
   db

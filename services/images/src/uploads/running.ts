@@ -1,6 +1,7 @@
 /**
- * Which uploads have a request that writes to them. The claim is in memory: one process owns the store's directory. Two requests never write
- * to one upload; but one whose network is gone may stand there for a while, and gives way to the client that comes back.
+ * Which uploads have a request that writes to them. The claim is in memory: one process owns the store's directory. Two
+ * requests never write to one upload; but one whose network is gone may stand there for a while, and gives way to the
+ * client that comes back.
  */
 import { type Clock, NanoError } from "@nano/contract";
 
@@ -27,7 +28,8 @@ export interface Running {
   /** How many bytes of the file are here, while it runs. */
   progressOf(id: string): number | undefined;
   /**
-   * Waits until one that has stood still so long (as long as a client may be silent, unless told) has given way, and what came is kept.
+   * Waits until one that has stood still so long (as long as a client may be silent, unless told) has given way, and
+   * what came is kept.
    * @throws NanoError `upload-in-progress` when it does not
    */
   free(id: string, silentMs?: number): Promise<void>;

@@ -1,6 +1,7 @@
 /**
- * Room on the disk, promised before bytes are accepted. A running upload keeps what it has not written yet reserved, so that two uploads
- * that fit one at a time are not both begun; an upload of unknown length grows its reservation as it goes.
+ * Room on the disk, promised before bytes are accepted. A running upload keeps what it has not written yet reserved, so
+ * that two uploads that fit one at a time are not both begun; an upload of unknown length grows its reservation as it
+ * goes.
  */
 import { NanoError } from "@nano/contract";
 import { createMutex } from "../mutex.ts";
@@ -9,7 +10,9 @@ import { createMutex } from "../mutex.ts";
 const growthBytes = 64 * 2 ** 20;
 
 export interface Reservation {
-  /** Call it before writing `bytes`. @throws NanoError `disk-full` when they were not reserved and do not fit any more. */
+  /**
+   * Call it before writing `bytes`. @throws NanoError `disk-full` when they were not reserved and do not fit any more.
+   */
   ensure(bytes: number): Promise<void>;
   /** Call it after: now the system counts them itself. */
   wrote(bytes: number): void;
@@ -35,7 +38,8 @@ export const createSpace = (
   let reserved = 0;
 
   const unpromised = async () => {
-    // Read before asking the system: what is written meanwhile moves from here to there, and counts twice rather than never.
+    // Read before asking the system: what is written meanwhile moves from here to there, and counts twice rather than
+    // never.
     const promised = reserved;
     return Math.max(0, (await roomBytes()) - promised);
   };

@@ -1,11 +1,13 @@
 /**
- * A whole file in one request, from ticket to record. What may go wrong at each place, and what then is left: a record that says why, and nothing else.
+ * A whole file in one request, from ticket to record. What may go wrong at each place, and what then is left: a record
+ * that says why, and nothing else.
  *
  *     ticket ─► claim ─► begin ─► reserve ─► receive ─► seal ─► inspect ─► publish + record
  *       401      409    (ticket     507      400 413                415     one critical section with
  *                        is used)            415 422                422     the deletion of blobs
  *
- * Everything that matters is in the database before it is answered. What arrived of a resumable upload is thrown away: this one begins anew.
+ * Everything that matters is in the database before it is answered. What arrived of a resumable upload is thrown away:
+ * this one begins anew.
  */
 import { type Clock, type Log, NanoError } from "@nano/contract";
 import type { Kysely } from "kysely";

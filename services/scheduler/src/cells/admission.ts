@@ -11,8 +11,8 @@ export interface AdmissionConfig extends Rendezvous {
 }
 
 /**
- * A cell that was admitted appears as discovered with its first heartbeat and hosts nothing until someone adds it to a pool, so that joining the bus
- * is no privilege: its JWT lets it speak for itself only.
+ * A cell that was admitted appears as discovered with its first heartbeat and hosts nothing until someone adds it to a
+ * pool, so that joining the bus is no privilege: its JWT lets it speak for itself only.
  */
 export const admitCells = (
   config: AdmissionConfig,

@@ -1,6 +1,6 @@
 /**
- * Cells that are gone for good. A person forgets one: its record goes, its connection is ended, its key is refused. One that nobody ever added to a pool
- * goes by itself when it has been silent for long, and may come back.
+ * Cells that are gone for good. A person forgets one: its record goes, its connection is ended, its key is refused. One
+ * that nobody ever added to a pool goes by itself when it has been silent for long, and may come back.
  */
 import type { Handlers } from "@nano/bus";
 import {

@@ -1,6 +1,7 @@
 /**
- * The keys that cells have proven to own when they joined. What a cell's fingerprint is, is told by this table and never by the cell: anyone may say another's.
- * A cell that was forgotten leaves its row here as a tombstone: its key is refused until a person readmits it.
+ * The keys that cells have proven to own when they joined. What a cell's fingerprint is, is told by this table and
+ * never by the cell: anyone may say another's. A cell that was forgotten leaves its row here as a tombstone: its key is
+ * refused until a person readmits it.
  */
 import { type CellId, type Clock, type ForgottenCell, type Timestamp, timestamp } from "@nano/contract";
 import type { Kysely } from "kysely";

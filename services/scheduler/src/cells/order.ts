@@ -1,6 +1,7 @@
 /**
- * Which of a cell's reports is news. Reports carry the boot they belong to and a number that grows within it; messages may come twice, late or out
- * of order. An inventory speaks of everything, a report of one instance only of that, and each is judged against the newest word on its matter.
+ * Which of a cell's reports is news. Reports carry the boot they belong to and a number that grows within it; messages
+ * may come twice, late or out of order. An inventory speaks of everything, a report of one instance only of that, and
+ * each is judged against the newest word on its matter.
  */
 const rememberedBoots = 8;
 /** A boot that was taken for an earlier one and says so many things in a row is the one the cell is in. */
@@ -50,7 +51,10 @@ export class ReportOrder {
     return restarted ? "new-boot" : true;
   }
 
-  /** Boots have no order of their own. What came late of an earlier one, first, would otherwise shut out the present one for good. */
+  /**
+   * Boots have no order of their own. What came late of an earlier one, first, would otherwise shut out the present one
+   * for good.
+   */
   #isRevived(boot: string, sequence: number): boolean {
     const { boot: before, times, sequence: last } = this.#again;
     this.#again = { boot, sequence, times: boot === before && sequence > last ? times + 1 : 1 };

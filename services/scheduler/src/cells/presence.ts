@@ -1,8 +1,10 @@
 /**
- * Which cells are there. Heartbeats keep a cell online; silence for `offlineAfterMs`, or its own word that it is leaving, makes it offline.
+ * Which cells are there. Heartbeats keep a cell online; silence for `offlineAfterMs`, or its own word that it is
+ * leaving, makes it offline.
  *
- * Silence is measured by our monotonic clock from when a report arrived here, so neither side's wall clock matters. While we ourselves are deaf
- * (no bus, or the process was suspended) silence proves nothing: the cells' time is given back when we hear again.
+ * Silence is measured by our monotonic clock from when a report arrived here, so neither side's wall clock matters.
+ * While we ourselves are deaf (no bus, or the process was suspended) silence proves nothing: the cells' time is given
+ * back when we hear again.
  */
 import type { Bus, Report } from "@nano/bus";
 import { type CellId, type CellLoad, type Clock, type Log, offlineAfterMs, timestamp } from "@nano/contract";
@@ -124,7 +126,10 @@ export class Presence {
     for (const cell of this.#deps.registry.all()) if (cell.online || cell.awaited) cell.heardAt = now;
   }
 
-  /** Wakes when the next cell would have been silent too long. Heartbeats only put that off, so nothing has to wake before. */
+  /**
+   * Wakes when the next cell would have been silent too long. Heartbeats only put that off, so nothing has to wake
+   * before.
+   */
   #waitForSilence(): void {
     const { registry, clock, bus } = this.#deps;
     const now = clock.monotonic();

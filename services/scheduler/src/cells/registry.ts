@@ -1,9 +1,11 @@
 /**
- * What the scheduler knows of every cell right now: the stored description, plus what only heartbeats tell (is it there, how loaded is it) and what is
- * reserved on it. All of it can be rebuilt: the first from the database, the second from the next second's heartbeats, the third from the
- * instances' rows. Keeps a placement snapshot of each pool up to date.
+ * What the scheduler knows of every cell right now: the stored description, plus what only heartbeats tell (is it
+ * there, how loaded is it) and what is reserved on it. All of it can be rebuilt: the first from the database, the
+ * second from the next second's heartbeats, the third from the instances' rows. Keeps a placement snapshot of each pool
+ * up to date.
  *
- * Reads are synchronous. Writes to the database are the callers' (`presence.ts`, `handlers.ts`), who tell the registry when they are committed.
+ * Reads are synchronous. Writes to the database are the callers' (`presence.ts`, `handlers.ts`), who tell the registry
+ * when they are committed.
  */
 import { type CellId, type CellLoad, NanoError, type PoolName } from "@nano/contract";
 import { noUsage, plusUsage, type Usage } from "../instances/usage.ts";
@@ -63,7 +65,10 @@ export class CellRegistry {
     return this.#cells.get(id)?.online === true;
   }
 
-  /** Whether it does not answer, as far as one can know: not, while a scheduler that has just started waits to hear of it. */
+  /**
+   * Whether it does not answer, as far as one can know: not, while a scheduler that has just started waits to hear of
+   * it.
+   */
   isAway(id: CellId): boolean {
     const cell = this.#cells.get(id);
     return !(cell?.online || cell?.awaited);

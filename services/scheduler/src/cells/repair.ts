@@ -1,8 +1,9 @@
 /**
  * Files that cells found damaged are fetched again, from whatever image or medium has the same content.
  *
- * Theory. A cell tells of such a file in every heartbeat until it is whole, so nothing is kept here but what goes on: one repair for each file, tried again
- * after a pause when it failed. A scheduler that starts anew hears of it within a second.
+ * Theory. A cell tells of such a file in every heartbeat until it is whole, so nothing is kept here but what goes on:
+ * one repair for each file, tried again after a pause when it failed. A scheduler that starts anew hears of it within a
+ * second.
  */
 import type { Bus } from "@nano/bus";
 import { type CellId, type Clock, type DamagedFile, type Heartbeat, type Log, NanoError } from "@nano/contract";

@@ -1,4 +1,7 @@
-/** How the scheduler changes what it knows: in a transaction, with the events that tell of it, which are published once it is committed. */
+/**
+ * How the scheduler changes what it knows: in a transaction, with the events that tell of it, which are published once
+ * it is committed.
+ */
 import { type Actor, type Clock, type EventName, type NanoEvent, timestamp } from "@nano/contract";
 import { answered, createWriter, enqueue, type IdempotentRequest, type Outbox, onceWithin } from "@nano/store";
 import type { Kysely, Transaction } from "kysely";

@@ -1,6 +1,6 @@
 /**
- * Ways into an instance. Direct calls, no tasks: what they carry or answer is secret, and a task is a record that everybody may read. They need the
- * instance's lock to be free, and do not take it: each is one short command.
+ * Ways into an instance. Direct calls, no tasks: what they carry or answer is secret, and a task is a record that
+ * everybody may read. They need the instance's lock to be free, and do not take it: each is one short command.
  */
 import type { Handlers } from "@nano/bus";
 import type { Input, Output } from "@nano/contract";

@@ -1,4 +1,7 @@
-/** Two who want something of one instance at the same time: whoever comes second is told which task to wait for, at whichever step that is, and changes nothing. */
+/**
+ * Two who want something of one instance at the same time: whoever comes second is told which task to wait for, at
+ * whichever step that is, and changes nothing.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type Instance, NanoError, type Task } from "@nano/contract";
 import type { Failpoint } from "../tasks/saga.ts";

@@ -105,7 +105,10 @@ export function beginner(deps: InstanceDeps, engine: TaskEngine) {
     return task;
   };
 
-  /** The answer of the first time, if this idempotency key was used before: to be looked for before anything that may have gone since. */
+  /**
+   * The answer of the first time, if this idempotency key was used before: to be looked for before anything that may
+   * have gone since.
+   */
   const answered = async (
     operation: OperationName,
     input: unknown,

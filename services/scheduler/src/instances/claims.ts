@@ -1,6 +1,6 @@
 /**
- * Has cells note whose the instances are that a version before made: the record here says that one is on that cell, so its domain is to say so, too. One
- * that no record puts there is nobody's until a person decides.
+ * Has cells note whose the instances are that a version before made: the record here says that one is on that cell, so
+ * its domain is to say so, too. One that no record puts there is nobody's until a person decides.
  */
 import type { CellId, InstanceId } from "@nano/contract";
 import type { InstanceDeps } from "./deps.ts";

@@ -1,7 +1,8 @@
 /**
- * Cloning an instance, step by step. A full clone is a create whose disks are copied. Of a linked one the disks, and the source's next files, are laid over
- * the source's present files first; only then does the source switch to its next files. Until it has, nothing was written over those present files, so taking
- * everything back loses nothing; and only after that is the clone started, so that nothing ever writes what it lies over.
+ * Cloning an instance, step by step. A full clone is a create whose disks are copied. Of a linked one the disks, and
+ * the source's next files, are laid over the source's present files first; only then does the source switch to its next
+ * files. Until it has, nothing was written over those present files, so taking everything back loses nothing; and only
+ * after that is the clone started, so that nothing ever writes what it lies over.
  */
 import { Closed, InstanceSpec, NanoError, type Observed, type Static, Type } from "@nano/contract";
 import { defineSaga, type Saga } from "../tasks/saga.ts";
@@ -71,7 +72,8 @@ export const cloneSaga = (deps: InstanceDeps): Saga => {
         },
         undo: async (run) => {
           const { source, cell } = run.state;
-          // In the source's turn: what was asked of it before has ended then. Its next files go; with the clone's, so does the mark on the present ones.
+          // In the source's turn: what was asked of it before has ended then. Its next files go; with the clone's, so
+          // does the mark on the present ones.
           for (const { name } of source.disks)
             await ask(cell, "cell.disk.discard", { id: source.id, epoch: source.epoch, disk: name }, run.requestId);
           await deleteDisks(run);

@@ -15,8 +15,8 @@ export function commander(deps: Pick<InstanceDeps, "journal" | "registry" | "clo
   const { journal, registry, clock, ask, log } = deps;
 
   /**
-   * Commands the cell and takes its answer into the row, unless something newer was taken before: cells number what they answer in one line with their
-   * reports. `also` is written in the same transaction.
+   * Commands the cell and takes its answer into the row, unless something newer was taken before: cells number what
+   * they answer in one line with their reports. `also` is written in the same transaction.
    */
   const command = async (
     run: Run,
@@ -36,8 +36,8 @@ export function commander(deps: Pick<InstanceDeps, "journal" | "registry" | "clo
   };
 
   /**
-   * Takes how the instance is now into the row: for the last command of a task, if its answer does not say. What was done is done, whether or not the cell
-   * tells: its reports follow.
+   * Takes how the instance is now into the row: for the last command of a task, if its answer does not say. What was
+   * done is done, whether or not the cell tells: its reports follow.
    */
   const look = async (run: Run): Promise<void> => {
     const { id, cell } = run.state;

@@ -1,4 +1,7 @@
-/** `instance.create`: checks, chooses a cell, reserves, and answers with the task that makes it (or, dry, with the plan). */
+/**
+ * `instance.create`: checks, chooses a cell, reserves, and answers with the task that makes it (or, dry, with the
+ * plan).
+ */
 import type { RequestContext } from "@nano/bus";
 import {
   type Disk,
@@ -63,7 +66,8 @@ export const createInstance =
         return reserved;
       });
       engine.drive(task.id);
-      // The password is not in what is kept of the answer. Of two requests with one key, the guest has the password of the one that won.
+      // The password is not in what is kept of the answer. Of two requests with one key, the guest has the password of
+      // the one that won.
       return withPassword(task, began ? generatedPassword : await tellAgain(db, request, clock.now()));
     });
   };
@@ -76,7 +80,10 @@ async function readyImage(deps: InstanceDeps, input: Create, context: RequestCon
   return id === undefined ? undefined : fittingImage(deps, id, sizeGiB, context);
 }
 
-/** For whoever asks: what they may not see is not there. @throws NanoError `image-not-found`, `image-not-ready`, `forbidden`, `disk-smaller-than-image` */
+/**
+ * For whoever asks: what they may not see is not there. @throws NanoError `image-not-found`, `image-not-ready`,
+ * `forbidden`, `disk-smaller-than-image`
+ */
 export async function fittingImage(
   { bus }: Pick<InstanceDeps, "bus">,
   id: Image["id"],
@@ -149,7 +156,10 @@ async function prepare(
   return { decision, instance, state };
 }
 
-/** Everything that must be true together: the decision, the reservation (which is the instance's row) and the task that goes on from there. */
+/**
+ * Everything that must be true together: the decision, the reservation (which is the instance's row) and the task that
+ * goes on from there.
+ */
 async function reserve(
   deps: InstanceDeps,
   engine: TaskEngine,

@@ -1,6 +1,6 @@
 /**
- * Removing an instance, step by step. Up to the undefining there is a way back (its disks are untouched, so it is defined again); from the first
- * disk on there is none, and the rest is tried until it succeeds.
+ * Removing an instance, step by step. Up to the undefining there is a way back (its disks are untouched, so it is
+ * defined again); from the first disk on there is none, and the rest is tried until it succeeds.
  */
 import { CellIdSchema, Closed, InstanceSpec, type Static } from "@nano/contract";
 import { defineSaga, type Saga } from "../tasks/saga.ts";

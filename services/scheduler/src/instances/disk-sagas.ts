@@ -1,6 +1,6 @@
 /**
- * Changes of an instance's disks. Each saga knows the specification before and after. What is defined on the cell says which disks there are and in
- * which files; what is in the row is what is reserved: it grows first and shrinks last.
+ * Changes of an instance's disks. Each saga knows the specification before and after. What is defined on the cell says
+ * which disks there are and in which files; what is in the row is what is reserved: it grows first and shrinks last.
  */
 import { CellIdSchema, Closed, Disk, InstanceIdSchema, InstanceSpec, type Static, Type } from "@nano/contract";
 import { defineSaga, type Saga, type StepDefinition, type StepRun } from "../tasks/saga.ts";

@@ -34,7 +34,9 @@ export function diskHandlers(deps: InstanceDeps, engine: TaskEngine): Pick<Handl
   const { db, registry, ask } = deps;
   const { begin } = beginner(deps, engine);
 
-  /** Begins a saga of disk-sagas.ts. What is promised more than before is reserved in the transaction of the request. */
+  /**
+   * Begins a saga of disk-sagas.ts. What is promised more than before is reserved in the transaction of the request.
+   */
   const change = (
     operation: OperationName,
     action: InstanceAction,

@@ -1,6 +1,7 @@
 /**
- * A disk becomes an image: registered, so that its name is taken and people see it coming; copied on its cell; sent from there to the image service; and the
- * copy is deleted, on every way out. The instance is locked meanwhile: its disk must not change under the copy.
+ * A disk becomes an image: registered, so that its name is taken and people see it coming; copied on its cell; sent
+ * from there to the image service; and the copy is deleted, on every way out. The instance is locked meanwhile: its
+ * disk must not change under the copy.
  */
 import {
   CellIdSchema,
@@ -37,7 +38,10 @@ export const ExportState = Closed({
 export type ExportState = Static<typeof ExportState>;
 type Run = StepRun<ExportState>;
 
-/** A restart of the image service, or of the cell, costs the bytes that were sent, not the task. It shows what keeps it, and can be cancelled. */
+/**
+ * A restart of the image service, or of the cell, costs the bytes that were sent, not the task. It shows what keeps it,
+ * and can be cancelled.
+ */
 const sendingPatienceMs = 6 * 3_600_000;
 
 export const exportSaga = (deps: Pick<InstanceDeps, "ask" | "bus">): Saga => {

@@ -18,7 +18,10 @@ export async function fetchVolume(
   await pollCopy(run, () => ask(cell, "cell.volume.fetch", { sha256, bytes, format, url, ticket }, run.requestId));
 }
 
-/** Asks how far a cell is with copying something, until it is ready; rejects when the run is aborted, or as the cell answered. */
+/**
+ * Asks how far a cell is with copying something, until it is ready; rejects when the run is aborted, or as the cell
+ * answered.
+ */
 export async function pollCopy(
   run: Pick<StepRun<unknown>, "signal" | "progress" | "aside">,
   ask: () => Promise<Output<"cell.volume.fetch">>,

@@ -1,7 +1,8 @@
 /**
- * What is on a cell that is away, and may never return. Nobody can undo anything there, so a task that waits for it can be ended as it is, and an instance can
- * be forgotten: its record goes, with all it reserved, and a tombstone stays. Should the cell return after all, what it has of a forgotten instance is
- * shown as a stray (`judge.ts`); what was only half made, or was to be deleted, is removed.
+ * What is on a cell that is away, and may never return. Nobody can undo anything there, so a task that waits for it can
+ * be ended as it is, and an instance can be forgotten: its record goes, with all it reserved, and a tombstone stays.
+ * Should the cell return after all, what it has of a forgotten instance is shown as a stray (`judge.ts`); what was only
+ * half made, or was to be deleted, is removed.
  */
 import type { Handlers } from "@nano/bus";
 import { allowedActions, type CellId, NanoError, type TaskId, timestamp } from "@nano/contract";
@@ -34,7 +35,10 @@ export function forgetter(deps: InstanceDeps, engine: TaskEngine) {
     await journal.tell(trx, "instance.deleted", id, { name, pool, cell, forgotten: kind === "forgotten" }, cause);
   };
 
-  /** Ends a task where it is. What it had only begun to make, or to delete, goes with it. @returns the tasks that were ended */
+  /**
+   * Ends a task where it is. What it had only begun to make, or to delete, goes with it. @returns the tasks that were
+   * ended
+   */
   const endTask = async (trx: Write, task: StoredTask, cause?: Cause): Promise<TaskId[]> => {
     const cell = registry.nameOf(cellOf(task) ?? ("" as CellId));
     const ended = await engine.abandon(

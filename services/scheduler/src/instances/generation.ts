@@ -1,8 +1,9 @@
 import type { Disk } from "@nano/contract";
 
 /**
- * A generation that no file of this instance has, of none of its disks, not even of those it had once and linked clones still lie over: linking gives all disks
- * the same new one, and the system disk, which cannot be removed, never goes back. 0 for one that has always had its first files.
+ * A generation that no file of this instance has, of none of its disks, not even of those it had once and linked clones
+ * still lie over: linking gives all disks the same new one, and the system disk, which cannot be removed, never goes
+ * back. 0 for one that has always had its first files.
  */
 export const freshGeneration = (disks: readonly Disk[]): number => {
   const newest = Math.max(0, ...disks.map(({ generation = 0 }) => generation));

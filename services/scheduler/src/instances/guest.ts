@@ -1,6 +1,7 @@
 /**
- * Waiting for a guest to do what it was asked to: shut down, or restart. That is the guest's own affair and may take minutes or never happen, so the
- * task that waits has given the instance's lock back: meanwhile people may force it, press again, or open its console.
+ * Waiting for a guest to do what it was asked to: shut down, or restart. That is the guest's own affair and may take
+ * minutes or never happen, so the task that waits has given the instance's lock back: meanwhile people may force it,
+ * press again, or open its console.
  */
 import { CellIdSchema, Closed, InstanceIdSchema, NanoError, type Static, TimestampSchema, Type } from "@nano/contract";
 import { sleep } from "../sleep.ts";

@@ -4,8 +4,9 @@ import type { Database } from "../database.ts";
 import { macIsTaken } from "./store.ts";
 
 /**
- * The n-th choice of a MAC address for an instance: QEMU's locally assigned prefix and three bytes from the id, so that making it twice
- * gives the same address. With 24 bits two of 5,000 instances meet by chance: the caller asks for the next choice then.
+ * The n-th choice of a MAC address for an instance: QEMU's locally assigned prefix and three bytes from the id, so that
+ * making it twice gives the same address. With 24 bits two of 5,000 instances meet by chance: the caller asks for the
+ * next choice then.
  */
 export const macOf = (id: InstanceId, choice = 0): string => {
   const hash = new Bun.CryptoHasher("sha256").update(`${id} ${choice}`).digest("hex");

@@ -1,4 +1,7 @@
-/** One cell's reports about its instances, waiting to be worked on: the newest on each matter, so that no flood makes the queue grow. */
+/**
+ * One cell's reports about its instances, waiting to be worked on: the newest on each matter, so that no flood makes
+ * the queue grow.
+ */
 import type { Report } from "@nano/bus";
 import type { InstanceId } from "@nano/contract";
 import { inventoryMatter, type ReportOrder } from "../cells/order.ts";

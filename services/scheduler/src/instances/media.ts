@@ -7,7 +7,10 @@ import type { InstanceDeps } from "./deps.ts";
 import { readerOf } from "./image-use.ts";
 import type { EjectState, InsertState } from "./media-sagas.ts";
 
-/** For whoever asks: what they may not see is not there. @throws NanoError `media-not-found`, `image-not-ready`, `forbidden` */
+/**
+ * For whoever asks: what they may not see is not there. @throws NanoError `media-not-found`, `image-not-ready`,
+ * `forbidden`
+ */
 export const readyMedia = async (
   { bus }: Pick<InstanceDeps, "bus">,
   id: MediaId,

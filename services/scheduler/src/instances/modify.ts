@@ -1,4 +1,7 @@
-/** `instance.modify`: what changes is checked, its room reserved and its row changed at once; the saga brings it to the cell. */
+/**
+ * `instance.modify`: what changes is checked, its room reserved and its row changed at once; the saga brings it to the
+ * cell.
+ */
 import type { RequestContext } from "@nano/bus";
 import {
   type Input,

@@ -1,4 +1,7 @@
-/** What a create and a clone have in common: who the new instance is, the decision where it goes, and what is written with its row. */
+/**
+ * What a create and a clone have in common: who the new instance is, the decision where it goes, and what is written
+ * with its row.
+ */
 import type { RequestContext } from "@nano/bus";
 import {
   type CloudInitSettings,
@@ -113,7 +116,8 @@ export const writeNew = async (
   await insertInstance(trx, instance);
   if (cloudInit) await insertCloudInit(trx, instance.id, cloudInit);
   await journal.tell(trx, "instance.created", instance.id, factsOf(instance), context);
-  // So that who is placed next in the same transaction knows of it. When that has ended, the sums are read again, whether it was committed or not.
+  // So that who is placed next in the same transaction knows of it. When that has ended, the sums are read again,
+  // whether it was committed or not.
   const before = registry.find(instance.cell)?.usage ?? noUsage;
   const more = { ...noUsage, ...resourcesOf(instance), total: 1, states: { [instance.state]: 1 } };
   registry.setUsage(instance.cell, plusUsage(before, more), clock.monotonic());

@@ -3,7 +3,10 @@ import type { Observed, Seen } from "@nano/contract";
 import { inventoryMatter } from "../cells/order.ts";
 import type { KnownCell } from "../cells/registry.ts";
 
-/** What a cell of an older version answers is newer than all it had reported when it was asked, and older than what it reports next. */
+/**
+ * What a cell of an older version answers is newer than all it had reported when it was asked, and older than what it
+ * reports next.
+ */
 export const heardOf = (cell: KnownCell | undefined): Seen | undefined =>
   cell?.order.boot === undefined ? undefined : { boot: cell.order.boot, sequence: cell.order.last + 0.5 };
 

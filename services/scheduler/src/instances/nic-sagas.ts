@@ -1,6 +1,7 @@
 /**
- * Network interfaces that come and go. The definition is the truth about them: it changes first, then the running guest is given what it says. The row,
- * by which an address is somebody's, has the interface before its definition has it, and longer.
+ * Network interfaces that come and go. The definition is the truth about them: it changes first, then the running guest
+ * is given what it says. The row, by which an address is somebody's, has the interface before its definition has it,
+ * and longer.
  */
 import {
   CellIdSchema,

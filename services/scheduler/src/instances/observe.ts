@@ -1,9 +1,10 @@
 /**
  * What a cell's word makes of an instance's row: a pure function.
  *
- * A task that makes or removes an instance owns its state meanwhile; otherwise the cell is right. One state lives between them: after a press of the
- * power button the instance is `stopping` until the guest follows, however often the cell says that it still runs. When the guest has not followed in
- * time, it is shown as running again, with the reason, so that a person may force it.
+ * A task that makes or removes an instance owns its state meanwhile; otherwise the cell is right. One state lives
+ * between them: after a press of the power button the instance is `stopping` until the guest follows, however often the
+ * cell says that it still runs. When the guest has not followed in time, it is shown as running again, with the reason,
+ * so that a person may force it.
  */
 import { forPeople, guestPatience, type Observed, readTimestamp, timestamp } from "@nano/contract";
 import type { Changes } from "./change.ts";

@@ -1,10 +1,12 @@
 /**
- * Whether an unfinished task that is taken up after a start is out of date: the database was restored from a copy that was made while it ran. Its steps, or
- * their undo, would be done to a guest that was made, started and used since. Two things prove it:
+ * Whether an unfinished task that is taken up after a start is out of date: the database was restored from a copy that
+ * was made while it ran. Its steps, or their undo, would be done to a guest that was made, started and used since. Two
+ * things prove it:
  *
  * - its end was told: what is told was committed, so a database that does not know of it is older;
- * - the cell has the instance with a newer epoch than the task's, or has started it long after the task's last progress and before this scheduler
- *   started. What a task asked for just before the scheduler was killed is done within minutes.
+ * - the cell has the instance with a newer epoch than the task's, or has started it long after the task's last progress
+ *   and before this scheduler started. What a task asked for just before the scheduler was killed is done within
+ *   minutes.
  *
  * Such a task ends as it is, and nothing of it is done or undone (ADR 18).
  */

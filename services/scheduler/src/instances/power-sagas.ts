@@ -1,6 +1,6 @@
 /**
- * Starting, stopping and rebooting. Each is one command to the cell; the guest's own part follows in the cell's reports, and a task that asked the guest
- * for something lasts until then.
+ * Starting, stopping and rebooting. Each is one command to the cell; the guest's own part follows in the cell's
+ * reports, and a task that asked the guest for something lasts until then.
  */
 import {
   CellIdSchema,

@@ -13,9 +13,9 @@
  * | none                         | there, unclaimed             | it may be another zone's: it is shown, and a person decides       |
  * | none, and no tombstone       | there                        | our database is older than the cell: the row is made from its metadata; where that cannot be, it is shown |
  *
- * A row that a task is making or removing keeps its state. One inventory without an instance proves nothing: it may have been taken just before
- * the instance was defined. Everything that a cell says of its instances, asked or unasked, is worked on one after the other, and what is older than
- * what was taken already is left.
+ * A row that a task is making or removing keeps its state. One inventory without an instance proves nothing: it may
+ * have been taken just before the instance was defined. Everything that a cell says of its instances, asked or unasked,
+ * is worked on one after the other, and what is older than what was taken already is left.
  */
 import type { Report } from "@nano/bus";
 import {
@@ -158,7 +158,10 @@ export class Reconciler {
     await this.#clean(cell, (id) => seen.has(id));
   }
 
-  /** Removes the disks of what was only half made, or deleted, while the cell was away. A domain goes by being proven to be stale. */
+  /**
+   * Removes the disks of what was only half made, or deleted, while the cell was away. A domain goes by being proven to
+   * be stale.
+   */
   async #clean(cell: CellId, isThere: (id: InstanceId) => boolean): Promise<void> {
     const { db, log } = this.#deps;
     for (const { id, epoch, spec } of await leftOn(db, cell)) {
@@ -201,7 +204,9 @@ export class Reconciler {
     await changeInstance(this.#deps, trx, row, { state: "missing", stateReason: missingReason, stopAskedAt: null });
   }
 
-  /** A cell may say another thousand every time, and what it has said before stays on record. @throws NanoError `in-use` */
+  /**
+   * A cell may say another thousand every time, and what it has said before stays on record. @throws NanoError `in-use`
+   */
   async #requireRoom(trx: Write, cell: CellId): Promise<void> {
     const { total } = await usageOfCell(trx, cell);
     if (total < limits.instancesOfCell) return;
@@ -210,7 +215,10 @@ export class Reconciler {
     });
   }
 
-  /** A domain with our metadata that no record puts on this cell. It is judged by what the database says in the transaction that acts on it. */
+  /**
+   * A domain with our metadata that no record puts on this cell. It is judged by what the database says in the
+   * transaction that acts on it.
+   */
   async #meetStranger(known: KnownCell, observed: Observed): Promise<void> {
     const { journal, registry, strays, clock, proofMs } = this.#deps;
     const { id: cell, pool } = known.stored;

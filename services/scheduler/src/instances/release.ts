@@ -5,7 +5,8 @@ import type { InstanceDeps } from "./deps.ts";
 import { deleteInstance, findInstance } from "./store.ts";
 
 /**
- * Takes the row away and leaves a tombstone, so that a cell which still has something of it is told to remove that. Harmless to repeat.
+ * Takes the row away and leaves a tombstone, so that a cell which still has something of it is told to remove that.
+ * Harmless to repeat.
  */
 export async function releaseInstance(
   deps: Pick<InstanceDeps, "journal" | "clock">,

@@ -1,4 +1,6 @@
-/** More room on the cell an instance is on already. A reservation is the instance's row: what the row says is promised. */
+/**
+ * More room on the cell an instance is on already. A reservation is the instance's row: what the row says is promised.
+ */
 import { type CellId, NanoError } from "@nano/contract";
 import type { Write } from "../events/journal.ts";
 import type { InstanceDeps } from "./deps.ts";
@@ -25,7 +27,10 @@ export async function requireStorage(
   );
 }
 
-/** Has placement know what the rows of a cell's instances say now; if they cannot be read now, the next decision reads them. Never fails. */
+/**
+ * Has placement know what the rows of a cell's instances say now; if they cannot be read now, the next decision reads
+ * them. Never fails.
+ */
 export async function refreshUsage(
   { db, registry, clock, log }: Pick<InstanceDeps, "db" | "registry" | "clock" | "log">,
   cell: CellId,

@@ -1,8 +1,8 @@
 /**
- * Starting again what crashed, where its restart policy says so: at growing intervals, so that what crashes at once does not keep its cell busy. A stop
- * that somebody asked for, or that the guest's system made itself, is no crash: its state is `stopped`. So it is after a start that failed, too; whether
- * that was ours, and is to be tried again, is seen in the tasks. How often it was tried is in a table of its own, so that a scheduler that starts anew
- * goes on counting.
+ * Starting again what crashed, where its restart policy says so: at growing intervals, so that what crashes at once
+ * does not keep its cell busy. A stop that somebody asked for, or that the guest's system made itself, is no crash: its
+ * state is `stopped`. So it is after a start that failed, too; whether that was ours, and is to be tried again, is seen
+ * in the tasks. How often it was tried is in a table of its own, so that a scheduler that starts anew goes on counting.
  */
 import { type InstanceId, serviceActor, type Timestamp, timestamp } from "@nano/contract";
 import type { Kysely } from "kysely";

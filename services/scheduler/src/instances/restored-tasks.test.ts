@@ -96,7 +96,10 @@ const destructive = [
   "cell.snapshot.delete",
 ] as const;
 
-/** A world in which a copy of the database was made in the middle of a task, which is cancelled or goes on then; later the copy is put back. */
+/**
+ * A world in which a copy of the database was made in the middle of a task, which is cancelled or goes on then; later
+ * the copy is put back.
+ */
 const restoredIn = async (
   kind: Kind,
   step: string,

@@ -1,4 +1,7 @@
-/** Snapshots: what an instance was, kept by its cell. Nothing of them is stored here but their number, as the cell last said it. */
+/**
+ * Snapshots: what an instance was, kept by its cell. Nothing of them is stored here but their number, as the cell last
+ * said it.
+ */
 import type { Handlers, RequestContext } from "@nano/bus";
 import {
   decode,
@@ -33,7 +36,9 @@ export function snapshotHandlers(
   const list = async ({ id, cell }: Pick<StoredInstance, "id" | "cell">, requestId: string): Promise<Snapshot[]> =>
     (await ask(cell, "cell.snapshot.list", { id }, requestId)).items;
 
-  /** What the cell is asked before anything begins. The cell refuses the same again: what it has may change until then. */
+  /**
+   * What the cell is asked before anything begins. The cell refuses the same again: what it has may change until then.
+   */
   const look = async (
     id: InstanceId,
     operation: OperationName,

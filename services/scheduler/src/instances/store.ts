@@ -1,4 +1,7 @@
-/** The tables `instances` (what should exist, where, and what its cell last said of it) and `tombstones` (what was deleted). Nothing else touches them. */
+/**
+ * The tables `instances` (what should exist, where, and what its cell last said of it) and `tombstones` (what was
+ * deleted). Nothing else touches them.
+ */
 import {
   Addresses,
   type CellId,
@@ -454,7 +457,10 @@ const note = (db: Kysely<Database>, cell: CellId): void => {
   if (cells) cells.add(cell);
   else written.set(db, new Set([cell]));
 };
-/** The cells on which this transaction has written instances: what is reserved there is read again when it has ended, however it ended. */
+/**
+ * The cells on which this transaction has written instances: what is reserved there is read again when it has ended,
+ * however it ended.
+ */
 export const cellsWritten = (trx: Kysely<Database>): readonly CellId[] => [...(written.get(trx) ?? [])];
 
 export const insertInstance = async (db: Kysely<Database>, instance: StoredInstance): Promise<void> => {

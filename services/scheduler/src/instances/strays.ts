@@ -1,7 +1,8 @@
 /**
  * Domains that cells have and that no record puts there. Kept in memory: every inventory tells of them again.
  *
- * What is proven to be stale goes by itself, when it was found so twice and `proofMs` passed between; everything else waits for a person.
+ * What is proven to be stale goes by itself, when it was found so twice and `proofMs` passed between; everything else
+ * waits for a person.
  */
 import type { CellId, InstanceId, Observed, StrayReason } from "@nano/contract";
 

@@ -1,4 +1,7 @@
-/** Making a system disk anew, step by step. What may fail comes first; from the erasing on there is no way back, and the rest is tried until it succeeds. */
+/**
+ * Making a system disk anew, step by step. What may fail comes first; from the erasing on there is no way back, and the
+ * rest is tried until it succeeds.
+ */
 import { CellIdSchema, Closed, Disk, InstanceIdSchema, InstanceSpec, type Static, settingsOf } from "@nano/contract";
 import { defineSaga, type Saga } from "../tasks/saga.ts";
 import { writeSeed } from "./cloud-init/seed.ts";

@@ -1,4 +1,7 @@
-/** Nothing that runs is ended by reconciliation: not by a fresh database, not by an old one, in whatever order the cells are heard. */
+/**
+ * Nothing that runs is ended by reconciliation: not by a fresh database, not by an old one, in whatever order the cells
+ * are heard.
+ */
 import { afterEach, expect, test } from "bun:test";
 import { copyFile, rm } from "node:fs/promises";
 import type { InstanceId, Observed, PoolName } from "@nano/contract";

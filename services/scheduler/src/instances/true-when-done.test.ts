@@ -1,6 +1,6 @@
 /**
- * What a task did is true when it says that it is done, and its opposite is accepted at once. The cell reports in the worst moment: each time it has been given
- * a command and has not done it yet.
+ * What a task did is true when it says that it is done, and its opposite is accepted at once. The cell reports in the
+ * worst moment: each time it has been given a command and has not done it yet.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Input, Instance, OperationName, Task } from "@nano/contract";

@@ -1,6 +1,7 @@
 /**
- * Sums over instances: what is reserved where. A reservation is an instance's row. The registry keeps each cell's sums in memory: they are read again after
- * every transaction that wrote one of its instances, so there is no counter that could drift.
+ * Sums over instances: what is reserved where. A reservation is an instance's row. The registry keeps each cell's sums
+ * in memory: they are read again after every transaction that wrote one of its instances, so there is no counter that
+ * could drift.
  */
 import { type CellId, type InstanceState, instanceStates, type PoolName } from "@nano/contract";
 import { prepared } from "@nano/store";

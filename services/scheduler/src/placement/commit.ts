@@ -1,7 +1,8 @@
 /**
- * The one place where a placement becomes a promise. It runs inside the transaction that writes the instance, so nothing else is promised
- * meanwhile; `place()` is quick enough for that. What the snapshot says of the winner is checked against the sums in the database before
- * it is believed: a snapshot that was wrong (another scheduler, a lost update) is corrected and asked again.
+ * The one place where a placement becomes a promise. It runs inside the transaction that writes the instance, so
+ * nothing else is promised meanwhile; `place()` is quick enough for that. What the snapshot says of the winner is
+ * checked against the sums in the database before it is believed: a snapshot that was wrong (another scheduler, a lost
+ * update) is corrected and asked again.
  */
 import { type CellId, type Decision, DecisionIdSchema, decode, type PoolName, timestamp } from "@nano/contract";
 import { type CellRegistry, factsOf } from "../cells/registry.ts";
@@ -24,7 +25,10 @@ export interface PlacementDeps {
   readonly newId: () => string;
 }
 
-/** @returns the decision; without a winner where nothing fits. Nothing is written: inserting the instance is what reserves. */
+/**
+ * @returns the decision; without a winner where nothing fits. Nothing is written: inserting the instance is what
+ * reserves.
+ */
 export async function decide(
   deps: PlacementDeps,
   trx: Write,

@@ -1,4 +1,7 @@
-/** Whether an instance that is placed may become another size where it is: the rules of placement, asked about its own cell only. */
+/**
+ * Whether an instance that is placed may become another size where it is: the rules of placement, asked about its own
+ * cell only.
+ */
 import type { Resources } from "@nano/contract";
 import { gib, mib } from "../units.ts";
 import type { Filter, Policy } from "./rule.ts";

@@ -1,9 +1,10 @@
 /**
  * Where an instance goes: a pure function of what is known of the cells, what is asked for and the policy.
  *
- * The filters sift the cells one after the other: a cell is removed by the first filter that does not admit it, is counted there, and the first
- * few are kept as examples. Then each scorer adds its weighted term to the score of every cell that is left; the lower the better. The ten best are
- * picked, and only for those few and the examples words are made. So explaining costs the same for ten cells and for ten thousand.
+ * The filters sift the cells one after the other: a cell is removed by the first filter that does not admit it, is
+ * counted there, and the first few are kept as examples. Then each scorer adds its weighted term to the score of every
+ * cell that is left; the lower the better. The ten best are picked, and only for those few and the examples words are
+ * made. So explaining costs the same for ten cells and for ten thousand.
  *
  * Equal scores are told apart by the ids, so the same cells always give the same decision.
  */

@@ -22,8 +22,9 @@ export const defaultPolicy: Policy = {
 };
 
 /**
- * Cores and memory of cell `i` that may be promised in all, not rounded: what is asked for and what is promised are whole numbers, so comparing
- * their sum with this needs no rounding, which in these loops costs more than all the rest. Words round it down.
+ * Cores and memory of cell `i` that may be promised in all, not rounded: what is asked for and what is promised are
+ * whole numbers, so comparing their sum with this needs no rounding, which in these loops costs more than all the rest.
+ * Words round it down.
  */
 export const promisableCores = (cells: Snapshot, i: number, policy: Policy): number =>
   at(cells.cores, i) * policy.coresOvercommit;
@@ -59,15 +60,17 @@ export type Value = (cells: Snapshot, i: number, request: PlacementRequest, poli
 /**
  * Removes the cells that cannot take an instance.
  *
- * Every rule has its own loop, though all are alike: a loop that only ever calls one function is compiled together with it, and that makes a
- * decision over thousands of cells several times quicker than one loop that calls every rule.
+ * Every rule has its own loop, though all are alike: a loop that only ever calls one function is compiled together with
+ * it, and that makes a decision over thousands of cells several times quicker than one loop that calls every rule.
  */
 export interface Filter {
   readonly name: string;
   /** What a cell that it removes lacks, in a few words. */
   readonly lack: string;
   readonly admits: Admits;
-  /** Goes over all candidates: keeps those it admits in front, puts the others into `removed`. @returns how many it kept */
+  /**
+   * Goes over all candidates: keeps those it admits in front, puts the others into `removed`. @returns how many it kept
+   */
   sift(scan: Scan): number;
   /** Why it may not. Asked for the few cells that are named as examples. */
   reason(cells: Snapshot, i: number, request: PlacementRequest, policy: Policy): Reason;

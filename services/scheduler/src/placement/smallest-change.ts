@@ -16,8 +16,8 @@ const amount = (kind: Kind, value: number): string =>
   })[kind];
 
 /**
- * Prefers what a person can do at once: enable a cell that has room, else ask for less (relative to what was asked for, or without what
- * a host cannot do), else bring a silent cell back, else add a cell.
+ * Prefers what a person can do at once: enable a cell that has room, else ask for less (relative to what was asked for,
+ * or without what a host cannot do), else bring a silent cell back, else add a cell.
  */
 export function smallestChange(cells: Snapshot, request: PlacementRequest, policy: Policy): string {
   let cheapest: { cell: number; cost: number; less: Record<Kind, number> } | undefined;

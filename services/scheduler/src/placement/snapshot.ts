@@ -1,8 +1,9 @@
 /**
- * One pool's cells as placement sees them: a column for each figure, a row for each cell. Columns are typed arrays, so that a decision
- * over thousands of cells is a scan of a few cache-friendly arrays.
+ * One pool's cells as placement sees them: a column for each figure, a row for each cell. Columns are typed arrays, so
+ * that a decision over thousands of cells is a scan of a few cache-friendly arrays.
  *
- * A snapshot is kept up to date in place, and `place()` reads it without awaiting anything: within one decision it does not change.
+ * A snapshot is kept up to date in place, and `place()` reads it without awaiting anything: within one decision it does
+ * not change.
  */
 import { type Ability, abilities, type CellId, type CellLoad, type Resources } from "@nano/contract";
 

@@ -1,8 +1,9 @@
 /**
- * What is used over time, in memory: instances as their cells report it, cells as their heartbeats say, pools and the zone as sums over the cells that
- * answer. All of it comes again by itself, so nothing is stored.
+ * What is used over time, in memory: instances as their cells report it, cells as their heartbeats say, pools and the
+ * zone as sums over the cells that answer. All of it comes again by itself, so nothing is stored.
  *
- * A cell speaks for its own instances only: the first word about an instance from a cell is checked against the instance's row.
+ * A cell speaks for its own instances only: the first word about an instance from a cell is checked against the
+ * instance's row.
  */
 import type { Report } from "@nano/bus";
 import {

@@ -1,6 +1,6 @@
 /**
- * The recent past of one thing's use: a ring of numbers. Typed arrays, because a zone has thousands of them: 13 KiB each when full, and no more than is
- * in them before.
+ * The recent past of one thing's use: a ring of numbers. Typed arrays, because a zone has thousands of them: 13 KiB
+ * each when full, and no more than is in them before.
  */
 import { statisticsPoints, timestamp, type Usage, type UsagePoint } from "@nano/contract";
 import { mib } from "../units.ts";

@@ -1,6 +1,6 @@
 /**
- * One attempt at a step, or at its undo: what the step gets to work with, and a watch over its progress. Long work of a cell that gets nowhere is ended, so
- * that its instance is not locked for ever.
+ * One attempt at a step, or at its undo: what the step gets to work with, and a watch over its progress. Long work of a
+ * cell that gets nowhere is ended, so that its instance is not locked for ever.
  */
 import { type Bytes, type Clock, NanoError } from "@nano/contract";
 import { bytes } from "../units.ts";

@@ -1,4 +1,7 @@
-/** Cancelling: accepted, and nothing is left; or refused, and the task gets to its end. That every saga keeps to it is among the saga tests. */
+/**
+ * Cancelling: accepted, and nothing is left; or refused, and the task gets to its end. That every saga keeps to it is
+ * among the saga tests.
+ */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { expectInvariants } from "../testing/invariants.ts";
 import { codeOf, until, World } from "../testing/world.ts";

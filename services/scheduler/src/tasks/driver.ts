@@ -1,20 +1,24 @@
 /**
- * Drives one task to its end. The rule is *write, then do*: before a step runs, the task's row says that this step is running; after it, one
- * write says that it is done and that the next one is running. So after `kill -9` the row names the only step whose effect is unknown, and running
- * that step again is right, because steps are idempotent. Unwinding walks the same list backwards by the same rule, beginning with the
- * step that failed, which may have done half its work.
+ * Drives one task to its end. The rule is *write, then do*: before a step runs, the task's row says that this step is
+ * running; after it, one write says that it is done and that the next one is running. So after `kill -9` the row names
+ * the only step whose effect is unknown, and running that step again is right, because steps are idempotent. Unwinding
+ * walks the same list backwards by the same rule, beginning with the step that failed, which may have done half its
+ * work.
  *
  *     queued ──► running ──────────────► done
  *                   │ a step failed, or cancel
  *                   ▼
  *               unwinding ─────────────► failed | cancelled
  *
- * - A retryable error of a step (its cell does not answer) is met with patience; any other error, and the end of patience, turns the task round.
+ * - A retryable error of a step (its cell does not answer) is met with patience; any other error, and the end of
+ *   patience, turns the task round.
  * - An undo that fails is tried again with backoff for as long as it takes; the task shows what keeps it (`obstacle`).
  * - A step marked `onwardsOnly` has no way back: it is tried like an undo, until it succeeds.
- * - Cancelling is a mark in the row, and an abort of the step that runs. Every write that enters a step checks the mark, and the mark is refused once a
- *   step that destroys is entered: so one write in the database decides which of the two came first.
- * - A task that is taken up after a start is looked at first: one that a restored database holds may be out of date, and ends as it is.
+ * - Cancelling is a mark in the row, and an abort of the step that runs. Every write that enters a step checks the
+ *   mark, and the mark is refused once a step that destroys is entered: so one write in the database decides which of
+ *   the two came first.
+ * - A task that is taken up after a start is looked at first: one that a restored database holds may be out of date,
+ *   and ends as it is.
  * - What goes wrong outside a step (a write that fails, a full disk) is met with another try, from what the row says.
  */
 import {
@@ -127,7 +131,10 @@ export class Driver {
     this.#wake();
   }
 
-  /** Resolves when the task has ended, is not due yet, or the driver was stopped. @returns if it has ended: the tasks that waited for that */
+  /**
+   * Resolves when the task has ended, is not due yet, or the driver was stopped. @returns if it has ended: the tasks
+   * that waited for that
+   */
   async run(): Promise<TaskId[] | undefined> {
     while (!this.#stopping) {
       try {
@@ -174,7 +181,8 @@ export class Driver {
     return !other || hasEnded(other.state);
   }
 
-  // --- forwards --------------------------------------------------------------------------------------------------------
+  // --- forwards
+  // --------------------------------------------------------------------------------------------------------
 
   async #runStep(task: StoredTask, saga: Saga): Promise<void> {
     const step = stepOf(task, saga);
@@ -231,7 +239,8 @@ export class Driver {
     }
   }
 
-  // --- backwards -------------------------------------------------------------------------------------------------------
+  // --- backwards
+  // -------------------------------------------------------------------------------------------------------
 
   /** From running to unwinding, beginning with the current step. Without a failure it was cancelled. */
   async #turnRound(task: StoredTask, failure: NanoError | undefined): Promise<void> {
@@ -279,7 +288,8 @@ export class Driver {
     else await this.#save(task);
   }
 
-  // --- both ways -------------------------------------------------------------------------------------------------------
+  // --- both ways
+  // -------------------------------------------------------------------------------------------------------
 
   /** @returns the error, if there was one */
   async #once(

@@ -1,6 +1,6 @@
 /**
- * Every task of this scheduler: begins them, has each driven by one `Driver`, cancels them, waits for their ends, and takes up
- * the unfinished ones after a restart. How a task is driven is told in `driver.ts`.
+ * Every task of this scheduler: begins them, has each driven by one `Driver`, cancels them, waits for their ends, and
+ * takes up the unfinished ones after a restart. How a task is driven is told in `driver.ts`.
  */
 import {
   type Actor,
@@ -46,7 +46,10 @@ export interface EngineOptions extends Pick<Surroundings, "onEnd" | "onProgress"
   readonly failpoint?: Failpoint;
   /** Whether its cell is away: what cannot be undone or finished there may be ended by a person. */
   readonly isCellAway?: (task: StoredTask) => boolean;
-  /** Asked once of each task that is taken up after a start, before anything of it is done or undone. Rejects when that cannot be said yet. */
+  /**
+   * Asked once of each task that is taken up after a start, before anything of it is done or undone. Rejects when that
+   * cannot be said yet.
+   */
   readonly outOfDate?: (task: StoredTask) => Promise<OutOfDate | undefined>;
   readonly backoff?: Backoff;
   /** Steps that run at once at most; 256 unless told. */
@@ -188,7 +191,8 @@ export class TaskEngine {
   }
 
   /**
-   * Writes down that the way back is wanted; call `interrupt` when that is committed. One that was cancelled already stays so, whether or not it has ended.
+   * Writes down that the way back is wanted; call `interrupt` when that is committed. One that was cancelled already
+   * stays so, whether or not it has ended.
    * @throws NanoError `task-not-found`, `not-cancellable`
    */
   async markCancelled(trx: Write, id: TaskId): Promise<StoredTask> {
@@ -211,7 +215,8 @@ export class TaskEngine {
   }
 
   /**
-   * Ends a task where it is, and those that wait for it: their cell is away, or they are out of date. Call `dismiss` once that is committed.
+   * Ends a task where it is, and those that wait for it: their cell is away, or they are out of date. Call `dismiss`
+   * once that is committed.
    * @param as how it ends; by default as it was about to, with the error that it had
    * @returns the tasks that were ended
    */
@@ -277,7 +282,9 @@ export class TaskEngine {
     }
   }
 
-  /** Interrupts what waits and lets the steps under way end, 10 s at most. What has not ended goes on at the next start. */
+  /**
+   * Interrupts what waits and lets the steps under way end, 10 s at most. What has not ended goes on at the next start.
+   */
   async stop(): Promise<void> {
     this.#stopping = true;
     const running = [...this.#drivers.values()];

@@ -4,10 +4,11 @@
  * 1. `failsEverywhere`: it fails before and after the effect of every step, and nothing is left
  * 2. `stepsRunTwice`: every step runs twice, and the result is the same
  * 3. `undosRunTwice`: as 1, and every undo runs twice
- * 4. `killedEverywhere`: the scheduler's process is killed with SIGKILL before and after every effect, on the way there and on the way back, is
- *    started again, and the task ends as if nothing had happened
- * 5. `cancelledEverywhere`: it is cancelled before and after the effect of every step, and while the step's end is being written down. Either the cancel is
- *    accepted and nothing is left, or it is refused and the task gets to its end
+ * 4. `killedEverywhere`: the scheduler's process is killed with SIGKILL before and after every effect, on the way there
+ *    and on the way back, is started again, and the task ends as if nothing had happened
+ * 5. `cancelledEverywhere`: it is cancelled before and after the effect of every step, and while the step's end is
+ *    being written down. Either the cancel is accepted and nothing is left, or it is refused and the task gets to its
+ *    end
  */
 import { describe, expect, test } from "bun:test";
 import { NanoError, type OperationName, type Task } from "@nano/contract";
@@ -118,7 +119,8 @@ async function cancelledEverywhere<S>(scenario: SagaScenario<S>): Promise<void> 
       }
 }
 
-// --- parts -------------------------------------------------------------------------------------------------------------
+// --- parts
+// -------------------------------------------------------------------------------------------------------------
 
 async function failEverywhere<S>(scenario: SagaScenario<S>, adaptSaga: (saga: Saga) => Saga): Promise<void> {
   let trip: Failpoint = () => {};
@@ -166,7 +168,8 @@ async function killedAt<S>(world: World, scenario: SagaScenario<S>, fail: string
   const subject = await scenario.prepare(world);
   await world.setFailpoints(fail);
   const idempotencyKey = key();
-  // The reply may die with the scheduler, or the request may not be taken yet; who asked repeats the question with the same key.
+  // The reply may die with the scheduler, or the request may not be taken yet; who asked repeats the question with the
+  // same key.
   let first: Task | undefined;
   let refused: unknown;
   let killed = false;

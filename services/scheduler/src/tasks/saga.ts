@@ -1,9 +1,10 @@
 /**
  * What a saga is: an ordered list of named steps, each with what it does and how that is undone.
  *
- * A step may run more than once (a crash between doing it and writing down that it is done, a reply that was lost), and so may its undo, also
- * when the step never ran or ran half-way. So both are idempotent, keyed by ids that are fixed before the first step, and neither
- * keeps anything in memory: all it knows is the saga's state, which is stored with the task.
+ * A step may run more than once (a crash between doing it and writing down that it is done, a reply that was lost), and
+ * so may its undo, also when the step never ran or ran half-way. So both are idempotent, keyed by ids that are fixed
+ * before the first step, and neither keeps anything in memory: all it knows is the saga's state, which is stored with
+ * the task.
  */
 import {
   type Actor,
@@ -23,15 +24,18 @@ export interface StepRun<State> {
   readonly actor: Pick<Actor, "name">;
   readonly requestId: string;
   readonly state: State;
-  /** Aborted when the task is cancelled and when the service stops: stop waiting, throw. What the step did by then is undone, or done again. */
+  /**
+   * Aborted when the task is cancelled and when the service stops: stop waiting, throw. What the step did by then is
+   * undone, or done again.
+   */
   readonly signal: AbortSignal;
   /** Gives the steps that follow another state; it is written down with the end of this one. */
   keep(state: State): void;
   /** How far the step is, in bytes. Cheap: call it as often as there is news. */
   progress(bytesDone: number, bytesTotal?: number): void;
   /**
-   * Waits for long work of a cell: meanwhile other tasks' steps may run. Aborts the signal with `stalled` when no progress was told for too long, or, of work
-   * that tells none, when it takes too long.
+   * Waits for long work of a cell: meanwhile other tasks' steps may run. Aborts the signal with `stalled` when no
+   * progress was told for too long, or, of work that tells none, when it takes too long.
    */
   readonly aside: Aside;
 }
@@ -43,21 +47,27 @@ export interface StepDefinition<State> {
   /** Whether a task that begins with this state has this step; always, unless told. */
   when?(state: State): boolean;
   do(run: StepRun<State>): Promise<void>;
-  /** Takes back what `do` did, all or part of it, or nothing if it did nothing. A string says why there is nothing to take back. */
+  /**
+   * Takes back what `do` did, all or part of it, or nothing if it did nothing. A string says why there is nothing to
+   * take back.
+   */
   readonly undo: ((run: StepRun<State>) => Promise<void>) | string;
   /**
-   * There is no way back from here: this step and those after it are tried until they succeed, and the task cannot be cancelled any
-   * more. For what destroys.
+   * There is no way back from here: this step and those after it are tried until they succeed, and the task cannot be
+   * cancelled any more. For what destroys.
    */
   readonly onwardsOnly?: true;
   /**
-   * What it does cannot be taken back, but it may fail: the task cannot be cancelled from the moment that this step is entered. For what loses something:
-   * a guest's memory, what a disk held.
+   * What it does cannot be taken back, but it may fail: the task cannot be cancelled from the moment that this step is
+   * entered. For what loses something: a guest's memory, what a disk held.
    */
   readonly irrevocable?: true;
   /** It only waits for something outside: it takes no slot, so that others work meanwhile. */
   readonly waits?: true;
-  /** How long a retryable error (a cell that does not answer …) is met with another try before the task gives up and unwinds. 15 s unless told. */
+  /**
+   * How long a retryable error (a cell that does not answer …) is met with another try before the task gives up and
+   * unwinds. 15 s unless told.
+   */
   readonly patienceMs?: number;
 }
 
@@ -82,7 +92,8 @@ export interface Saga {
  * defineSaga({
  *   operation: "instance.start",
  *   state: PowerState,
- *   steps: [{ name: "start", title: () => "Start the instance", do: async (run) => { … }, undo: "it was asked to run" }],
+ *   steps: [{ name: "start", title: () => "Start the instance", do: async (run) => { … }, undo: "it was asked to run"
+ *   }],
  * })
  */
 export function defineSaga<S extends TSchema>(definition: SagaDefinition<S>): Saga {
@@ -111,6 +122,9 @@ export function defineSaga<S extends TSchema>(definition: SagaDefinition<S>): Sa
   };
 }
 
-/** Where a test may make a saga fail: before the effect, after it (its record not yet written), and likewise around the undo. */
+/**
+ * Where a test may make a saga fail: before the effect, after it (its record not yet written), and likewise around the
+ * undo.
+ */
 export type FailpointPhase = "before" | "after" | "undo-before" | "undo-after";
 export type Failpoint = (operation: string, step: string, phase: FailpointPhase) => Promise<void> | void;

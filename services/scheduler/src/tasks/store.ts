@@ -171,7 +171,10 @@ export const insertTask = async (db: Kysely<Database>, task: StoredTask): Promis
   });
 };
 
-/** @returns whether it was written: not, when it has ended, or when `unlessCancelled` and somebody has asked for the way back */
+/**
+ * @returns whether it was written: not, when it has ended, or when `unlessCancelled` and somebody has asked for the way
+ * back
+ */
 export const saveTask = async (
   db: Kysely<Database>,
   task: StoredTask,

@@ -1,4 +1,7 @@
-/** A test cell's operations on snapshots: the tree of each domain, and work that is not done when it is first asked after. */
+/**
+ * A test cell's operations on snapshots: the tree of each domain, and work that is not done when it is first asked
+ * after.
+ */
 import type { Handlers } from "@nano/bus";
 import {
   type InstanceId,

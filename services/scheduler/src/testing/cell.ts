@@ -1,6 +1,7 @@
 /**
- * A small cell for tests, on the real bus with an identity of its own: keeps instances in memory, refuses stale epochs, reports like a real one, and can
- * be told to fail, to hang, or to vanish. It remembers every command, so that a test can see what was asked how often.
+ * A small cell for tests, on the real bus with an identity of its own: keeps instances in memory, refuses stale epochs,
+ * reports like a real one, and can be told to fail, to hang, or to vanish. It remembers every command, so that a test
+ * can see what was asked how often.
  */
 import type { Bus, Handlers } from "@nano/bus";
 import type { TestBus } from "@nano/bus/testing";

@@ -1,6 +1,6 @@
 /**
- * A world for one test: a real nats-server, a scheduler with a database file of its own, test cells and the image service's part, all talking over the
- * bus. `await using` takes it down again.
+ * A world for one test: a real nats-server, a scheduler with a database file of its own, test cells and the image
+ * service's part, all talking over the bus. `await using` takes it down again.
  */
 import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";

@@ -1,4 +1,6 @@
-/** What a cell keeps of images and media: its panel on the cell's page, and the button that removes what nothing needs. */
+/**
+ * What a cell keeps of images and media: its panel on the cell's page, and the button that removes what nothing needs.
+ */
 import type { Cell, Output } from "@nano/contract";
 import { readForm } from "../http/forms.ts";
 import { readId } from "../http/ids.ts";

@@ -1,4 +1,7 @@
-/** Instances that a cell has and that no record puts there: their panel on the cell's page, and the two things a person can decide. */
+/**
+ * Instances that a cell has and that no record puts there: their panel on the cell's page, and the two things a person
+ * can decide.
+ */
 import { type Cell, type Output, type Stray, strayTexts } from "@nano/contract";
 import { readForm } from "../http/forms.ts";
 import { readId } from "../http/ids.ts";

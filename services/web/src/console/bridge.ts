@@ -1,6 +1,7 @@
 /**
- * The browser's console socket, joined to the gateway's: a browser needs only the portal's port. Bytes go through as they come. Down (screen) a
- * slow browser pauses the gateway's socket; up (keys) is tiny, so too much of it ends the connection.
+ * The browser's console socket, joined to the gateway's: a browser needs only the portal's port. Bytes go through as
+ * they come. Down (screen) a slow browser pauses the gateway's socket; up (keys) is tiny, so too much of it ends the
+ * connection.
  */
 import { NanoError } from "@nano/contract";
 import type { ServerWebSocket, WebSocketHandler } from "bun";
@@ -26,8 +27,8 @@ const protocolsOf = (request: Request): string[] | undefined => {
 };
 
 /**
- * Decides about an upgrade: the page must be ours (cross-site WebSocket hijacking), the ticket is judged by the gateway, and only once the
- * gateway has taken it does the browser get its connection.
+ * Decides about an upgrade: the page must be ours (cross-site WebSocket hijacking), the ticket is judged by the
+ * gateway, and only once the gateway has taken it does the browser get its connection.
  * @throws NanoError `foreign-origin`, `ticket-invalid` and as the gateway refused
  */
 export const openBridge = async (

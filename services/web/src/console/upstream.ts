@@ -1,6 +1,6 @@
 /**
- * The gateway's end of a console. It can be paused: then the TCP socket itself is not read, so a slow browser's pressure reaches the gateway, the
- * cell and QEMU instead of piling up here.
+ * The gateway's end of a console. It can be paused: then the TCP socket itself is not read, so a slow browser's
+ * pressure reaches the gateway, the cell and QEMU instead of piling up here.
  */
 import { NanoError } from "@nano/contract";
 

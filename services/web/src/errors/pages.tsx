@@ -1,4 +1,6 @@
-/** What each error means (the `type` of the REST API's problem documents points here), and the portal's own failures. */
+/**
+ * What each error means (the `type` of the REST API's problem documents points here), and the portal's own failures.
+ */
 import {
   type ErrorCode,
   errorDefinitions,

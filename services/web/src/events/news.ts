@@ -10,7 +10,8 @@ const resourceOf = ({ data }: PastEvent): string | undefined =>
   typeof data.resource === "string" ? data.resource : undefined;
 
 /**
- * A task is its newest event. What a task's request changed beside it, a state that was told before, and the figures of the moment are left out.
+ * A task is its newest event. What a task's request changed beside it, a state that was told before, and the figures of
+ * the moment are left out.
  * @param events oldest first
  * @returns newest first
  */

@@ -1,6 +1,7 @@
 /**
- * Scripts, styles and noVNC, all served by us. The address of each holds a hash of its content (or its package's version), so browsers
- * may keep it for ever; the set is fixed when the portal starts, so no address can reach any other file.
+ * Scripts, styles and noVNC, all served by us. The address of each holds a hash of its content (or its package's
+ * version), so browsers may keep it for ever; the set is fixed when the portal starts, so no address can reach any
+ * other file.
  */
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";

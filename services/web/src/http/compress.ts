@@ -1,7 +1,8 @@
 /**
- * Pages are compressed on their way out. Not what must not be: streams (they are written piece by piece), what is small, answers to changes, and pages that
- * hold a secret (`no-transform`), whose compressed length would tell of it (BREACH, CVE-2013-3587). Pages hold no token against forged requests that
- * could be guessed so: `Origin` and `SameSite` cookies are that.
+ * Pages are compressed on their way out. Not what must not be: streams (they are written piece by piece), what is
+ * small, answers to changes, and pages that hold a secret (`no-transform`), whose compressed length would tell of it
+ * (BREACH, CVE-2013-3587). Pages hold no token against forged requests that could be guessed so: `Origin` and
+ * `SameSite` cookies are that.
  */
 const leastBytes = 1_024;
 

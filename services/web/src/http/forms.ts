@@ -6,7 +6,10 @@ import { readBody, utf8Of } from "@nano/http";
 const maxFormBytes = 1024 * 1024;
 const maxFields = 512;
 
-/** What was typed, by name; a name may come more than once. Never trimmed away silently: a handler says what it does with it. */
+/**
+ * What was typed, by name; a name may come more than once. Never trimmed away silently: a handler says what it does
+ * with it.
+ */
 export interface Form {
   /** Without the blanks around it. */
   text(name: string): string;

@@ -1,4 +1,7 @@
-/** `/api`, `/swagger` and their like go to the gateway as they are, so that a browser needs only the portal's port. Bodies are streamed. */
+/**
+ * `/api`, `/swagger` and their like go to the gateway as they are, so that a browser needs only the portal's port.
+ * Bodies are streamed.
+ */
 import { NanoError } from "@nano/contract";
 import { isOwnOrigin } from "./security.ts";
 
@@ -32,7 +35,8 @@ export const forward = async (
   // What the browser says of itself ends here: the gateway believes the portal.
   for (const name of ["forwarded", "x-forwarded-for"]) headers.delete(name);
   if (address) headers.set("X-Forwarded-For", address);
-  // A page of ours stays ours under whatever name the browser reached us; a foreign origin stays foreign, and is refused there.
+  // A page of ours stays ours under whatever name the browser reached us; a foreign origin stays foreign, and is
+  // refused there.
   const origin = request.headers.get("origin");
   if (origin !== null && isOwnOrigin(origin, request, urls.webUrl)) headers.set("Origin", new URL(urls.webUrl).origin);
   let answer: Response;

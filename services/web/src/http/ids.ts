@@ -1,4 +1,7 @@
-/** From a piece of an address to an id of the contract: what cannot be one names nothing, so it is "not found" without asking anyone. */
+/**
+ * From a piece of an address to an id of the contract: what cannot be one names nothing, so it is "not found" without
+ * asking anyone.
+ */
 import {
   CellIdSchema,
   DecisionIdSchema,

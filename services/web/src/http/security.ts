@@ -2,8 +2,9 @@
 import { NanoError } from "@nano/contract";
 
 /**
- * No inline script or style, no `eval`, nothing from elsewhere. Uploads go straight to the image service, so its origin may be connected
- * to and posted to; `ws:`/`wss:` of our own origin is spelled out because not every browser counts it as 'self'.
+ * No inline script or style, no `eval`, nothing from elsewhere. Uploads go straight to the image service, so its origin
+ * may be connected to and posted to; `ws:`/`wss:` of our own origin is spelled out because not every browser counts it
+ * as 'self'.
  */
 export const contentSecurityPolicy = (imagesOrigin: string, ownHost: string): string =>
   [
@@ -40,8 +41,9 @@ export const securityHeaders = (csp: string, secure: boolean): Record<string, st
 const isLiteral = (hostname: string): boolean => hostname === "localhost" || /^[\d.]+$|^\[/.test(hostname);
 
 /**
- * Whether the request's `Origin` is ours: the configured public URL, or, when the portal is used by a plain address, that address. A
- * name is believed only if it is configured: any other may have been made to point here by its owner (DNS rebinding).
+ * Whether the request's `Origin` is ours: the configured public URL, or, when the portal is used by a plain address,
+ * that address. A name is believed only if it is configured: any other may have been made to point here by its owner
+ * (DNS rebinding).
  */
 export const isOwnOrigin = (origin: string, request: Request, publicUrl: string): boolean => {
   if (!URL.canParse(origin)) return false;
@@ -53,8 +55,9 @@ export const isOwnOrigin = (origin: string, request: Request, publicUrl: string)
 };
 
 /**
- * Refuses a change that another site's page makes with our cookie. The session cookie is SameSite=Strict already; this is the second lock, and it
- * also covers login (where there is no cookie yet). A browser sends `Sec-Fetch-Site` or `Origin` with every POST; who sends neither is no browser.
+ * Refuses a change that another site's page makes with our cookie. The session cookie is SameSite=Strict already; this
+ * is the second lock, and it also covers login (where there is no cookie yet). A browser sends `Sec-Fetch-Site` or
+ * `Origin` with every POST; who sends neither is no browser.
  * @throws NanoError `foreign-origin`
  */
 export const refuseForeign = (request: Request, publicUrl: string): void => {
@@ -71,12 +74,14 @@ export const refuseForeign = (request: Request, publicUrl: string): void => {
 const here = "http://portal.invalid";
 
 /**
- * Path and query of an address that a browser, told to go there from a page of the portal, looks for at the portal: what the URL standard makes of it
- * counts, not how it is spelled (`/.//evil.test` becomes `//evil.test`, which is another host).
+ * Path and query of an address that a browser, told to go there from a page of the portal, looks for at the portal:
+ * what the URL standard makes of it counts, not how it is spelled (`/.//evil.test` becomes `//evil.test`, which is
+ * another host).
  * @returns `undefined` when it leads away, or only may
  */
 export const localPath = (address: string): string | undefined => {
-  // Control characters are dropped by the standard, and backslashes are slashes to it: neither is in an address of ours.
+  // Control characters are dropped by the standard, and backslashes are slashes to it: neither is in an address of
+  // ours.
   if (address.length > 1024 || !/^\/[\x21-\x5b\x5d-\x7e]*$/.test(address)) return undefined;
   const url = URL.parse(address, here);
   if (url?.origin !== here || url.pathname.startsWith("//")) return undefined;

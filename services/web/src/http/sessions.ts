@@ -1,6 +1,7 @@
 /**
- * Who a session cookie belongs to, as the gateway says. Answers are kept for a second at most and a bounded number of them, so a page with many
- * requests asks once. When a session or token ends anywhere, an event says so and its answer is forgotten at once.
+ * Who a session cookie belongs to, as the gateway says. Answers are kept for a second at most and a bounded number of
+ * them, so a page with many requests asks once. When a session or token ends anywhere, an event says so and its answer
+ * is forgotten at once.
  */
 import type { Bus } from "@nano/bus";
 import { type Actor, type Clock, endedCredential, NanoError, type Output } from "@nano/contract";
@@ -12,7 +13,10 @@ const keepAtMost = 1_000;
 const maxSecretLength = 256;
 
 export interface Sessions {
-  /** The person, or `undefined` when there is no such session (any more). @throws NanoError `unavailable` … when the gateway does not answer. */
+  /**
+   * The person, or `undefined` when there is no such session (any more). @throws NanoError `unavailable` … when the
+   * gateway does not answer.
+   */
   resolve(secret: string, requestId: string): Promise<Actor | undefined>;
   forget(secret: string): void;
   /** Calls back with each credential that ends. */

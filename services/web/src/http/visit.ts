@@ -1,4 +1,7 @@
-/** One request to the portal, with everything a page needs to answer it: who asks, in which language, and the way to the zone. */
+/**
+ * One request to the portal, with everything a page needs to answer it: who asks, in which language, and the way to the
+ * zone.
+ */
 import type { CallContext } from "@nano/bus";
 import {
   type Actor,
@@ -107,7 +110,10 @@ export class Visit {
     return this.facts.actor.kind !== "anonymous";
   }
 
-  /** Whether the owner will let this person do it; the owner decides, this only keeps us from offering what it will refuse. */
+  /**
+   * Whether the owner will let this person do it; the owner decides, this only keeps us from offering what it will
+   * refuse.
+   */
   may(name: ZoneOperation): boolean {
     return mayDo(this.facts.actor, operationOf(name).requires);
   }
@@ -131,8 +137,8 @@ export class Visit {
   }
 
   /**
-   * What was typed into a form: checked against the contract first, so a bad field is named without a call, and in the same words
-   * as the owner would.
+   * What was typed into a form: checked against the contract first, so a bad field is named without a call, and in the
+   * same words as the owner would.
    */
   async submit<N extends ZoneOperation>(
     name: N,

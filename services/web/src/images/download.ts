@@ -1,6 +1,7 @@
 /**
- * A person's download: an ordinary link, so that a browser shows, pauses and resumes it, and it works without JavaScript. The portal passes the bytes
- * through, a piece at a time: a link can carry no ticket but in its address, where histories and logs would keep it.
+ * A person's download: an ordinary link, so that a browser shows, pauses and resumes it, and it works without
+ * JavaScript. The portal passes the bytes through, a piece at a time: a link can carry no ticket but in its address,
+ * where histories and logs would keep it.
  */
 import { NanoError } from "@nano/contract";
 import type { Visit } from "../http/visit.ts";

@@ -1,4 +1,7 @@
-/** Files that the image service fetches itself: from a URL, or from its own directory, where an operator has copied them. */
+/**
+ * Files that the image service fetches itself: from a URL, or from its own directory, where an operator has copied
+ * them.
+ */
 import type { NanoError, Output } from "@nano/contract";
 import { type Form, formOf, listOf, readForm } from "../http/forms.ts";
 import { failedFlash, fieldProblems, seeOther } from "../http/respond.ts";

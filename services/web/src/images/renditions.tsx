@@ -1,4 +1,7 @@
-/** An image in other formats, for who downloads it: what there is, how far what is being made is, and the form that asks for one. */
+/**
+ * An image in other formats, for who downloads it: what there is, how far what is being made is, and the form that asks
+ * for one.
+ */
 import { escapeHtml } from "@kitajs/html";
 import { type Image, type Rendition, type RenditionFormat, renditionFormats } from "@nano/contract";
 import { readForm } from "../http/forms.ts";

@@ -1,7 +1,8 @@
 /**
- * Uploading. The bytes go straight from the browser to the image service with a ticket; the portal never carries them. With JavaScript it is one form with a progress bar
- * that survives the network and a reload
- * (`public/upload.js`, `public/resumable.js`); without, two pages: the record first, then a plain multipart form to the image service.
+ * Uploading. The bytes go straight from the browser to the image service with a ticket; the portal never carries them.
+ * With JavaScript it is one form with a progress bar that survives the network and a reload
+ * (`public/upload.js`, `public/resumable.js`); without, two pages: the record first, then a plain multipart form to the
+ * image service.
  */
 import { escapeHtml } from "@kitajs/html";
 import type { NanoError, Output } from "@nano/contract";
@@ -189,7 +190,10 @@ export const uploadFormPage = (
   );
 };
 
-/** Without JavaScript: the ticket travels as a hidden field before the file, so the image service knows who sends before the bytes come. */
+/**
+ * Without JavaScript: the ticket travels as a hidden field before the file, so the image service knows who sends before
+ * the bytes come.
+ */
 export const uploadSecondPage = (
   visit: Visit,
   kind: Kind,

@@ -1,4 +1,7 @@
-/** What the Access tab's buttons do. Answers that hold a secret are pages of their own, shown in the place of a redirect. */
+/**
+ * What the Access tab's buttons do. Answers that hold a secret are pages of their own, shown in the place of a
+ * redirect.
+ */
 import type { Instance, Output } from "@nano/contract";
 import { readForm } from "../http/forms.ts";
 import { readId } from "../http/ids.ts";

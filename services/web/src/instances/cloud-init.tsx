@@ -1,4 +1,7 @@
-/** The create form's part on cloud-init: what was typed, what is asked for, and the one page that tells a generated password. */
+/**
+ * The create form's part on cloud-init: what was typed, what is asked for, and the one page that tells a generated
+ * password.
+ */
 import { type Output, userDataMax } from "@nano/contract";
 import { type Form, listOf } from "../http/forms.ts";
 import type { Visit } from "../http/visit.ts";
@@ -250,7 +253,10 @@ export const CloudInitFields = ({ visit, form, problems }: FieldsProps) => {
   );
 };
 
-/** The one page that is not redirected to: the password must not travel in an address or a cookie, and reload must not show it again. */
+/**
+ * The one page that is not redirected to: the password must not travel in an address or a cookie, and reload must not
+ * show it again.
+ */
 export const generatedPasswordPage = (
   visit: Visit,
   made: Extract<Output<"instance.create">, { kind: "task" }>,

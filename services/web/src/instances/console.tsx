@@ -75,8 +75,8 @@ export const PasteForm = ({ visit, layouts = false }: { visit: Visit; layouts?: 
 );
 
 /**
- * The console: noVNC in the page, its bytes over one WebSocket. The script asks this same address for a ticket (POST), at once before each
- * connection, because a ticket lives 30 s and works once.
+ * The console: noVNC in the page, its bytes over one WebSocket. The script asks this same address for a ticket (POST),
+ * at once before each connection, because a ticket lives 30 s and works once.
  */
 export const consolePage = (visit: Visit, instance: Instance): Promise<Response> => {
   const { t } = visit;

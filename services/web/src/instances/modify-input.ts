@@ -1,6 +1,6 @@
 /**
- * From the modify form to the contract's input and back. The form remembers what it was opened on: only what its reader changed since is sent, and what
- * somebody else changed meanwhile is told apart from it.
+ * From the modify form to the contract's input and back. The form remembers what it was opened on: only what its reader
+ * changed since is sent, and what somebody else changed meanwhile is told apart from it.
  */
 import type { Instance } from "@nano/contract";
 import { type Form, formOf, textsOf } from "../http/forms.ts";

@@ -39,7 +39,9 @@ const showScreen = async (visit: Visit): Promise<Response> => {
 const showConsole = async (visit: Visit): Promise<Response> =>
   consolePage(visit, await visit.call("instance.get", { id: readId.instance(visit.param("id")) }));
 
-/** A ticket for the console's WebSocket, asked for by the page's script. The answer is the only place where it appears. */
+/**
+ * A ticket for the console's WebSocket, asked for by the page's script. The answer is the only place where it appears.
+ */
 const ticket = async (visit: Visit, of: Omit<Input<"console.create">, "instance">): Promise<Response> => {
   const opened = await visit.attempt("console.create", { instance: readId.instance(visit.param("id")), ...of });
   if (!opened.ok)

@@ -7,7 +7,10 @@ import { page } from "../view/layout.tsx";
 import { LinkButton, Live } from "../view/parts.tsx";
 import { PasteForm, Tool } from "./console.tsx";
 
-/** The serial console: xterm.js in the page, its bytes over the same kind of WebSocket as the screen's, with a ticket for each connection. */
+/**
+ * The serial console: xterm.js in the page, its bytes over the same kind of WebSocket as the screen's, with a ticket
+ * for each connection.
+ */
 export const serialConsolePage = (visit: Visit, instance: Instance): Promise<Response> => {
   const { t } = visit;
   return page(

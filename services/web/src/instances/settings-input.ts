@@ -1,4 +1,7 @@
-/** What creating and changing an instance ask alike, as text and as the contract has it: hardware, limits, tags, what follows a crash. */
+/**
+ * What creating and changing an instance ask alike, as text and as the contract has it: hardware, limits, tags, what
+ * follows a crash.
+ */
 import { Hardware, type Qos, RestartPolicy, type Settings, type TSchema } from "@nano/contract";
 import { type Form, formOf, listOf, textsOf } from "../http/forms.ts";
 

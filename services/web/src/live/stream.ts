@@ -1,7 +1,8 @@
 /**
- * Server-sent events for the portal's pages (WHATWG HTML §9.2). Each event of the zone becomes `event: nano:<resource>`, which htmx dispatches in the
- * page; the parts that care ask for themselves again. `id:` is the event's place in the zone's stream, so a page that slept resumes where it was, and
- * where that is too long ago it is told to reload (`nano:reload`). What a page may not read, it does not hear of.
+ * Server-sent events for the portal's pages (WHATWG HTML §9.2). Each event of the zone becomes `event:
+ * nano:<resource>`, which htmx dispatches in the page; the parts that care ask for themselves again. `id:` is the
+ * event's place in the zone's stream, so a page that slept resumes where it was, and where that is too long ago it is
+ * told to reload (`nano:reload`). What a page may not read, it does not hear of.
  */
 import type { Bus } from "@nano/bus";
 import { type Actor, createHearing, type SequencedEvent } from "@nano/contract";

@@ -65,7 +65,8 @@ const logIn = async (visit: Visit): Promise<Response> => {
   const next = safeNext(form.text("next"));
   const opened = await visit.attempt("session.create", { name, password: form.raw("password") });
   if (!opened.ok) return loginPage(visit, { name, next, ...refusal(opened.error) });
-  // Whoever had this browser before is not logged in any more, and a planted cookie is worth nothing (session fixation).
+  // Whoever had this browser before is not logged in any more, and a planted cookie is worth nothing (session
+  // fixation).
   if (visit.facts.session !== undefined) await visit.attempt("session.delete", { session: visit.facts.session });
   return seeOther(visit, next, undefined, [keepSession(visit, opened.value.session, opened.value.expiresAt)]);
 };

@@ -1,6 +1,7 @@
 /**
- * A small cloud in memory, served on a real bus: the portal's tests talk to it exactly as the portal talks to the real services. It keeps the contract's
- * records in maps and changes them as the owners would; every answer is checked against the contract by the test bus.
+ * A small cloud in memory, served on a real bus: the portal's tests talk to it exactly as the portal talks to the real
+ * services. It keeps the contract's records in maps and changes them as the owners would; every answer is checked
+ * against the contract by the test bus.
  */
 import type { Bus, Handlers } from "@nano/bus";
 import {

@@ -1,4 +1,7 @@
-/** A gateway's console with the smallest screen there is: an RFB 3.8 server (RFC 6143) without security that shows one colour. */
+/**
+ * A gateway's console with the smallest screen there is: an RFB 3.8 server (RFC 6143) without security that shows one
+ * colour.
+ */
 
 /** Pixels of the screen. */
 const width = 320;

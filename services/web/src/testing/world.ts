@@ -1,4 +1,7 @@
-/** A portal of one's own: real nats-server, the in-memory cloud, the portal on a free port, and a browser without JavaScript (`fetch` with a cookie jar). */
+/**
+ * A portal of one's own: real nats-server, the in-memory cloud, the portal on a free port, and a browser without
+ * JavaScript (`fetch` with a cookie jar).
+ */
 import type { Bus } from "@nano/bus";
 import { startTestBus, type TestBus } from "@nano/bus/testing";
 import { silentLog, systemClock } from "@nano/contract";

@@ -1,6 +1,7 @@
 /**
- * Every text a person reads goes through `t("…")`. English is the key, so the code reads as the page does, and a missing Chinese text is
- * a type error. Texts may hold `{name}` and `{count|cell|cells}`: the latter chooses by the number (the first for 1).
+ * Every text a person reads goes through `t("…")`. English is the key, so the code reads as the page does, and a
+ * missing Chinese text is a type error. Texts may hold `{name}` and `{count|cell|cells}`: the latter chooses by the
+ * number (the first for 1).
  */
 import { type ChineseKey, chinese, chinesePatterns } from "./chinese.ts";
 
@@ -66,7 +67,10 @@ export const isKnownText = (text: string): boolean =>
     );
   });
 
-/** For texts of the contract and of other services (error titles, reasons): their Chinese where the catalogue has it, else as they are. */
+/**
+ * For texts of the contract and of other services (error titles, reasons): their Chinese where the catalogue has it,
+ * else as they are.
+ */
 export const translateKnown = (language: Language, text: string): string =>
   language !== "zh" ? text : Object.hasOwn(chinese, text) ? (chinese[text] ?? text) : (fromPattern(text) ?? text);
 

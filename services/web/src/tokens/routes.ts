@@ -41,7 +41,8 @@ const createToken = async (visit: Visit): Promise<Response> => {
       { ...typed, error: made.error, problems: fieldProblems(made.error) },
       { status: made.error.status },
     );
-  // The one page that is not redirected to: the secret must not travel in an address or a cookie, and reload must not show it again.
+  // The one page that is not redirected to: the secret must not travel in an address or a cookie, and reload must not
+  // show it again.
   return tokensPage(visit, tokens, emptyTokenForm(), { status: 201, made: made.value });
 };
 

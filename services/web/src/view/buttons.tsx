@@ -36,8 +36,8 @@ export const SubmitButton = ({
 );
 
 /**
- * A button that is there but cannot be pressed, and says why: as its tooltip, and as its accessible description. `aria-disabled` instead of
- * `disabled` keeps it reachable by keyboard, so that everyone can find the reason.
+ * A button that is there but cannot be pressed, and says why: as its tooltip, and as its accessible description.
+ * `aria-disabled` instead of `disabled` keeps it reachable by keyboard, so that everyone can find the reason.
  */
 export const DisabledButton = ({ look, why }: { look: ButtonLook; why: string }) => (
   <span class="why" data-why={escapeHtml(why)}>

@@ -1,4 +1,7 @@
-/** Pictures drawn by the server as SVG: sizes are attributes, because the content security policy allows no inline style. */
+/**
+ * Pictures drawn by the server as SVG: sizes are attributes, because the content security policy allows no inline
+ * style.
+ */
 import { escapeHtml } from "@kitajs/html";
 import { formatPercent, share } from "../text/format.ts";
 

@@ -1,4 +1,6 @@
-/** "Show as command": the `curl` and the `nats req` that do the same as a form or a button, generated from the contract. */
+/**
+ * "Show as command": the `curl` and the `nats req` that do the same as a form or a button, generated from the contract.
+ */
 import { escapeHtml } from "@kitajs/html";
 import { curlCommand, natsCommand, operationOf } from "@nano/contract";
 import type { Visit, ZoneOperation } from "../http/visit.ts";

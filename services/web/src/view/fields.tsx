@@ -1,4 +1,6 @@
-/** Form fields with their label, hint and problem; `problems` is keyed by JSON Pointer, as `invalid-input` names fields. */
+/**
+ * Form fields with their label, hint and problem; `problems` is keyed by JSON Pointer, as `invalid-input` names fields.
+ */
 import { type Children, escapeHtml } from "@kitajs/html";
 import type { Visit } from "../http/visit.ts";
 

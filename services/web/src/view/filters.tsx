@@ -1,4 +1,7 @@
-/** The line of filters above a list: a plain GET form; with JavaScript the list follows while one types, and the address with it. */
+/**
+ * The line of filters above a list: a plain GET form; with JavaScript the list follows while one types, and the address
+ * with it.
+ */
 import { type Children, escapeHtml } from "@kitajs/html";
 import type { Visit } from "../http/visit.ts";
 import { Icon } from "./icons.tsx";

@@ -8,7 +8,10 @@ export const Key = ({ value = crypto.randomUUID() }: { value?: string }) => (
   <input type="hidden" name="key" value={escapeHtml(value)} />
 );
 
-/** What Enter presses is a form's first submit button: where others come before the one that does it, it is made the first, unseen. */
+/**
+ * What Enter presses is a form's first submit button: where others come before the one that does it, it is made the
+ * first, unseen.
+ */
 export const EnterPresses = ({ label }: { label: string }) => (
   <button type="submit" class="sr" tabindex={-1} safe>
     {label}

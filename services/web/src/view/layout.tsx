@@ -1,6 +1,6 @@
 /**
- * The frame around every page. `#page` is what navigation replaces; `#toasts` and the dialog outlive it, so that a screen reader hears a toast and an
- * open question is not lost to a refresh.
+ * The frame around every page. `#page` is what navigation replaces; `#toasts` and the dialog outlive it, so that a
+ * screen reader hears a toast and an open question is not lost to a refresh.
  */
 import { type Children, escapeHtml } from "@kitajs/html";
 import { mayDo } from "@nano/contract";
@@ -51,7 +51,9 @@ const sections: readonly { id: Section; path: string; icon: IconName; text: Chin
   { id: "tokens", path: to.tokens, icon: "key", text: "API tokens" },
 ];
 
-/** htmx without eval, without foreign hosts, without injected styles. `mode` is what forbids other origins in htmx 4. */
+/**
+ * htmx without eval, without foreign hosts, without injected styles. `mode` is what forbids other origins in htmx 4.
+ */
 const htmxConfig = JSON.stringify({
   includeIndicatorCSS: false,
   extensions: "sse,nano",

@@ -1,6 +1,7 @@
 /**
- * crypt(3) with SHA-512 (`$6$`), as Ulrich Drepper specified it ("Unix crypt using SHA-256 and SHA-512"): what /etc/shadow of every Linux guest takes.
- * Bun's own password hashes are argon2 and bcrypt, which a guest's chpasswd does not.
+ * crypt(3) with SHA-512 (`$6$`), as Ulrich Drepper specified it ("Unix crypt using SHA-256 and SHA-512"): what
+ * /etc/shadow of every Linux guest takes. Bun's own password hashes are argon2 and bcrypt, which a guest's chpasswd
+ * does not.
  */
 import { createHash } from "node:crypto";
 

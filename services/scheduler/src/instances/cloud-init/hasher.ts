@@ -1,4 +1,7 @@
-/** Hashes guests' passwords one after the other, a slice at a time: a hash takes 10 ms of processor, and everybody else is served in between. */
+/**
+ * Hashes guests' passwords one after the other, a slice at a time: a hash takes 10 ms of processor, and everybody else
+ * is served in between.
+ */
 import { hashingPassword } from "./crypt.ts";
 
 export type HashPassword = (password: string) => Promise<string>;

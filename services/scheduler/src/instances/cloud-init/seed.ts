@@ -1,11 +1,17 @@
-/** An instance's seed drive on its cell: written from what is kept of its settings. For sagas that make an instance or set its system up anew. */
+/**
+ * An instance's seed drive on its cell: written from what is kept of its settings. For sagas that make an instance or
+ * set its system up anew.
+ */
 import { type CellId, defaultSettings, type InstanceSpec, NanoError, nicsOf } from "@nano/contract";
 import type { InstanceDeps } from "../deps.ts";
 import { findCloudInit } from "./store.ts";
 
 type Deps = Pick<InstanceDeps, "ask" | "db">;
 
-/** Does nothing for an instance without cloud-init. With a higher generation in the spec the guest's next boot is a first one. */
+/**
+ * Does nothing for an instance without cloud-init. With a higher generation in the spec the guest's next boot is a
+ * first one.
+ */
 export const writeSeed = async (
   { ask, db }: Deps,
   cell: CellId,

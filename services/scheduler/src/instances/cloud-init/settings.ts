@@ -1,4 +1,6 @@
-/** From what was asked for to what is kept: defaults filled in, the password hashed, what schemas cannot say checked. */
+/**
+ * From what was asked for to what is kept: defaults filled in, the password hashed, what schemas cannot say checked.
+ */
 import { isIP } from "node:net";
 import {
   type CloudInitFacts,

@@ -1,6 +1,7 @@
 /**
- * The table `cloud_init`: what each instance's guest is told at a first boot, so that its seed drive can be written again. It is apart from the instances'
- * rows so that nothing that shows those can ever show it: it holds the hash of a password.
+ * The table `cloud_init`: what each instance's guest is told at a first boot, so that its seed drive can be written
+ * again. It is apart from the instances' rows so that nothing that shows those can ever show it: it holds the hash of a
+ * password.
  */
 import { CloudInitSettings, type InstanceId } from "@nano/contract";
 import type { Kysely } from "kysely";

@@ -1,6 +1,7 @@
 /**
- * The table `told`: a generated password, to be told again to who repeats their request because its answer was lost. It is kept for ten minutes and
- * sealed by the request's idempotency key, which is stored nowhere: only who made the request can open it, and the database tells nothing.
+ * The table `told`: a generated password, to be told again to who repeats their request because its answer was lost. It
+ * is kept for ten minutes and sealed by the request's idempotency key, which is stored nowhere: only who made the
+ * request can open it, and the database tells nothing.
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import type { Kysely } from "kysely";

@@ -1,6 +1,6 @@
 /**
- * Whether a guest's cloud-init can read a YAML text. It reads with PyYAML, which, unlike others, takes a tab for no blank: one outside of quotes, comments
- * and block scalars is an error, and cloud-init then drops the whole text.
+ * Whether a guest's cloud-init can read a YAML text. It reads with PyYAML, which, unlike others, takes a tab for no
+ * blank: one outside of quotes, comments and block scalars is an error, and cloud-init then drops the whole text.
  */
 import { CST, Lexer } from "yaml";
 

@@ -9,8 +9,8 @@ const value: Value = (cells, i, request, policy) => {
 };
 
 /**
- * For `pack`: how much the cell would have left of what it would have least of. The fullest cell that still fits wins (best fit), so that large
- * instances keep finding empty cells.
+ * For `pack`: how much the cell would have left of what it would have least of. The fullest cell that still fits wins
+ * (best fit), so that large instances keep finding empty cells.
  */
 export const leftover: Scorer = {
   name: "leftover",

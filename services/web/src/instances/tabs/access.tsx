@@ -1,4 +1,7 @@
-/** Ways into an instance: its VNC server for viewers of one's own, and a new password inside. Secrets are shown when asked for, never on the way. */
+/**
+ * Ways into an instance: its VNC server for viewers of one's own, and a new password inside. Secrets are shown when
+ * asked for, never on the way.
+ */
 import { guestPasswordBounds, type Instance } from "@nano/contract";
 import type { Visit } from "../../http/visit.ts";
 import { to } from "../../paths.ts";

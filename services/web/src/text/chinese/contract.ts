@@ -1,4 +1,7 @@
-/** The contract's words in Chinese: states, reasons, errors, events, permissions. What is missing here is shown as the contract says it. */
+/**
+ * The contract's words in Chinese: states, reasons, errors, events, permissions. What is missing here is shown as the
+ * contract says it.
+ */
 export const contractTexts = {
   // States and words
   creating: "创建中",

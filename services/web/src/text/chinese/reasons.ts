@@ -1,6 +1,6 @@
 /**
- * Why an instance is in a state that nobody asked for, as cells and the scheduler say it. Some name things and numbers: those stand as `{name}`, in the
- * sentence and in its Chinese.
+ * Why an instance is in a state that nobody asked for, as cells and the scheduler say it. Some name things and numbers:
+ * those stand as `{name}`, in the sentence and in its Chinese.
  */
 export const reasonTexts = {
   "Its cell's storage has no space left. Free some, then resume it.":
