@@ -107,3 +107,21 @@ test("on a system it does not know it installs nothing, root or not", async () =
   expect(err).toContain("nats-server");
   expect(err).not.toContain("Installing");
 });
+
+test("npm and Bun trust the authorities of the machine, or those that the environment names", async () => {
+  const home = join(directory, "trust");
+  const npm = `#!/bin/sh\necho "authorities: $NODE_EXTRA_CA_CERTS"\nexit 1\n`;
+  await Bun.write(join(home, "bin/npm"), npm);
+  await chmod(join(home, "bin/npm"), 0o755);
+  await copyFile(script, join(home, "nanoctl"));
+  // A machine with a store of its own; this one may have none.
+  const up = (...environment: string[]) => {
+    const variables = [`PATH=${home}/bin:/usr/bin:/bin`, ...environment].join(" ");
+    const store = "mount -t tmpfs tmpfs /etc/ssl; mkdir /etc/ssl/certs; touch /etc/ssl/certs/ca-certificates.crt";
+    return inside(store, `env -i ${variables} ${join(home, "nanoctl")} up`);
+  };
+  const machine = await up();
+  expect(machine.err).toContain("authorities: /etc/ssl/certs/ca-certificates.crt");
+  expect(machine.err).toContain("npm could not install Bun");
+  expect((await up("NODE_EXTRA_CA_CERTS=/etc/company.pem")).err).toContain("authorities: /etc/company.pem");
+});
