@@ -285,13 +285,17 @@ export const createRecords = (options: RecordsOptions) => {
       const reason = new NanoError("cancelled", `The ${kind} was deleted during its upload`);
       options.cancelIntake(id, reason);
       await running.cancel(id, reason);
-      await options.blobMutex.run(async () => {
+      const { part } = await options.blobMutex.run(async () => {
         const deleted = await deleteFile(db, kind, id, revision, causeOf(context));
         if (!deleted) throw notFound(kind, id);
         onCommit();
-        if (deleted.row.part !== null) await waiting.remove(deleted.row.part);
         if (deleted.orphan && deleted.row.sha256 !== null) await blobs.remove(asSha256(deleted.row.sha256));
+        return deleted.row;
       });
+      // One that began since then found its record still there.
+      options.cancelIntake(id, reason);
+      await running.cancel(id, reason);
+      if (part !== null) await waiting.remove(part);
       await renditions.drop(id);
     },
 
