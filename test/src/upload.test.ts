@@ -304,7 +304,7 @@ test("nanoctl has a URL fetched, knows it when it is there, and takes in what li
   } finally {
     await server.stop(true);
   }
-  const { directory: incoming } = await cloud.api("image.sync", {});
+  const { directory: incoming = "" } = await cloud.api("image.sync", {});
   await Bun.write(join(incoming, "copied.qcow2"), Bun.file(await makeImage("copied", 4)));
   await Bun.write(join(incoming, "broken.qcow2"), "no disk at all");
   await utimes(join(incoming, "copied.qcow2"), 0, 0);

@@ -10,6 +10,7 @@ import {
   callSubject,
   cellSubject,
   createQuietLog,
+  EventSchema,
   eventSubject,
   type Log,
   NanoError,
@@ -326,7 +327,17 @@ class NatsBus implements Bus {
     if (!this.#connection || !this.#connected) return;
     this.#connection.publish(
       reportSubject(report.cell, name),
-      encoder.encode(JSON.stringify(wordsForPeople(reports[name], shortened(reports[name], report)))),
+      encoder.encode(
+        JSON.stringify(
+          wordsForPeople(reports[name], shortened(reports[name], report), (full) =>
+            this.#quiet.warn(`cut ${name}`, JSON.stringify(full), "A report told people less", {
+              report: name,
+              ...("id" in report ? { id: report.id } : {}),
+              full,
+            }),
+          ),
+        ),
+      ),
     );
   };
 
@@ -356,7 +367,15 @@ class NatsBus implements Bus {
     }
   }
 
-  emit: Bus["emit"] = async (event, id) => {
+  emit: Bus["emit"] = async (said, id) => {
+    const onCut = (full: unknown) =>
+      this.#config.log.warn("An event told people less", {
+        event: said.name,
+        id: said.id,
+        ...(said.requestId === undefined ? {} : { requestId: said.requestId }),
+        full,
+      });
+    const event = { ...said, data: wordsForPeople(EventSchema, said, onCut).data };
     const connection = await this.#within(2_000);
     const { name } = this.#config;
     return (name === announcerName ? this.#store(connection, event, id) : announce(connection, name, event, id)).catch(

@@ -1,5 +1,6 @@
 /** Asking: one request, one reply, one deadline. */
 import {
+  bodyForPeople,
   defaultDeadlineMs,
   type Log,
   NanoError,
@@ -69,6 +70,9 @@ export const requestHere = async (
     ]);
     const value: unknown = JSON.parse(decoder.decode(reply));
     return value;
+  } catch (thrown) {
+    // It was logged whole where it was answered.
+    throw thrown instanceof NanoError ? NanoError.fromBody(bodyForPeople(thrown)) : thrown;
   } finally {
     clearTimeout(timer);
   }

@@ -12,6 +12,7 @@ import {
   isEventName,
   type NanoEvent,
   shortened,
+  wordsForPeople,
 } from "@nano/contract";
 import {
   AckPolicy,
@@ -95,7 +96,7 @@ export const readEvent = (value: unknown): NanoEvent | undefined => {
         .map(([key, fact]) => [key, typeof fact === "string" ? fact.slice(0, textMax).toWellFormed() : fact]),
     ),
   };
-  const short = shortened(EventSchema, event);
+  const short = shortened(EventSchema, wordsForPeople(EventSchema, event));
   return fits(EventSchema, short) ? { ...event, ...short, name } : undefined;
 };
 

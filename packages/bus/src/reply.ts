@@ -49,7 +49,7 @@ const errorOf = (value: unknown): NanoError | undefined => {
   // A newer peer's code is unknown here: it becomes `internal`, and keeps its words.
   // Also of a peer that does not leave out what is its host's business.
   return new NanoError(isErrorCode(body.code) ? body.code : "internal", forPeople(message), {
-    ...(remedy === undefined ? {} : { remedy }),
+    ...(remedy === undefined ? {} : { remedy: forPeople(remedy) }),
     ...facts,
   });
 };

@@ -17,6 +17,7 @@ import {
   errorDefinitions,
   fits,
   headerNames,
+  isCutForPeople,
   type Log,
   mayDo,
   NanoError,
@@ -82,8 +83,7 @@ const respondError = (message: Msg, error: NanoError): void => {
 const isForLog = (error: NanoError): boolean => {
   if (errorDefinitions[error.code].status === 500 || error.code === "hypervisor-failed" || error.code === "disk-full")
     return true;
-  const { message, details } = bodyForPeople(error);
-  return message !== error.message || !Bun.deepEquals(details, error.details);
+  return isCutForPeople(error);
 };
 
 const authorize = (name: OperationName, actor: Actor) => {
@@ -113,7 +113,7 @@ export interface Performer {
 }
 
 export const createPerformer = (definition: ServiceDefinition, options: ServiceOptions): Performer => {
-  const { running, load, log, checkReplies } = options;
+  const { running, load, log, quiet, checkReplies } = options;
   const endpoints = new Map(definition.endpoints.map((endpoint) => [endpoint.name, endpoint]));
   const allFigures = new Map<OperationName, EndpointFigures>();
   const figures = (name: OperationName): EndpointFigures => {
@@ -135,7 +135,17 @@ export const createPerformer = (definition: ServiceDefinition, options: ServiceO
       const decoded = decode(input, parseObject(text(data, name), name), name);
       const isWait = waits !== undefined && Number(Reflect.get(Object(decoded), waits) ?? 0) > 0;
       leave = load.enter(isWait ? "waiting" : "working", context, definition.name);
-      const reply = wordsForPeople(output, shortened(output, await endpoints.get(name)?.handler(decoded, context)));
+      const reply = wordsForPeople(
+        output,
+        shortened(output, await endpoints.get(name)?.handler(decoded, context)),
+        // Lists are asked for again and again; a task's or record's own log has it, too.
+        (full) =>
+          quiet.warn(`cut ${name}`, JSON.stringify(full), "An answer told people less", {
+            operation: name,
+            requestId,
+            full,
+          }),
+      );
       if (checkReplies && !fits(output, reply)) decode(output, reply, `The reply of ${name}`);
       return encoder.encode(JSON.stringify(reply));
     } catch (thrown) {

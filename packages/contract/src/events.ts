@@ -5,7 +5,7 @@ import { isCredential, tokenCredential } from "./actor.ts";
  * who wants the whole asks its owner. Subject: `nano.v1.event.<resource>.<id>.<what>`, kept in the JetStream stream
  * `NANO_EVENTS`.
  */
-import { AnyObject, Closed, OneOf, Type, Word } from "./schema.ts";
+import { AnyObject, Closed, fromHost, OneOf, Type, Word } from "./schema.ts";
 import { subjectToken } from "./subject-token.ts";
 
 export const eventDefinitions = {
@@ -46,7 +46,7 @@ export const EventSchema = Closed({
   at: Type.String({ maxLength: 32 }),
   actor: Type.Optional(Word),
   requestId: Type.Optional(Word),
-  data: AnyObject<NanoEvent["data"]>("The few facts a list shows", 8_192),
+  data: fromHost(AnyObject<NanoEvent["data"]>("The few facts a list shows", 8_192)),
 });
 
 export interface NanoEvent {

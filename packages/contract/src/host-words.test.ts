@@ -1,6 +1,21 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { Cell, ErrorRecord, factsForPeople, forPeople, Type, wordsForPeople } from "./index.ts";
+import {
+  bodyForPeople,
+  Cell,
+  ErrorRecord,
+  EventSchema,
+  errorDefinitions,
+  factsForPeople,
+  forPeople,
+  isCutForPeople,
+  NanoError,
+  Plan,
+  Stray,
+  Task,
+  Type,
+  wordsForPeople,
+} from "./index.ts";
 
 const said = [
   "internal error: Child process (/usr/bin/qemu-img create -f qcow2 -o backing_file=/var/lib/nano/base.qcow2 /var/lib/nano/x.qcow2 1G) unexpected exit status 1: qemu-img: /var/lib/nano/x.qcow2: No space left on device",
@@ -93,4 +108,81 @@ test("whatever a host says in a problem, an obstacle or a stored error: nobody r
     }),
     { seed: 9, numRuns: 2_000 },
   );
+});
+
+test("a path is known by its shape, wherever a host has its files", () => {
+  for (const [full, told] of [
+    ["Could not open '/vol-x/foo': Permission denied", "Could not open 'foo': Permission denied"],
+    ["Cannot read /zfs0/nano/web 1", "Cannot read web 1"],
+    ["no room below /tank/vm/disks.", "no room below disks."],
+    ["open '/Tank 1/my disks/a': EACCES", "open 'a': EACCES"],
+    ["it is at file:///vol-x/y/z", "it is at z"],
+    ["mounted from nas:/export/vms", "mounted from nas:vms"],
+    ["Identity file ~/.ssh/id_rsa not accessible", "Identity file id_rsa not accessible"],
+    ["Could not access KVM kernel module: /dev/kvm", "Could not access KVM kernel module: device kvm"],
+    ["Unable to open /dev/net/tun, is it there?", "Unable to open device tun, is it there?"],
+    ["Failed: /opt/nano/bin/tool --key /vol/k --all", "Failed: tool"],
+    ["Command failed: /usr/sbin/lvremove vg/web: in use", "Command failed: in use"],
+    [
+      "LC_ALL=C PATH=/bin:/usr/bin HOME=/root \\\n/usr/bin/qemu-system-x86_64 \\\n-name guest=web",
+      "… qemu-system-x86_64",
+    ],
+    ["Refused with AWS_SECRET_ACCESS_KEY=abc", "Refused with …"],
+    ["It broke\n    at f (/srv/x.ts:1:2)\n    at async /srv/y.ts:10:20", "It broke"],
+    ["It broke at Object.f (file:///vol/x.js:1:2)", "It broke"],
+  ] as const)
+    expect(forPeople(full)).toBe(told);
+});
+
+test("URLs, media types, dates, networks, fields and what a guest calls its devices stay", () => {
+  for (const text of [
+    "See /api/v2/instances/1/disks, or /errors/no-room",
+    "https://example.org/vol-x/foo.iso?at=/a/b redirects",
+    "it sends text/html; charset=utf-8, not application/json",
+    "on 2026/11/30 at 2026-11-30T10:20:30.000Z",
+    "failed at 2026-11-30T10:20:30",
+    "10.0.0.0/8, fd00::/8 and 192.168.0.1/24",
+    "the guest sees it as /dev/vdb1, its medium as /dev/sr0, its port as /dev/ttyS0",
+    "/EFI/BOOT/BOOTX64.EFI is not in the medium",
+    "'/dataDisks/0/sizeGiB' is too large",
+    "cores and/or memory, read/write",
+    "Start its cell with NANO_CELL_POOL=nano NANO_CELL_TAKES_OVER=zone-a",
+    "needs 4096 MiB - or less",
+  ])
+    expect(forPeople(text)).toBe(text);
+  for (const { title, remedy } of Object.values(errorDefinitions)) {
+    expect(forPeople(remedy)).toBe(remedy);
+    expect(forPeople(title)).toBe(title);
+  }
+});
+
+test("facts lose stacks, environments and arguments; the error knows that it has", () => {
+  const error = new NanoError("hypervisor-failed", "It failed", {
+    remedy: "Look at /vol-x/nano/a.log.",
+    details: { cell: "c", stack: "at f", env: { A: "b" }, argv: ["x"], tried: ["/usr/bin/qemu-img", "create", "-f"] },
+  });
+  expect(bodyForPeople(error)).toMatchObject({ remedy: "Look at a.log.", details: { cell: "c", tried: ["qemu-img"] } });
+  expect(Object.keys(bodyForPeople(error).details ?? {})).toEqual(["cell", "tried"]);
+  expect(isCutForPeople(error)).toBe(true);
+  expect(isCutForPeople(new NanoError("busy", "Another task works on it", { details: { task: "t" } }))).toBe(false);
+});
+
+test("events, plans, strays and steps are cleaned; what was cut is heard whole", () => {
+  const said = "Could not open '/vol-x/foo'";
+  const heard: unknown[] = [];
+  const of = (schema: Parameters<typeof wordsForPeople>[0], value: unknown) =>
+    JSON.stringify(wordsForPeople(schema, value, (full) => heard.push(full)));
+  expect(of(EventSchema, { name: "cell.offline", id: "c", at: "", data: { reason: said } })).not.toContain("vol-x");
+  expect(of(Plan, { decision: { removed: [{ examples: [{ reason: said }] }] } })).not.toContain("vol-x");
+  expect(of(Stray, { detail: said })).not.toContain("vol-x");
+  expect(of(Task, { steps: [{ title: said }] })).not.toContain("vol-x");
+  expect(heard.length).toBe(4);
+  expect(JSON.stringify(heard).split("/vol-x/foo").length).toBe(5);
+});
+
+test("long junk is read quickly enough", () => {
+  for (const part of ["/", "/a", " -a", "A=b ", "qemu-img -", "at /a:", "(", "Child process (", "'/a b"]) {
+    const text = part.repeat(2_000 / part.length);
+    for (let i = 0; i < 3; i++) expect(typeof forPeople(text)).toBe("string");
+  }
 });

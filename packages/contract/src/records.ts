@@ -51,7 +51,7 @@ import { instanceStates } from "./states.ts";
 export const ErrorRecord = Closed({
   code: Word,
   message: fromHost(Type.String({ maxLength: 2_000 })),
-  remedy: Type.String({ maxLength: 2_000 }),
+  remedy: fromHost(Type.String({ maxLength: 2_000 })),
   details: Type.Optional(fromHost(AnyObject<Record<string, unknown>>("Facts for programs"))),
 });
 
@@ -247,7 +247,7 @@ export type TaskState = (typeof taskStates)[number];
 const stepsMax = 256;
 export const TaskStep = Closed({
   name: Word,
-  title: Sentence,
+  title: fromHost(Sentence),
   state: OneOf(["waiting", "running", "done", "failed", "undoing", "undone"]),
   startedAt: Type.Optional(TimestampSchema),
   endedAt: Type.Optional(TimestampSchema),
@@ -291,7 +291,7 @@ export type Task = Static<typeof Task>;
 export const Plan = Closed({
   kind: OneOf(["plan"]),
   operation: Word,
-  steps: Type.Array(Closed({ name: Word, title: Sentence }), { maxItems: stepsMax }),
+  steps: Type.Array(Closed({ name: Word, title: fromHost(Sentence) }), { maxItems: stepsMax }),
   cell: Type.Optional(Closed({ id: CellIdSchema, name: Name })),
   /** Bytes to be copied over the network at most; 0 when the cell has the image already. */
   copyBytes: BytesSchema,
@@ -299,7 +299,7 @@ export const Plan = Closed({
     maxItems: 64,
     description: "What no other task can change meanwhile, like 'instance web-1'",
   }),
-  decision: Type.Optional(AnyObject<Decision>("As decision.get", 131_072)),
+  decision: Type.Optional(fromHost(AnyObject<Decision>("As decision.get", 131_072))),
 });
 export type Plan = Static<typeof Plan>;
 
@@ -336,8 +336,8 @@ export const Decision = Closed({
     { maxItems: 64 },
   ),
   /** Where nothing fitted: the smallest change that would make it fit. */
-  smallestChange: Type.Optional(Sentence),
-  summary: Type.String({ maxLength: 1_000, description: "The decision in one sentence" }),
+  smallestChange: Type.Optional(fromHost(Sentence)),
+  summary: fromHost(Type.String({ maxLength: 1_000, description: "The decision in one sentence" })),
 });
 export type Decision = Static<typeof Decision>;
 

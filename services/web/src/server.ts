@@ -7,8 +7,10 @@ import type { Bus } from "@nano/bus";
 import {
   type Actor,
   anonymousActor,
+  bodyForPeople,
   type Clock,
   clientAddress,
+  isCutForPeople,
   type Log,
   NanoError,
   readTrustedProxies,
@@ -190,7 +192,8 @@ class Portal {
   #failed(visit: Visit, thrown: unknown): Response | Promise<Response> {
     const error = NanoError.from(thrown, "rendering a page");
     if (error.code === "unauthenticated") return this.#toLogin(visit);
-    if (error.status >= 500 && !["unavailable", "no-screen", "bad-reply"].includes(error.code))
+    const foreseen = error.status < 500 || ["unavailable", "no-screen", "bad-reply"].includes(error.code);
+    if (!foreseen || isCutForPeople(error))
       this.#context.log.error("A page could not be made", {
         path: visit.url.pathname,
         requestId: visit.facts.requestId,
@@ -266,7 +269,7 @@ class Portal {
     } catch (thrown) {
       const error = NanoError.from(thrown, "answering a request");
       if (error.code === "internal") this.#context.log.error("A request failed", { error: error.cause ?? error });
-      return this.#secured(request, Response.json({ error: error.toBody() }, { status: error.status }));
+      return this.#secured(request, Response.json({ error: bodyForPeople(error) }, { status: error.status }));
     }
   };
 

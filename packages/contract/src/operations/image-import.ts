@@ -35,7 +35,12 @@ const importErrors = ["name-taken", "quota-exceeded", "import-refused", "idempot
 const urlOf = (file: string) => `https://images.example/${file}`;
 const synced = <T extends typeof ImageIdSchema | typeof MediaIdSchema>(id: T) =>
   Closed({
-    directory: Type.String({ maxLength: 4_096, description: "Where the service looks, on its own machine" }),
+    directory: Type.Optional(
+      Type.String({
+        maxLength: 4_096,
+        description: "Where the service looks, on its own machine; told to those who manage all such files",
+      }),
+    ),
     items: Type.Array(
       Closed({
         file: Type.String({ maxLength: 1_024 }),

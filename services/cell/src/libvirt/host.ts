@@ -88,7 +88,8 @@ const makesTaps = async (): Promise<boolean> => {
  * done here.
  */
 const natObstacle = async (connection: Connection, local: boolean): Promise<string | undefined> => {
-  if (local && !(await makesTaps())) return `${tun} cannot be opened`;
+  if (local && !(await makesTaps()))
+    return "this host has no usable TUN device: load the kernel module 'tun', or let the container have that device";
   try {
     const network = await connection.networkByName(defaultNat);
     if (!(await network.isActive())) await network.create();

@@ -6,6 +6,7 @@
 import type { Bus, CallContext } from "@nano/bus";
 import {
   defaultDeadlineMs,
+  isCutForPeople,
   type Log,
   mayDo,
   NanoError,
@@ -100,7 +101,8 @@ export const guarded = async (
     return await work(requestId);
   } catch (thrown) {
     const error = NanoError.from(thrown, doing);
-    if (error.cause !== undefined && error.status === 500) log.error(error.message, { requestId, error: error.cause });
+    if ((error.cause !== undefined && error.status === 500) || isCutForPeople(error))
+      log.error(error.message, { requestId, details: error.details, error: error.cause ?? error });
     return problemResponse(error, requestId);
   }
 };

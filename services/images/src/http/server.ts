@@ -13,7 +13,17 @@
  * A refusal is answered while the client still sends. What it sent is read and thrown away for a moment, so that a
  * client which does not look before it has sent everything (a browser) still gets the answer instead of a reset.
  */
-import { fits, type Image, ImageIdSchema, type Log, type Media, NanoError, Sha256Schema } from "@nano/contract";
+import {
+  bodyForPeople,
+  fits,
+  type Image,
+  ImageIdSchema,
+  isCutForPeople,
+  type Log,
+  type Media,
+  NanoError,
+  Sha256Schema,
+} from "@nano/contract";
 import { urlOf } from "@nano/http";
 import type { Kysely } from "kysely";
 import type { BlobStore, Span, StoredBlob } from "../blobs/blobs.ts";
@@ -162,8 +172,9 @@ export const openHttp = (options: HttpOptions): HttpServer => {
       next.searchParams.set("error", error.code);
       // There is no record that could tell it.
       if (error.details?.forgotten === true) {
-        next.searchParams.set("why", error.message);
-        next.searchParams.set("remedy", error.remedy);
+        const { message, remedy } = bodyForPeople(error);
+        next.searchParams.set("why", message);
+        next.searchParams.set("remedy", remedy);
       }
       return new Response(null, { status: 303, headers: { location: next.href, connection: "close" } });
     }
@@ -247,7 +258,12 @@ export const openHttp = (options: HttpOptions): HttpServer => {
     async fetch(request) {
       const response = await answer(request).catch((thrown) => {
         const error = NanoError.from(thrown, "answering a request");
-        if (error.code === "internal" && error !== thrown) log.error(error.message, { error: thrown });
+        if ((error.code === "internal" && error !== thrown) || isCutForPeople(error))
+          log.error(error.message, {
+            path: URL.parse(request.url)?.pathname,
+            details: error.details,
+            error: error.cause ?? error,
+          });
         return refuse(request, error, tusMethod(request) === undefined ? error.status : tusStatus(error));
       });
       const tusAnswer = URL.parse(request.url)?.pathname.startsWith("/upload/")

@@ -2,7 +2,7 @@
  * Files that the service fetches itself, from a URL or a directory: a few at a time, the others wait. They go through
  * the same door as an upload.
  */
-import { type Clock, type Log, NanoError } from "@nano/contract";
+import { bodyForPeople, type Clock, type Log, NanoError } from "@nano/contract";
 import type { Kysely } from "kysely";
 import { type FileRow, findFile, type ImagesDatabase, markFailed } from "../records/store.ts";
 import type { Uploads } from "../uploads/uploads.ts";
@@ -41,8 +41,15 @@ export const createIntake = ({ db, uploads, clock, log, onCommit, atMost }: Inta
   const stopping = new AbortController();
 
   const fail = async (row: FileRow, error: NanoError): Promise<void> => {
-    if (await markFailed(db, row.id, error.toBody(), { now: clock.now() }, { attempt: row.attempt })) onCommit();
-    log.info("A file could not be fetched", { kind: row.kind, id: row.id, code: error.code, reason: error.message });
+    if (await markFailed(db, row.id, bodyForPeople(error), { now: clock.now() }, { attempt: row.attempt })) onCommit();
+    log.info("A file could not be fetched", {
+      kind: row.kind,
+      id: row.id,
+      code: error.code,
+      reason: error.message,
+      details: error.details,
+      error: error.cause,
+    });
   };
 
   const work = async ({ row, open, ended }: Job): Promise<void> => {

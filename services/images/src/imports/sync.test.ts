@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { link, mkdir, readdir, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Permission } from "@nano/contract";
 import { diskFile, fullQcow2File, isoFile } from "../testing/files.ts";
 import { openWorld, sha256Of, until, type World } from "../testing/world.ts";
 
@@ -34,10 +35,10 @@ describe("the directory of operators' files", () => {
     expect(made).toMatchObject([
       { name: "debian-12", state: "ready", sha256: sha256Of(file), source, owner: "gateway" },
     ]);
-    await until("the file is gone", async () => !(await readdir(directory)).includes("debian-12.qcow2"));
+    await until("the file is gone", async () => !(await readdir(directory ?? "")).includes("debian-12.qcow2"));
     expect(await images(world)).toEqual([]);
     expect((await world.bus.call("media.sync", {})).items).toMatchObject([{ file: "netinst.iso" }]);
-    await until("the medium is gone", async () => (await readdir(directory)).join() === "notes.txt");
+    await until("the medium is gone", async () => (await readdir(directory ?? "")).join() === "notes.txt");
   });
 
   test("an extension says what the bytes do not", async () => {
@@ -48,6 +49,15 @@ describe("the directory of operators' files", () => {
     await until("both are ready", async () => (await world.bus.call("image.list", { state: "ready" })).total === 2);
     const { items } = await world.bus.call("image.list", {});
     expect(items.map(({ convertedFrom }) => convertedFrom)).toEqual(["raw", "vhd"]);
+  });
+
+  test("where the directory is on the machine is told to those who manage all images", async () => {
+    await using world = await openWorld();
+    const person = { kind: "user", id: Bun.randomUUIDv7(), name: "ann" } as const;
+    const ask = (...permissions: Permission[]) =>
+      world.bus.call("image.sync", {}, { actor: { ...person, permissions } });
+    expect(await ask("image.write")).toEqual({ items: [] });
+    expect(await ask("image.write", "image.manage")).toEqual({ directory: join(world.data, "incoming"), items: [] });
   });
 
   test("asked twice at once, a file is taken once", async () => {

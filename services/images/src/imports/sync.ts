@@ -1,12 +1,14 @@
 /** One look at the directory of operators' files: each becomes a record, or is told why not. */
 import type { RequestContext } from "@nano/bus";
 import {
+  bodyForPeople,
   type Clock,
   type FileSource,
   fits,
   ImageIdSchema,
   type Input,
   MediaIdSchema,
+  mayDo,
   NanoError,
   type Visibility,
 } from "@nano/contract";
@@ -101,16 +103,18 @@ export const createSync = ({ db, records, directory, intake, clock }: SyncOption
     ({ file, id, error }: SyncedFile) => ({
       file,
       ...(id !== undefined && isId(id) ? { id } : {}),
-      ...(error ? { error: error.toBody() } : {}),
+      ...(error ? { error: bodyForPeople(error) } : {}),
     });
-  const { path } = directory;
+  /** Where the machine has it is told to those who may copy files there. */
+  const place = (kind: Kind, { actor }: RequestContext) =>
+    mayDo(actor, `${kind}.manage`) ? { directory: directory.path } : {};
   return {
     images: async (input: Input<"image.sync">, context: RequestContext) => ({
-      directory: path,
+      ...place("image", context),
       items: (await sync("image", input, context)).map(idsBy((id) => fits(ImageIdSchema, id))),
     }),
     media: async (input: Input<"media.sync">, context: RequestContext) => ({
-      directory: path,
+      ...place("media", context),
       items: (await sync("media", input, context)).map(idsBy((id) => fits(MediaIdSchema, id))),
     }),
   };

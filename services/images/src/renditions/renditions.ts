@@ -16,6 +16,7 @@
 import type { RequestContext } from "@nano/bus";
 import {
   type Bytes,
+  bodyForPeople,
   type Clock,
   ErrorRecord,
   fits,
@@ -263,8 +264,15 @@ export const createRenditions = (options: RenditionsOptions): Renditions => {
       if (signal.aborted) return;
       const error = refusal(thrown);
       if (error.code === "internal") log.error("Failed over a rendition", { ...key, error: thrown });
-      else log.info("An image could not be converted", { ...key, code: error.code, reason: error.message });
-      await endRendition(db, key, { error: error.toBody() }, cause());
+      else
+        log.info("An image could not be converted", {
+          ...key,
+          code: error.code,
+          reason: error.message,
+          details: error.details,
+          error: error.cause,
+        });
+      await endRendition(db, key, { error: bodyForPeople(error) }, cause());
       onCommit();
     };
     jobs.set(keyOf(key), job);

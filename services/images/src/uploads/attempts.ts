@@ -1,5 +1,5 @@
 /** What every way to upload asks of the record that its ticket names, and says there when it fails. */
-import { type Clock, type Log, NanoError } from "@nano/contract";
+import { bodyForPeople, type Clock, type Log, NanoError } from "@nano/contract";
 import { isDiskFull } from "@nano/store";
 import type { Kysely } from "kysely";
 import { deleteFile, type FileRow, findFile, type ImagesDatabase, markFailed } from "../records/store.ts";
@@ -43,7 +43,14 @@ export const createAttempts = ({ db, waiting, clock, log, onCommit }: AttemptsOp
   async fail(row, error) {
     // First of all room: on a full disk the record could not even say so.
     if (row.part !== null) await waiting.remove(row.part);
-    log.info("An upload failed", { kind: row.kind, id: row.id, code: error.code, reason: error.message });
+    log.info("An upload failed", {
+      kind: row.kind,
+      id: row.id,
+      code: error.code,
+      reason: error.message,
+      details: error.details,
+      error: error.cause,
+    });
     if (row.forget_refused === 1 && ofTheContent.has(error.code)) {
       const forgotten = await deleteFile(db, row.kind, row.id, undefined, { now: clock.now(), actor: row.owner });
       if (forgotten) onCommit();
@@ -53,7 +60,7 @@ export const createAttempts = ({ db, waiting, clock, log, onCommit }: AttemptsOp
         cause: error,
       });
     }
-    const failed = await markFailed(db, row.id, error.toBody(), { now: clock.now() }, { attempt: row.attempt });
+    const failed = await markFailed(db, row.id, bodyForPeople(error), { now: clock.now() }, { attempt: row.attempt });
     if (failed) onCommit();
     return error;
   },

@@ -262,7 +262,12 @@ export class Driver {
       await tell(trx, task);
       return !wasCancelled;
     });
-    if (failed) log.warn("A task's step failed; undoing what was done", { ...this.#facts(task), error: failure });
+    if (failed)
+      log.warn("A task's step failed; undoing what was done", {
+        ...this.#facts(task),
+        details: failure?.details,
+        error: failure,
+      });
   }
 
   async #unwindStep(task: StoredTask, saga: Saga): Promise<void> {
@@ -342,7 +347,7 @@ export class Driver {
     const obstacle = forPeople(error.message);
     if (task.obstacle !== obstacle) {
       task.obstacle = obstacle;
-      log.warn("A task does not get on; trying again", { ...this.#facts(task), error });
+      log.warn("A task does not get on; trying again", { ...this.#facts(task), details: error.details, error });
       await this.#save(task);
     }
     await this.#pause(failures);

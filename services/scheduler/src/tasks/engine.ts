@@ -4,6 +4,7 @@
  */
 import {
   type Actor,
+  bodyForPeople,
   type Clock,
   type Log,
   NanoError,
@@ -231,7 +232,7 @@ export class TaskEngine {
       steps: task.steps.map((step) =>
         step.state === "running" || step.state === "undoing" ? { ...step, state: "failed", endedAt } : step,
       ),
-      error: (as ? undefined : task.error) ?? why.toBody(),
+      error: (as ? undefined : task.error) ?? bodyForPeople(why),
       obstacle: null,
       endedAt,
     };

@@ -2,10 +2,11 @@
  * What each error means (the `type` of the REST API's problem documents points here), and the portal's own failures.
  */
 import {
+  bodyForPeople,
   type ErrorCode,
   errorDefinitions,
   isErrorCode,
-  type NanoError,
+  NanoError,
   operationNames,
   operationOf,
 } from "@nano/contract";
@@ -110,7 +111,8 @@ export const errorCodePage = (visit: Visit, code: ErrorCode): Promise<Response> 
 };
 
 /** What a person sees when a page could not be made: the error in words, and what to do. */
-export const failurePage = (visit: Visit, error: NanoError): Promise<Response> => {
+export const failurePage = (visit: Visit, thrown: NanoError): Promise<Response> => {
+  const error = NanoError.fromBody(bodyForPeople(thrown));
   const { t } = visit;
   const { title, status, retryable } = errorDefinitions[error.code];
   const away = error.code === "unavailable" || error.code === "deadline-exceeded";

@@ -1,5 +1,5 @@
 /** The few shapes of the portal's answers. */
-import { isErrorCode, type NanoError } from "@nano/contract";
+import { bodyForPeople, isErrorCode, NanoError } from "@nano/contract";
 import { isPortalText } from "../text/translate.ts";
 import { readWay, wayOf } from "../view/ways.tsx";
 import { flashCookie, writeCookie } from "./cookies.ts";
@@ -68,7 +68,8 @@ export const seeOther = (visit: Visit, location: string, flash?: Flash, cookies:
   return new Response(null, { status: 303, headers });
 };
 
-export const failedFlash = (error: NanoError): Flash => {
+export const failedFlash = (thrown: NanoError): Flash => {
+  const error = NanoError.fromBody(bodyForPeople(thrown));
   const way = wayOf(error);
   return {
     kind: "failed",

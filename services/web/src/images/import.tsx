@@ -177,7 +177,12 @@ const syncedPage = (visit: Visit, kind: Kind, { directory, items }: Synced): Pro
     visit,
     { title, section: kind.section, crumbs: [{ text: t(kind.text.many), path: to.files(kind.kind) }, { text: title }] },
     <>
-      <PageHead title={title} lead={t("Copied to {directory} on the image service's machine", { directory })}>
+      <PageHead
+        title={title}
+        {...(directory === undefined
+          ? {}
+          : { lead: t("Copied to {directory} on the image service's machine", { directory }) })}
+      >
         <LinkButton href={to.files(kind.kind)} look={{ label: t(kind.text.many), kind: "primary" }} />
       </PageHead>
       {items.length > 0 ? (
