@@ -19,6 +19,7 @@ import {
   Sha256Schema,
   type Task,
 } from "@nano/contract";
+import { whyFailed } from "@nano/http";
 import { paths, readSettings, type Settings } from "./config.ts";
 import { asOperator, operatorBus, unlessRefused } from "./health.ts";
 import { buildTinyImage } from "./image/tiny.ts";
@@ -93,6 +94,10 @@ class Job {
         method: "PUT",
         headers: { authorization: `Bearer ${upload.ticket}` },
         body: bytes,
+      }).catch((cause) => {
+        throw new Problem(`the image service at ${upload.url} does not take the file: ${whyFailed(cause)}`, undefined, {
+          cause,
+        });
       });
       if (!answer.ok) throw new Problem(`the image service refused the upload (${answer.status})`, await answer.text());
       const stored = await this.bus.call("image.get", { id: image.id }, asOperator);

@@ -5,6 +5,7 @@
  */
 import type { Bus } from "@nano/bus";
 import { decode, type Image, Sha256Schema, type Visibility } from "@nano/contract";
+import { whyFailed } from "@nano/http";
 import { paths, readSettings, type Settings } from "./config.ts";
 import { type BuiltDisk, buildDebian, type Step } from "./debian/build.ts";
 import { asOperator, unlessRefused } from "./health.ts";
@@ -121,6 +122,10 @@ async function store(
         method: "PUT",
         headers: { authorization: `Bearer ${upload.ticket}` },
         body: Bun.file(built.path),
+      }).catch((cause) => {
+        throw new Problem(`the image service at ${upload.url} does not take the file: ${whyFailed(cause)}`, undefined, {
+          cause,
+        });
       });
       if (!answer.ok) throw new Problem(`the image service refused the upload (${answer.status})`, await answer.text());
       const stored = await bus.call("image.get", { id: begun.id }, asOperator);

@@ -16,6 +16,7 @@ import {
   type RenditionFormat,
   renditionFormats,
 } from "@nano/contract";
+import { whyFailed } from "@nano/http";
 import { follow } from "./follow.ts";
 import { asOperator } from "./health.ts";
 import { oneOf } from "./image-fields.ts";
@@ -241,7 +242,7 @@ async function receive(
   try {
     answer = await fetch(url, { headers });
   } catch (thrown) {
-    return words(thrown);
+    return whyFailed(thrown);
   }
   if (answer.status !== 206 || answer.body === null)
     return `the image service answered ${answer.status} ${await answer.text().catch(() => "")}`.trimEnd();

@@ -3,7 +3,8 @@
  * network or the service was away.
  */
 import type { UploadTicket } from "@nano/contract";
-import { Problem, words } from "./problem.ts";
+import { whyFailed } from "@nano/http";
+import { Problem } from "./problem.ts";
 
 const MiB = 2 ** 20;
 const pieceBytes = { first: MiB, least: 256 * 1024, most: 64 * MiB } as const;
@@ -42,7 +43,7 @@ export const sendFile = async (path: string, options: SendOptions): Promise<void
   const ask = async (method: string, headers: Record<string, string>, body?: Blob): Promise<Response> => {
     const sent = { authorization: `Bearer ${ticket.ticket}`, "tus-resumable": "1.0.0", ...headers };
     const response = await fetch(ticket.url, { method, headers: sent, ...(body ? { body } : {}) }).catch((error) => {
-      throw new Later(words(error));
+      throw new Later(`the connection failed: ${whyFailed(error)}`);
     });
     if (response.ok) return response;
     if (comesBack.has(response.status)) throw new Later(`HTTP ${response.status}`);

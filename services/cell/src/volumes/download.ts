@@ -3,7 +3,7 @@
  * where it broke, so one stream into libvirt outlives several connections to the image service.
  */
 import { NanoError } from "@nano/contract";
-import { AnswerError, whyFailed } from "@nano/http";
+import { AnswerError, certificateRemedy, isCertificateError, whyFailed } from "@nano/http";
 
 export interface DownloadSource {
   readonly url: string;
@@ -61,7 +61,10 @@ export async function* download(options: DownloadOptions): AsyncGenerator<Uint8A
     if (offset === bytes) break;
     failures = offset > before ? 1 : failures + 1;
     if (failures >= attempts)
-      throw new NanoError("unavailable", `The image service does not deliver the file: ${whyFailed(cause)}`, { cause });
+      throw new NanoError("unavailable", `The image service does not deliver the file: ${whyFailed(cause)}`, {
+        cause,
+        ...(isCertificateError(cause) ? { remedy: certificateRemedy } : {}),
+      });
     await Bun.sleep(pauseMs * 2 ** (failures - 1));
   }
   if (hash.digest("hex") !== options.sha256) throw mismatch("The file's bytes do not have the promised SHA-256");

@@ -3,7 +3,7 @@
  * refuses is refused in its own words, with its own code.
  */
 import { fits, isErrorCode, NanoError, Sha256Schema, Type } from "@nano/contract";
-import { AnswerError, whyFailed } from "@nano/http";
+import { AnswerError, certificateRemedy, isCertificateError, whyFailed } from "@nano/http";
 import type { UploadTarget } from "../hypervisor.ts";
 
 export interface UploadOptions {
@@ -95,7 +95,10 @@ export const upload = async (options: UploadOptions): Promise<void> => {
     if (error instanceof NanoError) throw error;
     if (unreadable) throw unreadable;
     const why = `${whyFailed(error)}; ${done} of ${bytes} bytes were sent`;
-    throw new NanoError("unavailable", `The image service did not take the file: ${why}`, { cause: error });
+    throw new NanoError("unavailable", `The image service did not take the file: ${why}`, {
+      cause: error,
+      ...(isCertificateError(error) ? { remedy: certificateRemedy } : {}),
+    });
   } finally {
     clearTimeout(timer);
     // Whoever reads us may have stopped long before the end.

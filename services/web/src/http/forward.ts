@@ -3,6 +3,7 @@
  * Bodies are streamed.
  */
 import { NanoError } from "@nano/contract";
+import { whyFailed } from "@nano/http";
 import { isOwnOrigin } from "./security.ts";
 
 const forwarded = /^\/(api|swagger)(\/|$)/;
@@ -49,7 +50,7 @@ export const forward = async (
       signal: request.signal,
     });
   } catch (cause) {
-    throw new NanoError("unavailable", "The gateway does not answer", { cause });
+    throw new NanoError("unavailable", `The gateway cannot be reached: ${whyFailed(cause)}`, { cause });
   }
   const back = new Headers(answer.headers);
   for (const name of [...hopByHop, "content-encoding"]) back.delete(name);

@@ -4,6 +4,7 @@
  * where histories and logs would keep it.
  */
 import { NanoError } from "@nano/contract";
+import { whyFailed } from "@nano/http";
 import type { Visit } from "../http/visit.ts";
 import type { Kind } from "./kinds.ts";
 
@@ -44,7 +45,7 @@ export const download =
     const headers = pick(request.headers, asked);
     headers.set("authorization", `Bearer ${ticket}`);
     const answer = await fetch(url, { headers, redirect: "error", signal: request.signal }).catch((cause) => {
-      throw new NanoError("unavailable", "The image service does not answer", { cause });
+      throw new NanoError("unavailable", `The image service cannot be reached: ${whyFailed(cause)}`, { cause });
     });
     if (passed.includes(answer.status))
       return new Response(answer.body, { status: answer.status, headers: asFile(answer.headers) });
