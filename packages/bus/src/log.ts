@@ -25,7 +25,7 @@ const describe = (name: string, value: unknown): unknown => {
 
 /**
  * A log of one JSON object a line: `{"at","level","service","message",…facts}`.
- * @param write where lines go; standard output unless told
+ * @param write where lines go; standard output by default
  */
 export const createLog = (service: string, options: { level?: LogLevel; write?: (line: string) => void } = {}): Log => {
   const threshold = levels[options.level ?? "info"];

@@ -26,7 +26,7 @@ export interface RequestContext {
 
 /** What a caller may say. Without an actor the caller asks as itself: as a service. */
 export interface CallContext extends Partial<RequestContext> {
-  /** Milliseconds to wait at most; the operation's own deadline unless told. */
+  /** Milliseconds to wait at most; the operation's own deadline by default. */
   readonly deadlineMs?: number;
 }
 

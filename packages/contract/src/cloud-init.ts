@@ -55,7 +55,7 @@ export const GuestNetwork = Closed(
     gateway: Type.Optional(Address),
     dns: Type.Optional(Type.Array(Address, { maxItems: 4 })),
   },
-  { description: "How the guest's network card gets its address; by DHCP unless told" },
+  { description: "How the guest's network card gets its address; DHCP by default" },
 );
 export type GuestNetwork = Static<typeof GuestNetwork>;
 
@@ -69,13 +69,13 @@ export const CloudInitInput = Closed(
     sshKeys: Type.Optional(Type.Array(PastedSshKeys, { maxItems: sshKeysMax })),
     password: Type.Optional(GuestPassword),
     passwordLogin: Type.Optional(
-      Type.Boolean({ description: "With `false` there is no password at all, only keys; true unless told" }),
+      Type.Boolean({ description: "With `false` there is no password at all, only keys; true by default" }),
     ),
     rootLogin: Type.Optional(
-      Type.Boolean({ description: "Whether root may log in over SSH; unless told only if root is the administrator" }),
+      Type.Boolean({ description: "Whether root may log in over SSH; by default only if root is the administrator" }),
     ),
     growSystemDisk: Type.Optional(
-      Type.Boolean({ description: "Let the root file system grow to the system disk's size; true unless told" }),
+      Type.Boolean({ description: "Let the root file system grow to the system disk's size; true by default" }),
     ),
     dataPath: Type.Optional(DataPath),
     network: Type.Optional(GuestNetwork),
@@ -90,7 +90,7 @@ export const CloudInitInput = Closed(
   },
   {
     description:
-      "For images with cloud-init. The administrator is `user` (root unless told). Without `password` one is generated and told in this answer only.",
+      "For images with cloud-init. The administrator is `user` (root by default). Without `password` one is generated and told in this answer only.",
   },
 );
 export type CloudInitInput = Static<typeof CloudInitInput>;

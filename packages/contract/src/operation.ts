@@ -42,7 +42,7 @@ export interface Operation<I extends TSchema = TSchema, O extends TSchema = TSch
    * work.
    */
   readonly waits?: "waitSeconds";
-  /** How long a caller waits at most, in milliseconds. 5,000 unless told. */
+  /** How long a caller waits at most, in milliseconds. 5,000 by default. */
   readonly deadlineMs?: number;
 }
 

@@ -148,7 +148,7 @@ export const Disk = Closed({
   backing: Type.Optional(
     OneOf(
       ["shared", "none"],
-      "What lies under its own file: one `shared` with linked clones, or `none` though it came from an image; unless told, its image",
+      "The backing file of its own file: one `shared` with linked clones, or `none` though it came from an image; by default its image",
     ),
   ),
   image: Type.Optional(Closed({ id: ImageIdSchema, name: Label, sha256: Sha256Schema })),
@@ -362,7 +362,7 @@ export const visibilities = ["private", "group", "public"] as const;
 export type Visibility = (typeof visibilities)[number];
 export const VisibilitySchema = OneOf(
   visibilities,
-  "Who may see and use it, beside its owner and whoever manages such files: nobody else, its owner's group, or everyone who is logged in",
+  "Who may see and use it, beside its owner and people who manage such files: nobody else, its owner's group, or everyone who is logged in",
 );
 /** Whom deleting it concerns. Names for those who may see instances. */
 export const UsedBy = Closed({
@@ -381,7 +381,7 @@ export type DiskFormat = (typeof diskFormats)[number];
 export const DiskFormatSchema = OneOf(diskFormats);
 export const DeclaredFormat = OneOf(
   diskFormats,
-  "What the file is: refused when it is something else. Its first bytes tell, unless told; only a raw disk without a boot sector, or a VHD of fixed size, must be said to be one",
+  "What the file is: refused when it is something else. By default its first bytes tell; only a raw disk without a boot sector, or a VHD of fixed size, must be said to be one",
 );
 /** What a file may be compressed with when it comes. */
 export const packingNames = ["gzip", "xz", "zstd", "bzip2"] as const;

@@ -79,7 +79,7 @@ TypeRegistry.Set<{ [factsSize]: number }>(
 export const AnyObject = <T extends object>(description: string, most = 16_384) =>
   Type.Unsafe<T>({ [Kind]: "Facts", type: "object", additionalProperties: true, description, [factsSize]: most });
 
-export const ConsoleKind = OneOf(["vnc", "serial"], "The screen, or the serial port; `vnc` unless told");
+export const ConsoleKind = OneOf(["vnc", "serial"], "The screen, or the serial port; `vnc` by default");
 export type ConsoleKind = Static<typeof ConsoleKind>;
 
 /** Letters, digits and `-`, as the guide says of host names; also a valid DNS label (RFC 1123). */
@@ -248,7 +248,7 @@ export const DiskGeneration = Type.Integer({
 const cursorMax = 1024;
 export const pageInput = {
   limit: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: limits.page.maximum, description: "How many; 50 unless told" }),
+    Type.Integer({ minimum: 1, maximum: limits.page.maximum, description: "How many; 50 by default" }),
   ),
   cursor: Type.Optional(Type.String({ maxLength: cursorMax, description: "The `next` of the page before" })),
 };

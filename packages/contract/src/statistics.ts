@@ -61,5 +61,5 @@ export type Statistics = Static<typeof Statistics>;
 
 /** How far back an answer goes. */
 export const lookBack = {
-  minutes: Type.Optional(Type.Integer({ minimum: 1, maximum: 60, description: "How far back; 60 unless told" })),
+  minutes: Type.Optional(Type.Integer({ minimum: 1, maximum: 60, description: "How far back; 60 by default" })),
 };

@@ -87,7 +87,7 @@ export const startLabHost = async (): Promise<LabHost> => {
   };
 };
 
-/** A specification of an instance that has no disks unless told: it starts in no time and stays in its BIOS. */
+/** A specification of an instance that has no disks by default: it starts in no time and stays in its BIOS. */
 export const specOf = (more: Partial<InstanceSpec> = {}): InstanceSpec => {
   const id = crypto.randomUUID() as InstanceId;
   return {

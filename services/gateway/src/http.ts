@@ -73,7 +73,7 @@ export const openHttp = <Data>(options: HttpOptions<Data>): Server<Data> => {
   const addressOf = (request: Request) =>
     clientAddress(server.requestIP(request)?.address, request.headers, options.proxies);
 
-  // Elysia looks for the path after the eleventh character unless told that a host name may be short ("http://n1/…").
+  // By default Elysia looks for the path after the eleventh character; a host name may be short ("http://n1/…").
   const app = new Elysia({ strictPath: true, handler: { standardHostname: false } });
   app.use(swaggerDocument(options.version, options.gatewayUrl));
   app.onError(({ request, error, code }) =>

@@ -22,7 +22,7 @@ export interface World extends AsyncDisposable {
   readonly data: string;
   readonly webUrl: string;
   request(path: string, options?: RequestInit): Promise<Response>;
-  /** With a JSON body and the administrator's session as bearer, unless told. */
+  /** With a JSON body and the administrator's session as bearer by default. */
   json(
     method: string,
     path: string,

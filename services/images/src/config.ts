@@ -19,12 +19,12 @@ export interface ImagesConfig {
   /** The bus, and the file with this service's JWT and seed. */
   readonly natsUrl: string;
   readonly natsCreds: string;
-  /** An object store for what is verified; the directory {@link data} unless told. */
+  /** An object store for what is verified; the directory {@link data} by default. */
   readonly store?: Omit<S3BlobOptions, "local">;
   readonly limits?: Partial<Limits>;
   /** How files are fetched from URLs: which networks are allowed beside public ones, and what tests want otherwise. */
   readonly imports?: Partial<DownloadRules>;
-  /** Directory that operators copy files into; `incoming` in {@link data} unless told. */
+  /** Directory that operators copy files into; `incoming` in {@link data} by default. */
   readonly incoming?: string;
   readonly log?: Log;
   readonly clock?: Clock;
@@ -63,7 +63,7 @@ export interface Limits {
   readonly waitMs: number;
   /** A client of one that has said nothing for so long gives way to another request, in milliseconds. */
   readonly silentMs: number;
-  /** Kept free on the file system, in bytes. 5 % of it, at most 1 GiB, unless told. */
+  /** Kept free on the file system, in bytes. 5 % of it, at most 1 GiB by default. */
   readonly reserveBytes: number | undefined;
   /** A transfer that stands still so long is ended, in seconds; at most 255. */
   readonly stallSeconds: number;

@@ -67,7 +67,7 @@ test("a linked disk says that it is one, and why it cannot be written anew", asy
   world.cloud.addInstance("linked-two", { state: "stopped", disks });
   const tab = await person.get(`/instances/${id}?tab=disks`);
   expect(tab.text).toContain("shares the file under it with linked clones");
-  expect(tab.text).toContain("It lies over another file");
+  expect(tab.text).toContain("It has a backing file");
 });
 
 test("one that runs says why not, one with snapshots what is possible; without cloud-init there is no network to give", async () => {

@@ -7,7 +7,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 const root = join(import.meta.dir, "../../..");
-/** @param files those to check; all of the checkout's unless told */
+/** @param files those to check; all of the checkout's by default */
 const scan = async (...files: string[]): Promise<{ code: number; output: string }> => {
   const process = Bun.spawn(
     [globalThis.process.execPath, "--bun", join(root, "node_modules/.bin/xss-scan"), ...files],

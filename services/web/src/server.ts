@@ -78,7 +78,7 @@ class Portal {
     this.#secure = context.config.webUrl.startsWith("https:");
     this.#proxies = readTrustedProxies(context.config.trustedProxies ?? "");
     this.#imagesOrigin = new URL(context.config.imagesUrl).origin;
-    // Elysia looks for the path after the eleventh character unless told that a host name may be short ("http://n1/…").
+    // By default Elysia looks for the path after the eleventh character; a host name may be short ("http://n1/…").
     const router = new Elysia({ handler: { standardHostname: false } });
     for (const route of routes)
       router.route(route.method, route.path, ({ request, params }) => this.#page(route, request, params), {

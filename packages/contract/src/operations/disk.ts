@@ -40,7 +40,7 @@ export const diskOperations = {
     owner: "scheduler",
     summary: "List an instance's disks, and how much room each takes",
     description:
-      "A disk takes only the room of what was written to it: `allocatedBytes` is that, without the image it lies over, `sizeGiB` what it may grow to and what is reserved for it.",
+      "A disk takes only the room of what was written to it: `allocatedBytes` is that, without its backing image, `sizeGiB` what it may grow to and what is reserved for it.",
     input: Closed({ id: InstanceIdSchema }),
     output: Closed({ items: Type.Array(DiskStatus, { maxItems: 1 + limits.dataDisks }) }),
     errors: ["instance-not-found", "cell-offline", "hypervisor-failed"],

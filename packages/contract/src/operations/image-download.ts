@@ -20,7 +20,7 @@ export const imageDownloadOperations = {
     description: `${description} In another \`format\` than the stored qcow2 when \`image.convert\` has made it.`,
     input: Closed({
       id: ImageIdSchema,
-      format: Type.Optional(OneOf(["qcow2", ...renditionFormats], "As it is stored, unless told")),
+      format: Type.Optional(OneOf(["qcow2", ...renditionFormats], "By default as it is stored")),
     }),
     output: DownloadTicket,
     errors: ["image-not-found", "image-not-ready", "rendition-not-found", "rendition-not-ready"],

@@ -23,7 +23,7 @@ const changes = {
 };
 const description =
   "Send only what changes; `tags` replaces them as a whole. With `revision` (over REST also as If-Match) it is refused when someone else was quicker. For its " +
-  "owner, and whoever manages everyone's.";
+  "owner, and people who manage everyone's.";
 
 export const imageModifyOperations = {
   "image.modify": operation({

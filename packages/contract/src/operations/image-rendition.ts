@@ -27,7 +27,7 @@ export const imageRenditionOperations = {
   "image.discard": operation({
     owner: "images",
     summary: "Remove a disk image's file in another format, or end its making",
-    description: "For the image's owner, whoever manages everyone's, and whoever asked for it first.",
+    description: "For the image's owner, people who manage everyone's, and the person who asked for it first.",
     input: one,
     output: Nothing,
     errors: ["image-not-found", "rendition-not-found"],

@@ -191,7 +191,7 @@ export const imageOperations = {
       tags: ImageTags,
       /** Who asked for it. */
       owner: Label,
-      /** The default one unless told. */
+      /** The default group when absent. */
       group: Type.Optional(Label),
       source: DiskSource,
       bytes: Type.Optional(BytesSchema),

@@ -53,18 +53,18 @@ export const InstanceCreateInput = Closed({
     { description: "Blank, or a copy-on-write clone of an image; at least as large as the image" },
   ),
   dataDisks: Type.Optional(Type.Array(Closed({ sizeGiB: DiskGiB }), { maxItems: limits.dataDisks })),
-  autostart: Type.Optional(Type.Boolean({ description: "Start it when its cell's host starts; false unless told" })),
+  autostart: Type.Optional(Type.Boolean({ description: "Start it when its cell's host starts; false by default" })),
   description: Type.Optional(Description),
   owner: Type.Optional(Label),
   tags: Type.Optional(Tags),
-  template: Type.Optional(OneOf(templateNames, "Hardware that fits a kind of operating system; `linux` unless told")),
+  template: Type.Optional(OneOf(templateNames, "Hardware that fits a kind of operating system; `linux` by default")),
   hardware: Type.Optional(
     Type.Partial(Hardware, { description: "What differs from the template", additionalProperties: false }),
   ),
   qos: Type.Optional(Qos),
   restart: Type.Optional(RestartPolicy),
   cloudInit: Type.Optional(CloudInitInput),
-  start: Type.Optional(Type.Boolean({ description: "Start it once it is created; false unless told" })),
+  start: Type.Optional(Type.Boolean({ description: "Start it once it is created; false by default" })),
   dryRun,
 });
 

@@ -314,7 +314,7 @@ export const onCellOperations = {
       id: InstanceIdSchema,
       url: Type.String({ maxLength: 2_048 }),
       ticket: Type.String({ maxLength: 256 }),
-      /** `vnc` unless told. */
+      /** `vnc` by default. */
       kind: Type.Optional(ConsoleKind),
       takeOver: Type.Optional(Type.Boolean()),
     }),

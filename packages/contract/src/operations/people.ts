@@ -176,10 +176,10 @@ export const peopleOperations = {
       permissions: Type.Optional(
         Type.Array(Type.String({ maxLength: 64 }), {
           maxItems: 64,
-          description: "A part of mine; all of them unless told",
+          description: "A part of mine; all of them by default",
         }),
       ),
-      expiresInDays: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_650, description: "90 unless told" })),
+      expiresInDays: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_650, description: "90 by default" })),
     }),
     output: Closed({ token: Token, secret }),
     errors: ["idempotency-key-reused"],
@@ -212,7 +212,7 @@ export const peopleOperations = {
     input: Closed({
       instance: InstanceIdSchema,
       kind: Type.Optional(ConsoleKind),
-      takeOver: Type.Optional(Type.Boolean({ description: "Take the serial console from whoever has it" })),
+      takeOver: Type.Optional(Type.Boolean({ description: "Take the serial console from the person who has it" })),
     }),
     output: Closed({
       ticket: TicketText,

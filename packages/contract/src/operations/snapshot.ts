@@ -50,7 +50,7 @@ export const snapshotOperations = {
       description: Type.Optional(Description),
       memory: Type.Optional(
         Type.Boolean({
-          description: "Keep its memory; true for a running instance unless told, impossible for others",
+          description: "Keep its memory; true for a running instance by default, impossible for others",
         }),
       ),
     }),

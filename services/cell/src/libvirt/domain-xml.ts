@@ -46,7 +46,7 @@ export interface DomainHost {
   readonly zone?: ZoneId;
   /** Directory of the storage pool. */
   readonly poolPath: string;
-  /** The address VNC servers listen on; loopback unless told. */
+  /** The address VNC servers listen on; loopback by default. */
   readonly vncListen?: string;
 }
 

@@ -86,9 +86,9 @@ export interface LibvirtConfig extends LibvirtTarget {
   readonly takesOver?: ZoneId;
   readonly virtualization: HostPreferences["virtualization"];
   readonly network: HostPreferences["network"];
-  /** The address VNC servers listen on; loopback unless told. */
+  /** The address VNC servers listen on; loopback by default. */
   readonly vncListen?: string;
-  /** How fetched files are looked after; the usual way unless told. */
+  /** How fetched files are looked after; the usual way by default. */
   readonly upkeep?: Partial<UpkeepPolicy>;
 }
 

@@ -16,9 +16,9 @@ export interface SimulatedConfig {
   readonly rendezvous: Rendezvous;
   readonly joinSecret?: string;
   readonly log: Log;
-  /** Names are `<prefix>-1`, `<prefix>-2`, …; `sim` unless told. */
+  /** Names are `<prefix>-1`, `<prefix>-2`, …; `sim` by default. */
   readonly namePrefix?: string;
-  /** Of the cell with this number (from 1); sizes that real machines have, unless told. */
+  /** Of the cell with this number (from 1); sizes that real machines have by default. */
   readonly capacity?: (number: number) => Resources;
   readonly rng?: () => number;
   readonly timeline?: Timeline;

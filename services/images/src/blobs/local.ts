@@ -17,7 +17,7 @@ import type { BlobStore, Part, StoredBlob } from "./blobs.ts";
 
 export interface LocalBlobOptions {
   readonly directory: string;
-  /** Kept free on the file system for everything else that lives there. 5 % of it, at most 1 GiB, unless told. */
+  /** Kept free on the file system for everything else that lives there. 5 % of it, at most 1 GiB by default. */
   readonly reserveBytes?: number;
 }
 

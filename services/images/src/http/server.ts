@@ -250,7 +250,7 @@ export const openHttp = (options: HttpOptions): HttpServer => {
     port: options.port,
     // No pages with our source code in them for whoever makes us fail.
     development: false,
-    // Without development mode Bun shares the port with whoever else asks for it, unless told.
+    // Without development mode Bun shares the port with any other process that asks for it.
     reusePort: false,
     // The limit is the upload's own, told with its reason.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,

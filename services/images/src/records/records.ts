@@ -305,7 +305,7 @@ export const createRecords = (options: RecordsOptions) => {
 
     /**
      * Where a cell fetches the bytes.
-     * @param reader whom they are for; the service that asks, unless told
+     * @param reader whom they are for; the service that asks by default
      */
     async source(kind: Kind, id: string, context: RequestContext, reader: Actor = context.actor) {
       requireReader(reader, kind);
@@ -328,7 +328,7 @@ export const createRecords = (options: RecordsOptions) => {
 
     /**
      * Where a person fetches them.
-     * @param format as they are stored, unless told
+     * @param format as they are stored by default
      */
     async download(kind: Kind, id: string, format: RenditionFormat | undefined, context: RequestContext) {
       const { row, sha256 } = await whole(await get(kind, id, context.actor), context);

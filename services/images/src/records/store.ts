@@ -121,7 +121,7 @@ export interface NewFile {
   readonly importUrl?: string | undefined;
   readonly owner: string;
   readonly group?: string | undefined;
-  /** Its owner's alone, unless told. */
+  /** Its owner's alone by default. */
   readonly visibility?: Visibility | undefined;
   readonly minimumDiskGiB?: number | undefined;
   readonly forgetRefused?: boolean | undefined;
@@ -214,7 +214,7 @@ export interface ListQuery {
   readonly state?: State | undefined;
   readonly visibility?: Visibility | undefined;
   readonly search?: string | undefined;
-  /** For whom: what is theirs, their group's or everyone's. Everything, unless told. */
+  /** For whom: what is theirs, their group's or everyone's. Everything by default. */
   readonly reader?: { readonly name: string; readonly group: string } | undefined;
   readonly limit: number;
   /** The last one seen. */

@@ -115,7 +115,7 @@ export const viewMedia = (row: FileRow, beside: Beside = {}): Media => {
   };
 };
 
-/** What its file is called for who downloads it, as it is stored unless told. */
+/** What its file is called for who downloads it, as it is stored by default. */
 export const downloadNameOf = ({ kind, name }: Pick<FileRow, "kind" | "name">, format?: RenditionFormat): string => {
   if (kind === "media") return fileNameOf(name, "iso");
   return fileNameOf(name.replace(/\.qcow2$/i, ""), format === undefined ? "qcow2" : makings[format].format);

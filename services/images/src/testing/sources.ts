@@ -19,7 +19,7 @@ export const verdictOf = async (format: Format, bytes: Uint8Array, maxVirtualByt
   }
 };
 
-/** A copy with a part of it overwritten; a number in so many bytes, little-endian unless told. */
+/** A copy with a part of it overwritten; a number in so many bytes, little-endian by default. */
 export const patched = (
   bytes: Uint8Array,
   at: number,

@@ -28,7 +28,7 @@ export interface Running {
   /** How many bytes of the file are here, while it runs. */
   progressOf(id: string): number | undefined;
   /**
-   * Waits until one that has stood still so long (as long as a client may be silent, unless told) has given way, and
+   * Waits until one that has stood still so long (by default as long as a client may be silent) has given way, and
    * what came is kept.
    * @throws NanoError `upload-in-progress` when it does not
    */

@@ -53,7 +53,7 @@ export interface EngineOptions extends Pick<Surroundings, "onEnd" | "onProgress"
    */
   readonly outOfDate?: (task: StoredTask) => Promise<OutOfDate | undefined>;
   readonly backoff?: Backoff;
-  /** Steps that run at once at most; 256 unless told. */
+  /** Steps that run at once at most; 256 by default. */
   readonly slots?: number;
   /** Long work of a cell that makes no progress for so many milliseconds is ended; half an hour by default. */
   readonly stalledAfterMs?: number;

@@ -44,7 +44,7 @@ export interface StepDefinition<State> {
   /** Stable: it is stored, shown and named by failpoints. */
   readonly name: string;
   title(state: State): string;
-  /** Whether a task that begins with this state has this step; always, unless told. */
+  /** Whether a task that begins with this state has this step; always by default. */
   when?(state: State): boolean;
   do(run: StepRun<State>): Promise<void>;
   /**
@@ -66,7 +66,7 @@ export interface StepDefinition<State> {
   readonly waits?: true;
   /**
    * How long a retryable error (a cell that does not answer …) is met with another try before the task gives up and
-   * unwinds. 15 s unless told.
+   * unwinds. 15 s by default.
    */
   readonly patienceMs?: number;
 }

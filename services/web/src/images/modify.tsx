@@ -16,7 +16,7 @@ import type { Kind, StoredFile } from "./kinds.ts";
 import { changesBetween, type FileForm, formOn, merged, readTyped, remember } from "./modify-input.ts";
 
 export const visibilityTexts = {
-  private: { text: "Private", hint: "Its owner, and whoever manages everyone's." },
+  private: { text: "Private", hint: "Its owner, and people who manage everyone's." },
   group: { text: "Group", hint: "The people of its owner's group, too." },
   public: { text: "Public", hint: "Everyone who is logged in." },
 } as const satisfies Record<(typeof visibilities)[number], Record<"text" | "hint", ChineseKey>>;

@@ -223,7 +223,7 @@ export const CloudInitFields = ({ visit, form, problems }: FieldsProps) => {
         <TextField
           {...field("hostname")}
           label={t("Host name")}
-          hint={t("Its own name unless told.")}
+          hint={t("Its own name by default.")}
           value={form.hostname}
           maxlength={253}
         />

@@ -100,7 +100,7 @@ const height = 48;
 /**
  * A line over time with the area below it.
  * @param values oldest first; fewer than two draw a flat base line
- * @param maximum what the top edge means; the largest value unless told
+ * @param maximum what the top edge means; the largest value by default
  */
 export const Sparkline = ({
   values,

@@ -49,7 +49,7 @@ export const TimeChart = ({
   title: string;
   lines: readonly Line[];
   format: (value: number) => string;
-  /** What the top edge means; a round number above the largest value unless told. */
+  /** What the top edge means; a round number above the largest value by default. */
   maximum?: number;
   base?: 10 | 1024;
   minutes: number;

@@ -26,7 +26,7 @@ const whyNotAnew = ({ t }: Visit, disk: Status): string | undefined => {
   if (groundOf(disk) === undefined) return undefined;
   return disk.image && disk.backing === undefined
     ? t("It is a clone of {image}: written anew, the whole image would be copied into it.", { image: disk.image.name })
-    : t("It lies over another file: written anew, all of that would be copied into it.");
+    : t("It has a backing file: written anew, all of that would be copied into it.");
 };
 
 const Button = ({

@@ -17,7 +17,7 @@ export const accessTexts = {
   "It listens on its cell's own loopback only: use an SSH tunnel to the host, or set NANO_CELL_VNC_LISTEN there.":
     "它只在节点本机的回环地址上监听：请通过 SSH 隧道访问该主机，或在其上设置 NANO_CELL_VNC_LISTEN。",
   "Its guest agent answers.": "云主机内的代理有响应。",
-  "Its own name unless told.": "未填写时使用云主机名称。",
+  "Its own name by default.": "未填写时使用云主机名称。",
   "Left empty, one is generated and shown once.": "留空则自动生成，并只显示一次。",
   "Let root log in over SSH": "允许 root 通过 SSH 登录",
   "Let the root file system grow to the disk's size": "让根文件系统扩展到磁盘大小",

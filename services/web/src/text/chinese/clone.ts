@@ -15,7 +15,7 @@ export const cloneTexts = {
     "它没有 cloud-init 驱动器：克隆的客户系统会保留源的主机名、机器 ID、SSH 主机密钥和固定地址。请在两者同时运行前在系统内修改。",
   "It has snapshots: a full clone has its disks as they are now, a linked one is not possible.":
     "它有快照：完整克隆只包含磁盘的当前内容，且无法进行链接克隆。",
-  "It lies over another file: written anew, all of that would be copied into it.":
+  "It has a backing file: written anew, all of that would be copied into it.":
     "它叠加在另一个文件之上：重写会把其全部内容复制进来。",
   "Its disks": "磁盘",
   "Start it once it is made": "创建后启动",

@@ -17,7 +17,7 @@ export const fileTexts = {
   "Instances use it: {count}.": "有 {count} 个云主机正在使用它。",
   "It stays in their drives, read from their cells' own verified copies, until it is ejected there.":
     "它会留在这些云主机的光驱中，由所在节点的副本提供，直到弹出为止。",
-  "Its owner, and whoever manages everyone's.": "仅所有者和镜像管理员。",
+  "Its owner, and people who manage everyone's.": "仅所有者和镜像管理员。",
   "its own size": "与自身相同",
   "Minimum disk": "最小磁盘",
   "No instance is made of it with a smaller system disk. At least the size of its own.":
