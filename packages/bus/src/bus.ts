@@ -7,6 +7,7 @@
  */
 import {
   type CellId,
+  type Clock,
   callSubject,
   cellSubject,
   createQuietLog,
@@ -54,6 +55,8 @@ export interface BusConfig {
   /** Validate what handlers answer against the contract. On in tests. */
   readonly checkReplies?: boolean;
   readonly newRequestId?: () => string;
+  /** What reports are counted by; the system's by default. */
+  readonly clock?: Clock;
 }
 
 const drainMs = 10_000;
@@ -104,7 +107,7 @@ class NatsBus implements Bus {
   constructor(config: BusConfig) {
     this.#config = config;
     this.#quiet = createQuietLog(config.log);
-    this.#reports = new ReportReader(this.#quiet);
+    this.#reports = new ReportReader(this.#quiet, config.clock);
     this.#newRequestId = config.newRequestId ?? (() => Bun.randomUUIDv7());
     this.#caller = {
       name: config.name,
@@ -313,15 +316,15 @@ class NatsBus implements Bus {
 
   call: Bus["call"] = async (name, input, context) => {
     const here = this.#served.get(name);
-    if (here) return (await requestHere(this.#caller, here, name, input, context)) as never;
+    if (here) return await requestHere(this.#caller, here, name, input, context);
     const { name: own } = this.#config;
     const subject = own === operatorName ? operationSubject(name) : callSubject(own, name);
     const to = { subject, sender: operationOf(name).owner };
-    return (await request(this.#caller, name, to, input, context)) as never;
+    return await request(this.#caller, name, to, input, context);
   };
 
   callCell: Bus["callCell"] = async (cell: CellId, name, input, context) =>
-    (await request(this.#caller, name, { subject: cellSubject(cell, name), sender: cell }, input, context)) as never;
+    await request(this.#caller, name, { subject: cellSubject(cell, name), sender: cell }, input, context);
 
   report: Bus["report"] = (name, report) => {
     if (!this.#connection || !this.#connected) return;

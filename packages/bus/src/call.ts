@@ -5,6 +5,7 @@ import {
   type Log,
   NanoError,
   type OperationName,
+  type Output,
   operationOf,
   operatorActor,
   type QuietLog,
@@ -54,13 +55,13 @@ const contextOf = (caller: Pick<Caller, "name" | "newRequestId">, given: CallCon
  * Asks a service of this process: for it, its own subjects are not to be published. What comes back is JSON's, as it
  * would be over the bus.
  */
-export const requestHere = async (
+export const requestHere = async <N extends OperationName>(
   caller: Pick<Caller, "name" | "newRequestId">,
   performer: Performer,
-  name: OperationName,
+  name: N,
   input: unknown,
   given: CallContext = {},
-): Promise<unknown> => {
+): Promise<Output<N>> => {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(tooLate(name)), deadlineOf(name, given));
   try {
@@ -68,8 +69,8 @@ export const requestHere = async (
       performer.perform(name, encodeInput(input), () => contextOf(caller, given)),
       late,
     ]);
-    const value: unknown = JSON.parse(decoder.decode(reply));
-    return value;
+    // Its own service has made it, and encoded it a moment ago.
+    return JSON.parse(decoder.decode(reply)) as Output<N>;
   } catch (thrown) {
     // It was logged whole where it was answered.
     throw thrown instanceof NanoError ? NanoError.fromBody(bodyForPeople(thrown)) : thrown;
@@ -79,13 +80,13 @@ export const requestHere = async (
 };
 
 /** @param to where the request goes, and who answers there: a service's name or a cell's id */
-export const request = async (
+export const request = async <N extends OperationName>(
   caller: Caller,
-  name: OperationName,
+  name: N,
   to: { readonly subject: string; readonly sender: string },
   input: unknown,
   given: CallContext = {},
-): Promise<unknown> => {
+): Promise<Output<N>> => {
   const deadline = performance.now() + deadlineOf(name, given);
   const patience = Math.min(deadline, performance.now() + patienceMs);
   const headers = encodeContext(contextOf(caller, given));

@@ -12,6 +12,7 @@ import {
   isErrorCode,
   NanoError,
   type OperationName,
+  type Output,
   operationOf,
   wordsForPeople,
 } from "@nano/contract";
@@ -58,7 +59,7 @@ const errorOf = (value: unknown): NanoError | undefined => {
  * @param sender the service's name or the cell's id
  * @throws NanoError as the owner answered; `bad-reply` when that does not fit the contract
  */
-export const readReply = (name: OperationName, sender: string, reply: Msg): unknown => {
+export const readReply = <N extends OperationName>(name: N, sender: string, reply: Msg): Output<N> => {
   let value: unknown;
   try {
     value = reply.json();
@@ -72,9 +73,9 @@ export const readReply = (name: OperationName, sender: string, reply: Msg): unkn
     if (owner === "cell" && aboutTheAsker.has(error.status)) throw badReply(name, sender, `its error is ${error.code}`);
     throw error;
   }
-  if (fits(output, value)) return value;
+  if (fits(output, value)) return value as Output<N>;
   try {
-    return decode(output, value, "The reply");
+    return decode(output, value, "The reply") as Output<N>;
   } catch (thrown) {
     throw badReply(name, sender, thrown instanceof NanoError ? thrown.message : "it cannot be read");
   }

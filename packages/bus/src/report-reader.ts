@@ -53,7 +53,7 @@ export class ReportReader {
     let bucket = this.#buckets.get(key);
     if (!bucket) {
       const { perSecond, burst } = reportLimits[name];
-      bucket = new Bucket(this.#clock, perSecond, burst);
+      bucket = new Bucket(this.#clock, 1_000 / perSecond, burst);
       const oldest = this.#buckets.size < cellsAtMost ? undefined : this.#buckets.keys().next().value;
       if (oldest !== undefined) this.#buckets.delete(oldest);
       this.#buckets.set(key, bucket);

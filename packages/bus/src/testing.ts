@@ -8,7 +8,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { type CellId, type Log, silentLog } from "@nano/contract";
+import { type CellId, type Clock, type Log, silentLog, systemClock } from "@nano/contract";
 import { connect, credsAuthenticator, type NatsConnection } from "nats";
 import { type IdentityName, identityNames } from "./allow-lists.ts";
 import { connectBus } from "./bus.ts";
@@ -29,7 +29,7 @@ export interface TestBus extends AsyncDisposable {
   readonly directory: string;
   readonly identities: Identities;
   /** A connection with one of the zone's identities; closed with the world. */
-  bus(name: IdentityName, log?: Log): Bus;
+  bus(name: IdentityName, log?: Log, clock?: Clock): Bus;
   /**
    * A connection with a freshly minted cell identity.
    * @param options.rogue it answers whatever its handlers say, fitting the contract or not
@@ -167,10 +167,10 @@ export const startTestBus = async (options: { shared?: boolean } = {}): Promise<
     url,
     directory,
     identities,
-    bus: (name, log = silentLog) => {
+    bus: (name, log = silentLog, clock = systemClock) => {
       const own = credentials[name];
       if (!own) throw new Error(`No identity ${name}`);
-      return keep(connectBus({ url, credentials: own, name, version: "0.0.0", log, checkReplies: true }));
+      return keep(connectBus({ url, credentials: own, name, version: "0.0.0", log, clock, checkReplies: true }));
     },
     cellBus: async (cell, log = silentLog, { rogue = false } = {}) => {
       const { seed, publicKey } = createCellKey();

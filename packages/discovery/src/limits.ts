@@ -15,7 +15,7 @@ export class Buckets {
   take(sender: string): boolean {
     let bucket = this.#buckets.get(sender);
     if (!bucket) {
-      bucket = new Bucket(this.clock, this.perSecond, this.burst);
+      bucket = new Bucket(this.clock, 1_000 / this.perSecond, this.burst);
       this.#buckets.set(sender, bucket);
       if (this.#buckets.size > this.max) dropOldest(this.#buckets);
     }

@@ -76,9 +76,9 @@ export const listen = async (options: ListenOptions): Promise<Listener> => {
   };
   // One address may hold many cells (containers, simulated cells): generous at once, strict in the long run.
   const bySender = new Buckets(clock, 20, 200);
-  const byAll = new Bucket(clock, 300, 600);
+  const byAll = new Bucket(clock, 1_000 / 300, 600);
   // Who sends in a member's name, without proof, does not keep those with it waiting.
-  const byMembers = new Bucket(clock, 50, 100);
+  const byMembers = new Bucket(clock, 1_000 / 50, 100);
   const byCell = new Buckets(clock, 2, 5, 20_000);
   const replays = new ReplayWindow(clock, windowMs);
   const quiet = createQuietLog(log);

@@ -12,7 +12,7 @@ const open = async (on: "info" | "error", told: (membership: Membership) => void
   const membership: Membership = new Membership({
     identity: await ensureIdentity(directory),
     directory,
-    rendezvous: { domain: "test", group: "239.255.1.1", port: 5599, interface: "127.0.0.1" },
+    rendezvous: { domain: "test", group: "239.255.1.1", port: 0, interface: "127.0.0.1" },
     version: "0",
     describe: () => ({ name: "cell", addresses: ["127.0.0.1"], versions: { nano: "0" } }),
     onBus: () => {},

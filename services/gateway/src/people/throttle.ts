@@ -3,7 +3,7 @@
  * forgotten, and there are never more than `maxKeys`; whoever floods it with new keys pushes out old ones, which is why
  * logins count per client, too.
  */
-import { type Clock, NanoError } from "@nano/contract";
+import { Bucket, type Clock, NanoError } from "@nano/contract";
 
 export interface ThrottleOptions {
   /** Attempts that may come at once. */
@@ -21,27 +21,25 @@ export interface Throttle {
 }
 
 export const createThrottle = (clock: Clock, { burst, refillMs, maxKeys = 10_000 }: ThrottleOptions): Throttle => {
-  /** When the bucket will be full again: one number says how full it is now. Insertion order is oldest use first. */
-  const fullAt = new Map<string, number>();
+  /** Insertion order is oldest use first. */
+  const buckets = new Map<string, Bucket>();
   return {
     take(key) {
-      const now = clock.monotonic();
-      const at = Math.max(fullAt.get(key) ?? now, now);
-      const wait = at + refillMs - (now + burst * refillMs);
+      const bucket = buckets.get(key) ?? new Bucket(clock, refillMs, burst);
+      const wait = bucket.takeOrWait();
       if (wait > 0) return wait;
-      fullAt.delete(key);
-      fullAt.set(key, at + refillMs);
-      if (fullAt.size > maxKeys) {
-        const oldest = fullAt.keys().next().value;
-        if (oldest !== undefined) fullAt.delete(oldest);
+      buckets.delete(key);
+      buckets.set(key, bucket);
+      if (buckets.size > maxKeys) {
+        const oldest = buckets.keys().next().value;
+        if (oldest !== undefined) buckets.delete(oldest);
       }
       return 0;
     },
     giveBack(key) {
-      const at = fullAt.get(key);
-      if (at === undefined) return;
-      if (at - refillMs <= clock.monotonic()) fullAt.delete(key);
-      else fullAt.set(key, at - refillMs);
+      const bucket = buckets.get(key);
+      bucket?.giveBack();
+      if (bucket?.isFull) buckets.delete(key);
     },
   };
 };

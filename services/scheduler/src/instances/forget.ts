@@ -40,11 +40,12 @@ export function forgetter(deps: InstanceDeps, engine: TaskEngine) {
    * ended
    */
   const endTask = async (trx: Write, task: StoredTask, cause?: Cause): Promise<TaskId[]> => {
-    const cell = registry.nameOf(cellOf(task) ?? ("" as CellId));
+    const cell = cellOf(task);
+    const where = cell === undefined ? "Its cell" : `The cell ${registry.nameOf(cell)}`;
     const ended = await engine.abandon(
       trx,
       task.id,
-      new NanoError("cell-offline", `The cell ${cell} does not answer: nothing was undone there`, {
+      new NanoError("cell-offline", `${where} does not answer: nothing was undone there`, {
         remedy: "What was half made is removed when the cell returns; look after the rest of it then.",
       }),
     );
