@@ -90,6 +90,7 @@ export async function seedInstances(
         decision: null,
         task: null,
         epoch: 1,
+        assignedEpoch: 1,
         createdAt: at,
         modifiedAt: at,
         startedAt: null,

@@ -7,6 +7,7 @@ import { type CloudInitTable, cloudInitMigration } from "./instances/cloud-init/
 import { type ToldTable, toldMigration } from "./instances/cloud-init/told.ts";
 import { type RestartTable, restartMigration } from "./instances/restart.ts";
 import {
+  assignedEpochMigration,
   forgottenMigration,
   type InstanceTable,
   indexesMigration,
@@ -60,4 +61,5 @@ export const migrations = {
   "2026-11-30-34-instance-patience": patienceMigration,
   "2026-11-30-35-left-behind": leftMigration,
   "2026-11-30-36-forgotten-names": forgottenNameMigration,
+  "2026-12-01-01-assigned-epoch": assignedEpochMigration,
 };

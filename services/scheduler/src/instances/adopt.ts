@@ -62,6 +62,8 @@ export async function adopt(
     decision: null,
     task: null,
     epoch,
+    // A cell's word is all there is.
+    assignedEpoch: 0,
     createdAt: readTimestamp(spec.createdAt) ?? now,
     modifiedAt: now,
     startedAt: null,

@@ -7,12 +7,18 @@ const here = testCellId(0);
 const there = testCellId(1);
 const observed = { epoch: 1 };
 const isOnline = () => true;
-const row = (epoch: number, state: InstanceState = "running") => ({ cell: there, epoch, state });
+const row = (epoch: number, state: InstanceState = "running") => ({ cell: there, assignedEpoch: epoch, state });
 
 test("what is on record on its cell is ours, whatever its epoch", () => {
   for (const epoch of [0, 1, 2])
     expect(
-      judge({ cell: here, observed, row: { cell: here, epoch, state: "lost" }, tombstone: undefined, isOnline }),
+      judge({
+        cell: here,
+        observed,
+        row: { cell: here, assignedEpoch: epoch, state: "lost" },
+        tombstone: undefined,
+        isOnline,
+      }),
     ).toEqual({ kind: "ours" });
 });
 
@@ -28,7 +34,7 @@ test("a copy of the same epoch, or of a newer one, proves nothing", () => {
     });
 });
 
-test("a newer epoch proves it, when the other cell says itself that it has it", () => {
+test("a newer epoch that this zone gave out proves it, when the other cell says itself that it has it", () => {
   const said: InstanceState[] = ["running", "stopping", "paused", "stopped", "crashed"];
   for (const state of instanceStates) {
     const { kind } = judge({ cell: here, observed, row: row(2, state), tombstone: undefined, isOnline });

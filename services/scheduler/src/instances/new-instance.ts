@@ -92,6 +92,7 @@ export const beginning = async (
     snapshots: 0,
     agent: false,
     epoch: 1,
+    assignedEpoch: 1,
     createdAt: now,
     modifiedAt: now,
     startedAt: null,

@@ -42,6 +42,7 @@ const instance = (state: InstanceState, stopAskedAgoMs?: number): StoredInstance
   decision: null,
   task: null,
   epoch: 1,
+  assignedEpoch: 1,
   createdAt: timestamp(now),
   modifiedAt: timestamp(now),
   startedAt: null,

@@ -7,7 +7,7 @@
  * | on this cell                 | there, unclaimed             | the same, and it is claimed for this zone (`claims.ts`)           |
  * | on this cell                 | not in two inventories, or reported gone | `missing`                                             |
  * | on another cell              | there                        | a copy: it is shown, and a person decides                         |
- * | … which has a newer epoch, and says so | there              | a stale copy: found so twice, it is undefined; its disks stay     |
+ * | … with a newer epoch of this zone | there                   | a stale copy: found so twice, it is undefined; its disks stay     |
  * | none, and it was deleted     | there                        | found so twice, domain and disks are removed                      |
  * | none, and it was forgotten   | there                        | it is shown, and a person decides                                 |
  * | none                         | there, unclaimed             | it may be another zone's: it is shown, and a person decides       |
@@ -34,6 +34,7 @@ import { adopt } from "./adopt.ts";
 import { changeInstance } from "./change.ts";
 import { Claims } from "./claims.ts";
 import type { InstanceDeps } from "./deps.ts";
+import { newestEpoch, requirePlausible, unknown } from "./epochs.ts";
 import { judge, type Verdict } from "./judge.ts";
 import { Mailbox } from "./mailbox.ts";
 import { heardOf, isNewest, once } from "./newer.ts";
@@ -193,9 +194,9 @@ export class Reconciler {
 
   async #note(trx: Write, row: StoredInstance, observed: Observed): Promise<void> {
     if (observed.id !== row.id) return;
-    if (observed.unclaimed && row.cell) this.#claims.claim(row.cell, row.id, Math.max(row.epoch, observed.epoch));
     // The cell may know of a newer epoch than a database from a backup: it refuses what is older.
-    const epoch = Math.max(row.epoch, observed.epoch);
+    const epoch = newestEpoch(row, observed.epoch);
+    if (observed.unclaimed && row.cell) this.#claims.claim(row.cell, row.id, epoch);
     await changeInstance(this.#deps, trx, row, { ...observe(row, observed, this.#deps.clock.now()), epoch });
   }
 
@@ -230,6 +231,7 @@ export class Reconciler {
         const judged = judge({ cell, observed, row, tombstone, isOnline: (other) => registry.isOnline(other) });
         if (row && judged.kind === "ours") await this.#note(trx, row, observed);
         if (judged.kind === "adopt" && pool !== null) {
+          requirePlausible(unknown, observed.epoch);
           await this.#requireRoom(trx, cell);
           await adopt(this.#deps, trx, { cell, pool }, observed, observed.epoch);
         }

@@ -81,6 +81,8 @@ export interface InstanceTable {
   /** The task that works on it: the instance's lock. */
   task: TaskId | null;
   epoch: number;
+  /** The newest that this zone gave out itself; 0 when what is known of it is a cell's word alone. */
+  assigned_epoch: number;
   created_at: Timestamp;
   modified_at: Timestamp;
   started_at: Timestamp | null;
@@ -281,6 +283,16 @@ export const patienceMigration: Migration = {
   },
 };
 
+/** Of what an older version made it is not known which epoch was given out and which a cell has claimed. */
+export const assignedEpochMigration: Migration = {
+  async up(db) {
+    await db.schema
+      .alterTable("instances")
+      .addColumn("assigned_epoch", "integer", (c) => c.notNull().defaultTo(0))
+      .execute();
+  },
+};
+
 export interface StoredInstance {
   readonly id: InstanceId;
   readonly name: string;
@@ -307,6 +319,7 @@ export interface StoredInstance {
   readonly decision: DecisionId | null;
   readonly task: TaskId | null;
   readonly epoch: number;
+  readonly assignedEpoch: number;
   readonly createdAt: Timestamp;
   readonly modifiedAt: Timestamp;
   readonly startedAt: Timestamp | null;
@@ -348,6 +361,7 @@ export const fromRow = (row: InstanceTable): StoredInstance => ({
   decision: row.decision,
   task: row.task,
   epoch: row.epoch,
+  assignedEpoch: row.assigned_epoch,
   createdAt: row.created_at,
   modifiedAt: row.modified_at,
   startedAt: row.started_at,
@@ -401,6 +415,7 @@ const toRow = (instance: StoredInstance): InstanceTable => ({
   decision: instance.decision,
   task: instance.task,
   epoch: instance.epoch,
+  assigned_epoch: instance.assignedEpoch,
   created_at: instance.createdAt,
   modified_at: instance.modifiedAt,
   started_at: instance.startedAt,

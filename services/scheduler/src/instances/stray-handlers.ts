@@ -8,6 +8,7 @@ import { adopt } from "./adopt.ts";
 import { beginner } from "./begin.ts";
 import { changeInstance } from "./change.ts";
 import type { InstanceDeps } from "./deps.ts";
+import { newestEpoch, requirePlausible, unknown } from "./epochs.ts";
 import { observe } from "./observe.ts";
 import { removeStray } from "./remove-stray.ts";
 import { refreshUsage } from "./reserve.ts";
@@ -75,6 +76,7 @@ export function strayHandlers(
             remedy: "Add the cell to a pool first.",
           });
         const row = await findInstance(trx, id);
+        requirePlausible(row ?? unknown, observed.epoch);
         const epoch = Math.max(observed.epoch, row?.epoch ?? 0, (await findTombstone(trx, id))?.epoch ?? 0);
         if (!row) {
           await deleteTombstone(trx, id);
@@ -98,11 +100,14 @@ export function strayHandlers(
         const row = await findInstance(trx, id);
         // It has become the one on record meanwhile.
         if (row?.cell === cell) throw new NanoError("busy", `${row.name} is on record on ${registry.nameOf(cell)}`);
-        const newest = Math.max(observed.epoch, row?.epoch ?? 0, (await findTombstone(trx, id))?.epoch ?? 0);
-        // So that no report which is still on its way has it taken in again.
-        const stone = { id, name: observed.spec.name, epoch: newest, kind: "deleted" as const };
-        if (!row) await insertTombstone(trx, stone, timestamp(clock.now()));
-        return newest;
+        const tombstone = await findTombstone(trx, id);
+        const known = Math.max(row?.epoch ?? 0, tombstone?.epoch ?? 0);
+        // So that no report which is still on its way has it taken in again. It is this cell's copy that was decided
+        // about: one that another cell may have is shown, not removed.
+        const kind = tombstone?.kind ?? "forgotten";
+        const epoch = newestEpoch({ epoch: known, assignedEpoch: 0 }, observed.epoch);
+        if (!row) await insertTombstone(trx, { id, name: observed.spec.name, epoch, kind }, timestamp(clock.now()));
+        return Math.max(known, observed.epoch);
       });
       await removeStray(deps, cell, observed, epoch, "with-disks", requestId);
       strays.gone(cell, id);

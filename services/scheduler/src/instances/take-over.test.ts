@@ -84,7 +84,7 @@ test("an answer that waited is older than what was reported meanwhile", async ()
   expect((await world.call("instance.get", { id })).state).toBe("paused");
 });
 
-test("a copy that another cell has a newer epoch of goes, found so twice; its disks stay", async () => {
+test("a copy of which this zone gave another cell a newer epoch goes, found so twice; its disks stay", async () => {
   world = await World.start({ cells: [{}, {}], overrides: { proofMs: 100 } });
   const { id, cell: its } = await world.created({ start: true });
   const home = world.cells.find((cell) => cell.id === its);
@@ -94,6 +94,8 @@ test("a copy that another cell has a newer epoch of goes, found so twice; its di
   away.domains.set(id, { ...domain, state: "running" });
   away.disks.set(`${id}/system`, { sizeGiB: 2 });
   home.domains.set(id, { ...domain, spec: { ...domain.spec, epoch: 2 } });
+  // As a placement gives it out.
+  await world.db.updateTable("instances").set({ assigned_epoch: 2 }).where("id", "=", id).execute();
   home.report(id);
   await until("the record has the newer epoch", async () => (await world.call("instance.get", { id })).epoch === 2);
   away.inventory();
