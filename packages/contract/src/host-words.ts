@@ -64,20 +64,28 @@ const failedCommand = new RegExp(
   "g",
 );
 
-let fields: ReadonlySet<string> | undefined;
-/** Of all inputs: the names of fields that have fields themselves. */
-const outerFields = (): ReadonlySet<string> => {
-  fields ??= new Set(
-    Object.values(operations).flatMap(({ input }) =>
-      Object.entries<TSchema>(Object(input.properties)).flatMap(([name, schema]) =>
-        schema.type === "string" || schema.type === "integer" || schema.type === "boolean" ? [] : [name],
-      ),
-    ),
-  );
+interface Fields {
+  readonly all: ReadonlySet<string>;
+  /** Those that have fields themselves. */
+  readonly outer: ReadonlySet<string>;
+}
+let fields: Fields | undefined;
+/** The names of all inputs' fields. */
+const inputFields = (): Fields => {
+  if (fields) return fields;
+  const every = Object.values(operations).flatMap(({ input }) => Object.entries<TSchema>(Object(input.properties)));
+  const isFlat = (schema: TSchema): boolean => ["string", "integer", "boolean"].includes(schema.type);
+  fields = {
+    all: new Set(every.map(([name]) => name)),
+    outer: new Set(every.flatMap(([name, schema]) => (isFlat(schema) ? [] : [name]))),
+  };
   return fields;
 };
-/** `/systemDisk/sizeGiB`: a pointer to a field of an input (RFC 6901). */
-const isField = (path: string): boolean => outerFields().has(path.split("/")[1] ?? "");
+/** `/pool`, `/systemDisk/sizeGiB`: a pointer to a field of an input (RFC 6901). */
+const isField = (path: string): boolean => {
+  const [, first = "", ...inner] = path.split("/");
+  return inner.length === 0 ? inputFields().all.has(first) : inputFields().outer.has(first);
+};
 
 /** A file keeps its name, and what is a device is still called one. */
 const nameOf = (path: string): string => {
