@@ -2,7 +2,15 @@
  * Reads the event stream's memory by consumers that live for one question. Those of one resource are found by their
  * subjects, so that what happened to everybody else costs nothing and hides nothing. Works with nats-server 2.9.
  */
-import { eventStream, eventSubject, NanoError, type NanoEvent, type SequencedEvent } from "@nano/contract";
+import {
+  eventStream,
+  eventSubject,
+  NanoError,
+  type NanoEvent,
+  pageCarries,
+  pageCharacters,
+  type SequencedEvent,
+} from "@nano/contract";
 import { AckPolicy, DeliverPolicy, type JetStreamManager, type NatsConnection, nanos } from "nats";
 import { readEvent } from "./event-stream.ts";
 
@@ -23,21 +31,30 @@ export interface PastEvents {
   readonly items: SequencedEvent[];
   readonly first: number;
   readonly last: number;
-  /** Read forwards for somebody: everything up to here was looked at. */
+  /** With `after`: everything up to here was looked at. Else, when there is more: everything from here on. */
   readonly seen?: number;
 }
 
-/** Messages asked for at once. */
-const portion = 500;
+/** What was read, and whether the page ended before the events did. */
+interface Portion extends PastEvents {
+  readonly more: boolean;
+}
+
+/** Messages asked for at once, at most. */
+const portionMax = 500;
 const expiresMs = 2_000;
 
-/** Pages looked through for one that somebody may hear something of. */
+/** Pages looked through for one that somebody may hear something of; of full ones of large events, fewer. */
 const maxPages = 20;
+const maxLargePages = 4;
 
 /** @throws NanoError `history-gone` when what follows `after` is no longer kept */
 export const readPastEvents = async (connection: NatsConnection, query: PastQuery): Promise<PastEvents> => {
   const { hears, limit = 100, ...rest } = query;
-  if (!hears) return readAll(connection, query);
+  if (!hears) {
+    const { more: _, ...page } = await readAll(connection, query);
+    return page;
+  }
   const manager = await connection.jetstreamManager({ checkAPI: false });
   /** For whom a file is, its newest event says: it may have been public when this one happened. */
   const newest = new Map<string, Promise<NanoEvent["data"] | undefined>>();
@@ -58,34 +75,41 @@ export const readPastEvents = async (connection: NatsConnection, query: PastQuer
   const isHeard = async (event: NanoEvent): Promise<boolean> =>
     hears(event.data.visibility === undefined ? event : { ...event, data: (await newestOf(event)) ?? event.data });
   const forwards = rest.after !== undefined;
+  const keep = forwards ? "first" : "last";
   const found: SequencedEvent[] = [];
   let { after, before } = rest;
-  for (let page = 1; ; page++) {
-    const { items, first, last } = await readAll(connection, {
+  for (let looked = 0; ; ) {
+    const { items, first, last, more } = await readAll(connection, {
       ...rest,
       limit,
       ...(after === undefined ? {} : { after }),
       ...(before === undefined ? {} : { before }),
     });
+    looked += more && items.length < limit ? maxPages / maxLargePages : 1;
     const may = await Promise.all(items.map(isHeard));
     const heard = items.filter((_, i) => may[i]);
     if (forwards) found.push(...heard);
     else found.unshift(...heard);
-    const edge = forwards ? items.at(-1) : items[0];
-    const more = items.length >= limit && edge !== undefined;
-    if (more && found.length < limit && page < maxPages) {
+    const edge = more ? (forwards ? items.at(-1) : items[0]) : undefined;
+    const cut = carried(found, limit, keep);
+    const isWhole = cut.length === found.length;
+    if (edge && isWhole && found.length < limit && looked < maxPages) {
       if (forwards) after = edge.sequence;
       else before = edge.sequence;
       continue;
     }
-    if (!forwards) return { items: found.slice(-limit), first, last };
-    const cut = found.slice(0, limit);
-    const end = more ? edge.sequence : Math.max(Math.min(last, (rest.before ?? last + 1) - 1), rest.after ?? 0);
-    return { items: cut, first, last, seen: found.length > limit ? (cut.at(-1)?.sequence ?? end) : end };
+    const border = isWhole ? edge : forwards ? cut.at(-1) : cut[0];
+    if (!forwards) return { items: cut, first, last, ...(border ? { seen: border.sequence } : {}) };
+    const end = Math.max(Math.min(last, (rest.before ?? last + 1) - 1), rest.after ?? 0);
+    return { items: cut, first, last, seen: border?.sequence ?? end };
   }
 };
 
-const readAll = async (connection: NatsConnection, query: PastQuery): Promise<PastEvents> => {
+/** As many as were asked for and a message carries: the first of them, or the last. */
+const carried = (items: readonly SequencedEvent[], limit: number, keep: Range["keep"]): SequencedEvent[] =>
+  keep === "first" ? pageCarries(items.slice(0, limit)) : pageCarries(items.slice(-limit).reverse()).reverse();
+
+const readAll = async (connection: NatsConnection, query: PastQuery): Promise<Portion> => {
   const manager = await connection.jetstreamManager({ checkAPI: false });
   const { state } = await manager.streams.info(eventStream);
   const { first_seq: first, last_seq: last } = state;
@@ -93,16 +117,21 @@ const readAll = async (connection: NatsConnection, query: PastQuery): Promise<Pa
   const before = Math.min(query.before ?? last + 1, last + 1);
   if (after !== undefined && after + 1 < first)
     throw new NanoError("history-gone", `Events up to ${first - 1} are no longer kept`, { details: { first, last } });
-  if (state.messages === 0) return { items: [], first, last };
-  const read = (from: number, keep: "first" | "last") =>
-    readRange(connection, manager, { from, before, id, limit, keep });
-  if (after !== undefined) return { items: await read(Math.max(first, after + 1), "first"), first, last };
+  if (state.messages === 0) return { items: [], first, last, more: false };
+  // Of large events a page carries few: no more of them are read than it may need.
+  const portion = Math.min(portionMax, Math.ceil((2 * pageCharacters * state.messages) / Math.max(1, state.bytes)));
+  const read = async (from: number, keep: Range["keep"]) => {
+    const all = await readRange(connection, manager, { from, before, id, limit, keep, portion });
+    const items = carried(all, limit, keep);
+    return { items, first, last, more: all.length >= limit || items.length < all.length };
+  };
+  if (after !== undefined) return read(Math.max(first, after + 1), "first");
   // One resource has a few hundred events of each kind at most: all are read. Of everybody's, a stretch that holds
   // enough of them: some sequences are gone.
-  for (let stretch = id === undefined ? limit : Number.POSITIVE_INFINITY; ; stretch *= 8) {
+  for (let stretch = id === undefined ? Math.min(limit, portion) : Number.POSITIVE_INFINITY; ; stretch *= 8) {
     const from = Math.max(first, before - stretch);
-    const items = await read(from, "last");
-    if (items.length >= limit || from <= first) return { items, first, last };
+    const page = await read(from, "last");
+    if (page.more || from <= first) return page;
   }
 };
 
@@ -113,12 +142,14 @@ interface Range {
   readonly limit: number;
   /** Which of them, when there are more than `limit`. */
   readonly keep: "first" | "last";
+  /** Messages asked for at once. */
+  readonly portion: number;
 }
 
 async function readRange(
   connection: NatsConnection,
   manager: JetStreamManager,
-  { from, before, id, limit, keep }: Range,
+  { from, before, id, limit, keep, portion }: Range,
 ): Promise<SequencedEvent[]> {
   if (from >= before) return [];
   const { name, num_pending } = await manager.consumers.add(eventStream, {
@@ -144,8 +175,12 @@ async function readRange(
         items.push({ ...event, sequence: message.seq });
         if (keep === "last" && items.length > limit) items.shift();
       }
-      // Fewer than were there: they have grown too old meanwhile.
-      left = got < asked ? 0 : left - got;
+      if (keep === "first" && carried(items, limit, keep).length < items.length) break;
+      // Fewer than were there: they have grown too old meanwhile, or have not come in time.
+      const stood = left;
+      left = got < asked ? (await consumer.info()).num_pending : left - got;
+      if (got === 0 && left >= stood)
+        throw new NanoError("unavailable", "The event stream does not tell what it holds in time");
     }
     return items;
   } finally {

@@ -5,7 +5,7 @@ import { leftAfter } from "./schema.ts";
  * What the items of one page come to at most, in characters. A message holds 8 MiB; a character is up to three bytes in
  * it, and what is shown of an item may be twice what is stored of it.
  */
-const pageCharacters = 1_000_000;
+export const pageCharacters = 1_000_000;
 /** No item is nested so deep. */
 const depthMax = 64;
 

@@ -65,7 +65,7 @@ export const taskOperations = {
     owner: "scheduler",
     summary: "Read past events",
     description:
-      "From the stream's bounded memory, oldest first, of what one may read. A page forwards: `after` the sequence of the last item; backwards: `before` that of the first. Follow new ones over server-sent events, or by subscribing to `nano.v1.event.>`.",
+      "From the stream's bounded memory, oldest first, of what one may read. A page may be shorter than `limit`; `seen` tells where the next one begins: forwards `after` it, backwards `before` it, until there is none. Follow new ones over server-sent events, or by subscribing to `nano.v1.event.>`.",
     input: Closed({
       after: Type.Optional(
         Type.Integer({
@@ -91,7 +91,11 @@ export const taskOperations = {
       first: Type.Integer({ ...Count, description: "Oldest sequence still kept" }),
       last: Type.Integer({ ...Count, description: "Newest sequence" }),
       seen: Type.Optional(
-        Type.Integer({ ...Count, description: "With `after`: everything up to here was looked at; continue after it" }),
+        Type.Integer({
+          ...Count,
+          description:
+            "With `after`: everything up to here was looked at; continue after it. Without: there is more before it",
+        }),
       ),
     }),
     errors: ["history-gone"],
