@@ -69,6 +69,56 @@ test("an agent's answer is read as far as it is one", () => {
   for (const none of ["<html>", "[]", `{"return":${"[".repeat(100_000)}`]) expect(() => toldByAgent(none)).toThrow();
 });
 
+test("of an interface, only a hardware address that is one is believed", () => {
+  const said = (mac: unknown) =>
+    toldByAgent(
+      JSON.stringify({ return: [{ "hardware-address": mac, "ip-addresses": [{ "ip-address": "192.0.2.7" }] }] }),
+    );
+  const addresses = [{ address: "192.0.2.7" }];
+  expect(said("52:54:00:AA:00:01")).toEqual([{ mac: "52:54:00:aa:00:01", addresses }]);
+  for (const junk of [
+    "",
+    "52:54:00:aa:00",
+    "52-54-00-aa-00-01",
+    `52:54:00:aa:00:01${"x".repeat(900_000)}`,
+    7,
+    null,
+    [["a"]],
+  ])
+    expect(said(junk)).toEqual([{ mac: null, addresses }]);
+  const known = knownFrom([{ mac: "<script>", addresses }]);
+  expect([known.all, known.byMac.size]).toEqual([["192.0.2.7"], 0]);
+});
+
+test("of an answer without end, the first thousands are read; junk in it hides nothing else", () => {
+  const ip = (n: number) => ({ "ip-address": `10.1.${n >> 8}.${n & 255}` });
+  const many = (from: number, count: number) => Array.from({ length: count }, (_, n) => ip(from + n));
+  const one = toldByAgent(JSON.stringify({ return: [{ "ip-addresses": many(0, 10_000) }] }));
+  expect(one[0]?.addresses.length).toBe(4_096);
+  expect(knownFrom(one).all.length).toBe(16);
+  const each = toldByAgent(
+    JSON.stringify({ return: many(0, 10_000).map((address) => ({ "ip-addresses": [address] })) }),
+  );
+  expect(each.length).toBe(1_024);
+  const spread = toldByAgent(
+    JSON.stringify({ return: Array.from({ length: 20 }, () => ({ "ip-addresses": many(0, 1_000) })) }),
+  );
+  expect(spread.flatMap(({ addresses }) => addresses).length).toBe(4_096);
+
+  const junk = [
+    null,
+    7,
+    [],
+    { "ip-addresses": "none" },
+    { name: "x".repeat(500_000), "ip-addresses": [null, { "ip-address": "1".repeat(9_999) }] },
+  ];
+  const honest = { name: "eth0", "ip-addresses": [{ "ip-address": 7 }, ip(1)] };
+  expect(knownFrom(toldByAgent(JSON.stringify({ return: [...junk, honest] }))).all).toEqual(["10.1.0.1"]);
+  expect(toldByAgent(JSON.stringify({ return: [{ name: "x".repeat(1_100_000), "ip-addresses": [ip(1)] }] }))).toEqual(
+    [],
+  );
+});
+
 test("whatever an agent says, no more than sixteen addresses come of it, and nothing that is none", () => {
   const anything = fc.oneof(
     fc.string({ unit: "binary" }),

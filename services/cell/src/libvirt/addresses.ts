@@ -6,15 +6,19 @@
  * checked, bounded and never waited for.
  */
 import { isIP } from "node:net";
-import { fits, type InstanceId, InstanceIdSchema, parseObject, Type } from "@nano/contract";
+import { fits, type InstanceId, InstanceIdSchema, limits, Nic, parseObject, Type } from "@nano/contract";
 import { type Connection, type Domain, InterfaceAddressSource, ListDomains } from "@nano/libvirt";
 import { readXml } from "../xml/read.ts";
 import { childrenOf, type Element, find } from "../xml/tree.ts";
 import { orNone } from "./failure.ts";
 import { neighboursOn } from "./neighbours.ts";
 
-/** More than an honest instance has. */
-const addressesMax = 16;
+/** Of an answer: characters, interfaces, and addresses in all. A host of many containers has a few hundred. */
+const answerMax = 1_048_576;
+const interfacesMax = 1_024;
+const addressesMax = 4_096;
+/** An IPv6 address that ends like an IPv4 one (RFC 4291, 2.2). */
+const addressMax = 45;
 /** Samples between two questions to one agent: about 10 s. */
 const every = 5;
 const timeoutSeconds = 2;
@@ -26,14 +30,12 @@ const patience = { timeout: timeoutSeconds * 1_000 };
  */
 const agentQuestion = JSON.stringify({ execute: "guest-network-get-interfaces" });
 /** Of the answer, as much as is read. */
-const AgentAnswer = Type.Object({
-  return: Type.Array(
-    Type.Object({
-      "hardware-address": Type.Optional(Type.String()),
-      "ip-addresses": Type.Optional(Type.Array(Type.Object({ "ip-address": Type.String() }))),
-    }),
-  ),
+const AgentAnswer = Type.Object({ return: Type.Array(Type.Unknown()) });
+const AgentInterface = Type.Object({
+  "hardware-address": Type.Optional(Type.Unknown()),
+  "ip-addresses": Type.Optional(Type.Array(Type.Unknown())),
 });
+const AgentAddress = Type.Object({ "ip-address": Type.String({ maxLength: addressMax }) });
 
 /**
  * Which of the host's tables know instances: that of libvirt's network, that of its neighbours, on this machine or on
@@ -47,23 +49,48 @@ export type HostTable = "leases" | { readonly neighboursOn: string; readonly loc
  */
 const useless = /^(0\.|127\.|169\.254\.|22[4-9]\.|23\d\.|255\.|::$|::1$|::ffff:|fe[89ab][0-9a-f]:|ff[0-9a-f]{2}:)|%/i;
 
-/** Addresses others could use, in the order they were told, each once. */
-export const usefulAddresses = (told: readonly string[]): string[] =>
-  [...new Set(told.filter((address) => isIP(address) !== 0 && !useless.test(address)))].slice(0, addressesMax);
+/** Addresses others could use, in the order they were told, each once, as many as are shown. */
+export const usefulAddresses = (told: readonly string[]): string[] => {
+  const useful = new Set<string>();
+  for (const address of told.slice(0, addressesMax)) {
+    if (useful.size === limits.addresses) break;
+    if (address.length <= addressMax && isIP(address) !== 0 && !useless.test(address)) useful.add(address);
+  }
+  return [...useful];
+};
 
 /** What was told of one interface; not everyone knows its hardware address. */
 export interface Told {
   readonly mac: string | null;
   readonly addresses: readonly { readonly address: string }[];
 }
-/** @throws NanoError when it is no answer at all */
+
+/**
+ * As much as is read of an answer: interfaces and addresses of other shapes are passed over, and so is what comes after
+ * the first thousands.
+ * @throws NanoError when it is no answer at all
+ */
 export const toldByAgent = (answer: string): Told[] => {
+  if (answer.length > answerMax) return [];
   const value = parseObject(answer, "Reading what an agent says");
   if (!fits(AgentAnswer, value)) return [];
-  return value.return.map(({ "hardware-address": mac = null, "ip-addresses": addresses = [] }) => ({
-    mac,
-    addresses: addresses.map(({ "ip-address": address }) => ({ address })),
-  }));
+  let left = addressesMax;
+  return value.return.slice(0, interfacesMax).flatMap((each) => {
+    if (!fits(AgentInterface, each)) return [];
+    const { "hardware-address": mac, "ip-addresses": all = [] } = each;
+    const addresses = all
+      .slice(0, left)
+      .flatMap((one) => (fits(AgentAddress, one) ? [{ address: one["ip-address"] }] : []));
+    if (all.length > 0 && addresses.length === 0) return [];
+    left -= Math.min(left, all.length);
+    return [{ mac: macOf(mac), addresses }];
+  });
+};
+
+/** As records have it; null of what is none. */
+const macOf = (told: unknown): string | null => {
+  const mac = typeof told === "string" && told.length <= 17 ? told.toLowerCase() : null;
+  return fits(Nic.properties.mac, mac) ? mac : null;
 };
 
 export interface Known {
@@ -75,9 +102,14 @@ export const noAddresses: Known = { all: [], byMac: new Map() };
 
 export const knownFrom = (told: readonly Told[]): Known => {
   const all = usefulAddresses(told.flatMap(({ addresses }) => addresses.map(({ address }) => address)));
+  const useful = new Set(all);
+  /** The interface each was told of first. */
+  const macs = new Map<string, string | null>();
+  for (const { mac, addresses } of told)
+    for (const { address } of addresses) if (useful.has(address) && !macs.has(address)) macs.set(address, macOf(mac));
   const byMac = new Map<string, string[]>();
   for (const address of all) {
-    const mac = told.find(({ addresses }) => addresses.some((each) => each.address === address))?.mac?.toLowerCase();
+    const mac = macs.get(address);
     if (mac) byMac.set(mac, [...(byMac.get(mac) ?? []), address]);
   }
   return { all, byMac };

@@ -99,7 +99,8 @@ export class Instances {
       const observed = all.filter((each) => each !== undefined);
       const there = new Set<string>(observed.map(({ id }) => id));
       for (const id of this.#own) if (!there.has(id)) this.#own.delete(id);
-      return observed;
+      // Of more than a report carries, those are told that are ours.
+      return observed.sort((one, other) => Number(one.unclaimed ?? false) - Number(other.unclaimed ?? false));
     });
   }
 

@@ -91,6 +91,24 @@ test(
     await until(async () => (await addresses()).length > 0);
     expect(await addresses()).toEqual(["192.0.2.66"]);
 
+    // Of 10,000 addresses so many are told as are shown, and of a name of 1 MB nothing; neither hides what comes next.
+    const count =
+      "i=0; while [ $i -lt 10000 ]; do echo -n '{\"ip-address\":\"10.7.'$((i/250))'.'$((i%250))'\"},'; i=$((i+1)); done";
+    const mac = "52:54:00:<script>";
+    await guest.inside(
+      `(echo -n '{"return":[null,[[7]],{"hardware-address":"${mac}","ip-addresses":['; ${count}; echo '7]}]}') >/tmp/many`,
+    );
+    await pretend("cat /tmp/many");
+    await until(async () => (await addresses()).includes("10.7.0.0"));
+    expect(await addresses()).toEqual(Array.from({ length: 16 }, (_, n) => `10.7.0.${n}`));
+    expect((await hypervisor.find(id))?.nicAddresses).toBeUndefined();
+
+    await guest.inside(
+      `(echo -n '{"return":[{"name":"'; head -c 1100000 /dev/zero | tr '\\0' x; echo '","ip-addresses":[{"ip-address":"192.0.2.67"}]}]}') >/tmp/large`,
+    );
+    await pretend("cat /tmp/large");
+    await until(async () => (await addresses()).length === 0);
+
     await pretend("head -c 100000000 /dev/zero | tr '\\0' x");
     const { code, message } = await setPassword().then(
       () => ({ code: "none", message: "" }),

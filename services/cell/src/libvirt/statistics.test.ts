@@ -30,6 +30,9 @@ describe("whose word an instance's memory is", () => {
     const lie = { ...host, ...said, "balloon.available": 2n ** 63n, "balloon.usable": 0 };
     expect(memoryOf(lie, now).memoryUsedMiB).toBe(mib(256));
     expect(memoryOf({ ...host, ...said, "balloon.usable": 2n ** 63n }, now).memoryUsedMiB).toBe(mib(0));
+    const { "balloon.current": _, ...unsized } = lie;
+    expect(memoryOf(unsized, now).memoryUsedMiB).toBe(mib(0));
+    expect(memoryOf({ ...unsized, "balloon.maximum": 524_288 }, now).memoryUsedMiB).toBe(mib(512));
     expect(memoryOf({}, now)).toEqual({ memoryUsedMiB: mib(0), memorySource: "host" });
   });
 });

@@ -78,13 +78,14 @@ export const memoryOf = (stats: Stats, now: number): Pick<InstanceUsage, "memory
     "balloon.unused": unused,
     "balloon.last-update": updated,
     "balloon.current": current,
+    "balloon.maximum": maximum,
     "balloon.rss": resident,
   } = stats;
   const free = Number(usable ?? unused);
   const fresh = Number(updated) > now - guestSilenceSeconds;
   if (fresh && Number(available) > 0 && free >= 0)
     return {
-      memoryUsedMiB: mibOfKib(Math.min(Number(available) - free, Number(current ?? available))),
+      memoryUsedMiB: mibOfKib(Math.min(Number(available) - free, Number(current ?? maximum ?? 0))),
       memorySource: "guest",
     };
   return { memoryUsedMiB: mibOfKib(Number(resident ?? 0)), memorySource: "host" };
