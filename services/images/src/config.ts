@@ -41,19 +41,22 @@ export interface Limits {
   readonly maxBytes: number;
   /** Largest disk that an image may declare, in bytes. */
   readonly maxVirtualBytes: number;
+  /** Uploads at the same time: all, and those of one person. */
   readonly maxUploads: number;
+  readonly maxUploadsEach: number;
   /** What all files of one person may have together, in bytes; undefined: as much as there is room for. */
   readonly quotaBytes: number | undefined;
-  /** Files that the service fetches itself at the same time. */
+  /** Files that the service fetches itself at the same time; half of them for one person. */
   readonly maxImports: number;
-  /** Conversions to qcow2 at the same time; others wait. */
+  /** Conversions to qcow2 at the same time, half of them of one person's files; others wait. */
   readonly maxConversions: number;
   /**
-   * Images converted for downloads at the same time, and those together with the ones that wait. Uploads do not wait
-   * for them.
+   * Images converted for downloads at the same time, half of them for one person, and those together with the ones that
+   * wait: all, and one person's. Uploads do not wait for them.
    */
   readonly maxRenditions: number;
   readonly maxRenditionsAsked: number;
+  readonly maxRenditionsEach: number;
   /**
    * How long an image's file in another format is kept after somebody asked for it last, in milliseconds; at least as
    * long as a ticket.
@@ -78,12 +81,14 @@ export interface Limits {
 export const defaultLimits: Limits = {
   maxBytes: 2 ** 42,
   maxVirtualBytes: 2 ** 44,
-  maxUploads: 64,
+  maxUploads: 256,
+  maxUploadsEach: 32,
   quotaBytes: undefined,
-  maxImports: 4,
-  maxConversions: 2,
-  maxRenditions: 2,
-  maxRenditionsAsked: 32,
+  maxImports: 8,
+  maxConversions: 3,
+  maxRenditions: 3,
+  maxRenditionsAsked: 256,
+  maxRenditionsEach: 32,
   keepMs: 24 * 3_600_000,
   waitMs: 24 * 3_600_000,
   silentMs: 5_000,

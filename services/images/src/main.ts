@@ -173,7 +173,7 @@ export const start = async (config: ImagesConfig): Promise<ImagesService> => {
       onCommit,
       onStage,
     });
-    const running = createRunning({ clock, maxUploads: limits.maxUploads, silentMs: limits.silentMs });
+    const running = createRunning({ clock, ...limits });
     const waiting = createWaiting(blobs);
     const attempts = createAttempts({ db, waiting, clock, log, onCommit });
     const uploading = {

@@ -103,7 +103,7 @@ export const createConversions = (options: ConversionsOptions): Conversions => {
 
     async unpacked(row, from, signal) {
       await requireAble();
-      await using _turn = await turns.take(signal);
+      await using _turn = await turns.take(signal, row.owner);
       const part = await blobs.begin(row.id);
       try {
         const reservation = await space.reserve(undefined);
@@ -133,7 +133,7 @@ export const createConversions = (options: ConversionsOptions): Conversions => {
       progress.set(row.id, 0);
       const result = await blobs.begin(row.id);
       try {
-        await using _turn = await turns.take(signal);
+        await using _turn = await turns.take(signal, row.owner);
         const reservation = await space.reserve(undefined);
         try {
           await options.onStarted?.();

@@ -29,3 +29,22 @@ test("one that is aborted while it waits, or before, does not get its turn", asy
   await first[Symbol.asyncDispose]();
   await (await third)[Symbol.asyncDispose]();
 });
+
+test("of one owner no more than half have a turn; who comes later and has none is first", async () => {
+  const turns = createTurns(3);
+  const got: string[] = [];
+  const take = async (owner: string) => {
+    const turn = await turns.take(never, owner);
+    got.push(owner);
+    return turn;
+  };
+  const [first] = [take("ann"), take("ann"), take("ann"), take("ann")];
+  const bobs = take("bob");
+  await bobs;
+  expect(got).toEqual(["ann", "ann", "bob"]);
+  await (await bobs)[Symbol.asyncDispose]();
+  expect(got).toHaveLength(3);
+  await (await first)?.[Symbol.asyncDispose]();
+  await Bun.sleep(0);
+  expect(got).toEqual(["ann", "ann", "bob", "ann"]);
+});

@@ -1,6 +1,6 @@
 /**
- * Files that the service fetches itself, from a URL or a directory: a few at a time, the others wait. They go through
- * the same door as an upload.
+ * Files that the service fetches itself, from a URL or a directory: a few at a time, the others wait, and nobody has
+ * more than half of the places. They go through the same door as an upload.
  */
 import { bodyForPeople, type Clock, type Log, NanoError } from "@nano/contract";
 import type { Kysely } from "kysely";
@@ -36,7 +36,8 @@ export interface Intake {
 
 export const createIntake = ({ db, uploads, clock, log, onCommit, atMost }: IntakeOptions): Intake => {
   const waiting: Job[] = [];
-  const running = new Set<Promise<void>>();
+  const running = new Map<Promise<void>, string>();
+  const atMostEach = Math.ceil(atMost / 2);
   const cancelling = new Map<string, AbortController>();
   const stopping = new AbortController();
 
@@ -60,7 +61,7 @@ export const createIntake = ({ db, uploads, clock, log, onCommit, atMost }: Inta
       const { bytes, body } = await open(AbortSignal.any([stopping.signal, cancel.signal]));
       if (bytes !== undefined) await expectBytes(db, row, bytes);
       const claims = { purpose: "upload", ...pick(row), expiresAt: Number.MAX_SAFE_INTEGER } as const;
-      const ready = await uploads.accept(claims, body, { exactly: bytes, onReceived: () => {} });
+      const ready = await uploads.accept(claims, body, { exactly: bytes, fetched: true, onReceived: () => {} });
       await ended({ ready });
     } catch (thrown) {
       if (stopping.signal.aborted) return;
@@ -73,9 +74,12 @@ export const createIntake = ({ db, uploads, clock, log, onCommit, atMost }: Inta
     }
   };
 
+  const mayRun = (owner: string): boolean => [...running.values()].filter((each) => each === owner).length < atMostEach;
+
   const next = (): void => {
     while (running.size < atMost && !stopping.signal.aborted) {
-      const job = waiting.shift();
+      const index = waiting.findIndex(({ row }) => mayRun(row.owner));
+      const [job] = index === -1 ? [] : waiting.splice(index, 1);
       if (!job) return;
       const done: Promise<void> = work(job)
         .catch((error) => log.error("Could not record what became of a file", { id: job.row.id, error }))
@@ -83,7 +87,7 @@ export const createIntake = ({ db, uploads, clock, log, onCommit, atMost }: Inta
           running.delete(done);
           next();
         });
-      running.add(done);
+      running.set(done, job.row.owner);
     }
   };
 
@@ -96,7 +100,7 @@ export const createIntake = ({ db, uploads, clock, log, onCommit, atMost }: Inta
     async stop() {
       stopping.abort(new NanoError("unavailable", "The images service stops"));
       waiting.length = 0;
-      await Promise.all(running);
+      await Promise.all(running.keys());
     },
   };
 };

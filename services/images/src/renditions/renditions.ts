@@ -69,8 +69,9 @@ export interface RenditionsOptions {
     readonly maxBytes: number;
     /** Made at the same time; others wait. */
     readonly maxRenditions: number;
-    /** Of those that wait or are made. */
+    /** Of those that wait or are made: all, and those that one person asked for. */
     readonly maxRenditionsAsked: number;
+    readonly maxRenditionsEach: number;
     /** How long one is kept that nobody asks for, in milliseconds. */
     readonly keepMs: number;
   };
@@ -110,11 +111,15 @@ export interface Renditions {
 }
 
 interface Job {
+  readonly askedBy: string;
   readonly controller: AbortController;
   state: "waiting" | "converting";
   percent: number;
   ended: Promise<void>;
 }
+
+/** When a place may be free again. */
+const retryAfterSeconds = 10;
 
 const remedies: Readonly<Record<string, string>> = {
   "conversion-failed":
@@ -230,12 +235,13 @@ export const createRenditions = (options: RenditionsOptions): Renditions => {
     image: FileRow,
     format: RenditionFormat,
     source: StoredBlob,
+    askedBy: string,
     reserve: () => Promise<Reservation>,
   ): void => {
     const key = { image: image.id, format };
     const controller = new AbortController();
     const { signal } = controller;
-    const job: Job = { controller, state: "waiting", percent: 0, ended: Promise.resolve() };
+    const job: Job = { askedBy, controller, state: "waiting", percent: 0, ended: Promise.resolve() };
     const progress = (percent: number) => {
       job.percent = percent;
       options.onProgress(image, format, percent);
@@ -243,7 +249,7 @@ export const createRenditions = (options: RenditionsOptions): Renditions => {
     const work = async (): Promise<void> => {
       const reservation = await reserve();
       try {
-        await using _turn = await turns.take(signal);
+        await using _turn = await turns.take(signal, askedBy);
         job.state = "converting";
         progress(0);
         await passed("making");
@@ -282,11 +288,22 @@ export const createRenditions = (options: RenditionsOptions): Renditions => {
       .finally(() => jobs.delete(keyOf(key)));
   };
 
+  const requirePlace = (askedBy: string): void => {
+    const own = [...jobs.values()].filter((job) => job.askedBy === askedBy).length;
+    if (own < limits.maxRenditionsEach && jobs.size < limits.maxRenditionsAsked) return;
+    throw new NanoError(
+      "overloaded",
+      own >= limits.maxRenditionsEach
+        ? `${own} images are being converted for you, or wait for it`
+        : `${jobs.size} images are being converted for downloads, or wait for it`,
+      { details: { retryAfterSeconds }, remedy: "Wait until one of them is ready, then repeat." },
+    );
+  };
+
   const beginNew = async (image: FileRow, format: RenditionFormat, { actor, requestId }: RequestContext) => {
     await conversions.requireAble();
     if (stopping) throw stops();
-    if (jobs.size >= limits.maxRenditionsAsked)
-      throw new NanoError("overloaded", `${jobs.size} images are being converted for downloads, or wait for it`);
+    requirePlace(actor.name);
     const virtualBytes = Number(image.virtual_bytes ?? 0);
     if (isFullLength(format) && virtualBytes > limits.maxBytes)
       throw new NanoError(
@@ -308,7 +325,7 @@ export const createRenditions = (options: RenditionsOptions): Renditions => {
         if (stopping) throw stops();
         const row = await putRendition(db, asked, { ...cause(), actor: actor.name, requestId });
         if (!row) throw notFound("image", image.id);
-        start(image, format, source, async () => reservation);
+        start(image, format, source, actor.name, async () => reservation);
         onCommit();
         return row;
       });
@@ -318,12 +335,12 @@ export const createRenditions = (options: RenditionsOptions): Renditions => {
     }
   };
 
-  const beginAgain = async (image: FileRow, { format, source_sha256 }: RenditionRow): Promise<void> => {
+  const beginAgain = async (image: FileRow, { format, source_sha256, asked_by }: RenditionRow): Promise<void> => {
     const source = await blobs.find(asSha256(source_sha256));
     // Without its source the image is about to be found damaged.
     if (!source || !fits(RenditionFormatSchema, format)) return;
     if (stopping || jobs.has(keyOf({ image: image.id, format }))) return;
-    start(image, format, source, async () => space.reserve(await neededFor(format, source)));
+    start(image, format, source, asked_by, async () => space.reserve(await neededFor(format, source)));
   };
 
   /** One that is ready is kept for longer. */

@@ -71,7 +71,7 @@ export interface Resumable {
   announce(claims: UploadClaims, length: number): Promise<UploadStatus>;
   /**
    * Takes more of the file. With its last byte it is checked and stored before this returns.
-   * @throws NanoError `upload-offset` when it does not begin where the last one ended, and what a whole upload is refused for; {@link BodyDamaged}
+   * @throws NanoError `overloaded`; `upload-offset` when it does not begin where the last one ended, and what a whole upload is refused for; {@link BodyDamaged}
    */
   append(claims: UploadClaims, append: Append): Promise<UploadStatus>;
   /** Throws away what arrived; the record says that the upload was cancelled. */
@@ -312,6 +312,7 @@ export const createResumable = (options: ResumableOptions): Resumable => {
         const opened = await open(claims);
         if (opened.state === "ready") throw alreadyHere(opened);
         checkOffset(append.offset, opened);
+        run.admit(opened.owner);
         const row = await withLength(opened, append.length);
         run.arrived(Number(row.bytes));
         checkBody(append, lengthOf(row), limits.maxBytes);

@@ -8,6 +8,11 @@ import { type Clock, NanoError } from "@nano/contract";
 /** One request that fills one record. */
 export interface Run {
   readonly signal: AbortSignal;
+  /**
+   * It takes one of its owner's places, and one of all.
+   * @throws NanoError `overloaded` when all of them are taken
+   */
+  admit(owner: string): void;
   /** So much of the file is here. */
   arrived(bytes: number): void;
   /** From now on it may take a while without a byte: nobody takes its place. */
@@ -21,7 +26,7 @@ export interface Run {
 export interface Running {
   /**
    * @param yields it gives way to another request when its client has said nothing for a while, and what came is kept
-   * @throws NanoError `upload-in-progress`, `overloaded`
+   * @throws NanoError `upload-in-progress`, `unavailable`
    */
   claim(id: string, options: { yields: boolean }): Run;
   has(id: string): boolean;
@@ -41,8 +46,9 @@ export interface Running {
 
 export interface RunningOptions {
   readonly clock: Clock;
-  /** Uploads at the same time. */
+  /** Uploads at the same time, of all and of one owner. */
   readonly maxUploads: number;
+  readonly maxUploadsEach: number;
   /** A client that has said nothing for so long may be gone, in milliseconds. */
   readonly silentMs: number;
 }
@@ -50,27 +56,52 @@ export interface RunningOptions {
 interface Entry {
   readonly controller: AbortController;
   readonly ended: Promise<void>;
+  /** Whose place it has taken. */
+  owner: string | undefined;
   yields: boolean;
   bytes: number | undefined;
   heardAt: number;
 }
 
-export const createRunning = ({ clock, maxUploads, ...options }: RunningOptions): Running => {
+/** When a place may be free again. */
+const retryAfterSeconds = 10;
+
+export const createRunning = ({ clock, maxUploads, maxUploadsEach, ...options }: RunningOptions): Running => {
   const entries = new Map<string, Entry>();
   let stopping = false;
+  const admit = (entry: Entry, owner: string): void => {
+    const admitted = [...entries.values()].filter((each) => each !== entry && each.owner !== undefined);
+    const own = admitted.filter((each) => each.owner === owner).length;
+    if (own >= maxUploadsEach || admitted.length >= maxUploads)
+      throw new NanoError(
+        "overloaded",
+        own >= maxUploadsEach
+          ? `${own} uploads of ${owner} are running already`
+          : `${admitted.length} uploads are running already`,
+        { details: { retryAfterSeconds }, remedy: "Wait until one of them has ended, then repeat." },
+      );
+    entry.owner = owner;
+  };
   const inProgress = () => new NanoError("upload-in-progress", "Another request is uploading this file right now");
 
   return {
     claim(id, { yields }) {
       if (entries.has(id)) throw inProgress();
-      if (stopping || entries.size >= maxUploads)
-        throw new NanoError("overloaded", `${entries.size} uploads are running already`);
+      if (stopping) throw new NanoError("unavailable", "The images service stops");
       const ended = Promise.withResolvers<void>();
       const controller = new AbortController();
-      const entry: Entry = { controller, ended: ended.promise, yields, bytes: undefined, heardAt: clock.monotonic() };
+      const entry: Entry = {
+        controller,
+        ended: ended.promise,
+        owner: undefined,
+        yields,
+        bytes: undefined,
+        heardAt: clock.monotonic(),
+      };
       entries.set(id, entry);
       return {
         signal: controller.signal,
+        admit: (owner) => admit(entry, owner),
         arrived(bytes) {
           entry.bytes = bytes;
           entry.heardAt = clock.monotonic();

@@ -54,6 +54,8 @@ export interface UploadRequest {
   readonly exactly?: number | undefined;
   /** … or contains it. */
   readonly atMost?: number | undefined;
+  /** The service fetches the file itself: how many of them at once, it has seen to before. */
+  readonly fetched?: boolean;
   /** The last byte has come; what follows may take a while without a sign of life. */
   readonly onReceived: () => void;
 }
@@ -128,6 +130,7 @@ export const createUploads = (options: UploadsOptions): Uploads => {
         if (row.state === "ready") throw alreadyHere(row);
         if (row.state !== "uploading" || (row.begun && row.part === null)) throw usedTicket();
         checkDeclared(request.exactly, row, limits);
+        if (!request.fetched) run.admit(row.owner);
         const ready = await take(row, body, request, run);
         log.info("Stored a file", { kind: row.kind, id: row.id, bytes: ready.bytes, sha256: ready.sha256 });
         return ready;
@@ -149,6 +152,7 @@ const noFaultOfTheFile: ReadonlySet<string> = new Set([
   "image-not-found",
   "media-not-found",
   "cancelled",
+  "overloaded",
 ]);
 
 /** What can be refused before a byte of the file was sent. */
