@@ -1,5 +1,7 @@
 /** The scheduler's database: the tables of each capability, and how they came to be. */
+
 import { type IdempotencyTable, idempotencyMigration, type OutboxTable, outboxMigration } from "@nano/store";
+import { type GivenFileTable, givenFileMigration } from "./cells/given.ts";
 import { type CellKeyTable, cellKeyMigration, forgottenNameMigration } from "./cells/keys.ts";
 import { abilitiesMigration, type CellTable, cellMigration } from "./cells/store.ts";
 import { type DecisionTable, decisionMigration } from "./decisions/store.ts";
@@ -28,6 +30,7 @@ export interface Database extends OutboxTable, IdempotencyTable {
   pools: PoolTable;
   cells: CellTable;
   cell_keys: CellKeyTable;
+  given_files: GivenFileTable;
   instances: InstanceTable;
   cloud_init: CloudInitTable;
   told: ToldTable;
@@ -62,4 +65,5 @@ export const migrations = {
   "2026-11-30-35-left-behind": leftMigration,
   "2026-11-30-36-forgotten-names": forgottenNameMigration,
   "2026-12-01-01-assigned-epoch": assignedEpochMigration,
+  "2026-12-01-02-given-files": givenFileMigration,
 };

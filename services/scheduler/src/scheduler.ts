@@ -191,7 +191,7 @@ export async function startScheduler(deps: SchedulerDeps): Promise<Scheduler> {
     cellOf: async (id) => (await findInstance(db, id))?.cell,
   });
   const repairer = new FileRepairer({
-    ...{ bus, ask, clock, log },
+    ...{ db, journal, bus, ask, clock, log },
     ...(deps.repairPauseMs === undefined ? {} : { pauseMs: deps.repairPauseMs }),
   });
   const stopPruning = keepPruning({ db, clock, log });

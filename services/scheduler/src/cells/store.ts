@@ -1,10 +1,12 @@
 /** The table `cells`: every cell that was ever discovered, as it last described itself. Nothing else touches it. */
+
 import { Abilities, Cell, type CellId, fits, Host, type PoolName, shortened, type Timestamp } from "@nano/contract";
 import { prepared } from "@nano/store";
 import type { Kysely } from "kysely";
 import type { Migration } from "kysely/migration";
 import { fromColumn, toColumn, toFlag } from "../column.ts";
 import type { Database } from "../database.ts";
+import { forgetGiven } from "./given.ts";
 
 export interface CellTable {
   id: CellId;
@@ -190,5 +192,6 @@ export const countCellsOfPool = async (db: Kysely<Database>, pool: PoolName): Pr
 };
 
 export const deleteCell = async (db: Kysely<Database>, id: CellId): Promise<void> => {
+  await forgetGiven(db, id);
   await db.deleteFrom("cells").where("id", "=", id).execute();
 };

@@ -1,5 +1,6 @@
 /** Having a file in a cell's storage: the cell fetches it from the image service; we ask how far it is. */
 import type { CellId, Output } from "@nano/contract";
+import { type GivenDeps, noteGiven } from "../cells/given.ts";
 import { sleep } from "../sleep.ts";
 import type { StepRun } from "../tasks/saga.ts";
 import type { InstanceDeps } from "./deps.ts";
@@ -9,13 +10,14 @@ const longestPauseMs = 1_000;
 
 /** Resolves when the cell has the verified file; rejects when the run is aborted, or as the cell answered. */
 export async function fetchVolume(
-  { ask }: Pick<InstanceDeps, "ask">,
+  deps: Pick<InstanceDeps, "ask"> & GivenDeps,
   run: Pick<StepRun<unknown>, "signal" | "progress" | "aside" | "requestId">,
   cell: CellId,
   source: Output<"image.source">,
 ): Promise<void> {
   const { sha256, bytes, format, url, ticket } = source;
-  await pollCopy(run, () => ask(cell, "cell.volume.fetch", { sha256, bytes, format, url, ticket }, run.requestId));
+  await noteGiven(deps, cell, sha256);
+  await pollCopy(run, () => deps.ask(cell, "cell.volume.fetch", { sha256, bytes, format, url, ticket }, run.requestId));
 }
 
 /**
