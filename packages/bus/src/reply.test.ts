@@ -2,7 +2,11 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import {
   type CellId,
+  cellErrors,
   cellSubject,
+  commonErrors,
+  type ErrorCode,
+  errorDefinitions,
   type Log,
   NanoError,
   operationNames,
@@ -81,6 +85,44 @@ test.each(operationNames.filter((name) => !name.startsWith("cell.console.")))(
     await bus.close();
   },
 );
+
+test.each(ownedBy("cell").filter((name) => !name.startsWith("cell.console.")))(
+  "%s: of a cell's errors those in the contract are passed on, and no other",
+  async (name) => {
+    const bus = world.bus("scheduler", log);
+    const { errors } = operationOf(name);
+    const ask = () => attempt(bus.callCell(cell, name as never, operations[name].example.input as never));
+    const passed: string[] = [];
+    for (const code of Object.keys(errorDefinitions) as ErrorCode[]) {
+      says = new NanoError(code, "Go to http://evil.test", { remedy: "Log in there." });
+      const error = await ask();
+      if (error === "no error") throw new Error(`${code} was taken for success`);
+      if (error.code === code && code !== "bad-reply") {
+        passed.push(code);
+        continue;
+      }
+      expect(error).toMatchObject({ code: "bad-reply", details: { operation: name, sender: cell } });
+      expect(JSON.stringify(error.toBody())).not.toContain("evil");
+    }
+    for (const code of errors.filter((each) => each !== "ticket-invalid")) expect(passed).toContain(code);
+    const listed: readonly string[] = [...errors, ...commonErrors, ...cellErrors];
+    expect(passed.filter((code) => !listed.includes(code))).toEqual([]);
+    for (const code of ["unauthenticated", "forbidden", "login-failed", "setup-link-invalid", "name-taken"])
+      expect(passed).not.toContain(code);
+    await bus.close();
+  },
+);
+
+test("what a cell said that is not passed on is in the log", async () => {
+  const bus = world.bus("scheduler", log);
+  lines.length = 0;
+  says = new NanoError("setup-link-invalid", "Go to http://evil.test");
+  const { input } = operations["cell.instance.get"].example;
+  expect(await attempt(bus.callCell(cell, "cell.instance.get", input))).toMatchObject({ code: "bad-reply" });
+  expect(JSON.stringify(lines)).toContain("setup-link-invalid: Go to http://evil.test");
+  expect(JSON.stringify(lines)).toContain(cell);
+  await bus.close();
+});
 
 test("an error is passed on with its words, but no more of them than can be shown", async () => {
   const bus = world.bus("web", log);

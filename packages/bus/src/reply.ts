@@ -10,6 +10,7 @@ import {
   fromHost,
   headerNames,
   isErrorCode,
+  mayAnswer,
   NanoError,
   type OperationName,
   type Output,
@@ -24,9 +25,6 @@ const factsOfHost = fromHost(details);
 const sentenceMax = 2_000;
 /** Of what is logged about a reply; a wrong field's name is its sender's word. */
 const problemMax = 300;
-
-/** Of errors that tell people to log in, or that they may not. */
-const aboutTheAsker: ReadonlySet<number> = new Set([401, 403]);
 
 /** The cause of a `bad-reply`: what was wrong, for the log. */
 const badReply = (name: OperationName, sender: string, problem: string): NanoError =>
@@ -66,11 +64,12 @@ export const readReply = <N extends OperationName>(name: N, sender: string, repl
   } catch {
     throw badReply(name, sender, "it is not JSON");
   }
-  const { output, owner } = operationOf(name);
+  const operation = operationOf(name);
+  const { output } = operation;
   if (reply.headers?.get(headerNames.errorCode)) {
     const error = errorOf(value) ?? badReply(name, sender, "its error has no code");
-    // Who somebody is and what they may do is no cell's to say: a door would pass it on as its own word.
-    if (owner === "cell" && aboutTheAsker.has(error.status)) throw badReply(name, sender, `its error is ${error.code}`);
+    // A door would pass it on as its own word, with that code's advice.
+    if (!mayAnswer(operation, error.code)) throw badReply(name, sender, `its error is ${error.code}: ${error.message}`);
     throw error;
   }
   if (fits(output, value)) return value as Output<N>;

@@ -135,7 +135,7 @@ export const onCellDiskOperations = {
       to: InstanceIdSchema,
     }),
     output: Closed({ frozen: Type.Boolean({ description: "Whether its present files were frozen" }) }),
-    errors: [...errors, "disk-full", "limit-reached"],
+    errors: [...errors, "disk-not-found", "disk-full", "limit-reached"],
     changes: true,
     deadlineMs: 30_000,
     example: {
@@ -149,7 +149,7 @@ export const onCellDiskOperations = {
       "Delete every file of a disk but the one the instance is defined with, and those that linked clones lie over",
     input: Closed(one),
     output: Nothing,
-    errors,
+    errors: [...errors, "disk-not-found"],
     changes: true,
     deadlineMs: 30_000,
     example: { input: example, output: {} },

@@ -69,7 +69,7 @@ export const onCellSnapshotOperations = {
     summary: "Make an instance what it was at a snapshot, ending it if it runs; its definition stays that of `spec`",
     input: Closed({ ...work, spec: InstanceSpec }),
     output: Answer,
-    errors: [...errors, "snapshot-not-found"],
+    errors: [...errors, "snapshot-not-found", "mac-taken"],
     changes: true,
     example: { input: { ...input, spec }, output: { ready: true, observed } },
   }),
