@@ -84,6 +84,22 @@ test("another reader finds the three files, by the names cloud-init looks for", 
   expect(script?.body.split("\n")[0]).toBe("#!/bin/sh");
 });
 
+test("given name servers count, with an address of its own and with DHCP", async () => {
+  const subnetsWith = async (network: SeedRequest["settings"]["network"]) => {
+    const files = await filesOf(seedImage({ ...request(), settings: { ...request().settings, network } }));
+    return Object(Bun.YAML.parse(files["network-config"] ?? "")).config[0].subnets;
+  };
+  const dns = ["192.0.2.53", "2001:db8::53"];
+  const gateway = "192.0.2.1";
+  expect(await subnetsWith({ mode: "dhcp", dns })).toEqual([{ type: "dhcp", dns_nameservers: dns }]);
+  expect(await subnetsWith({ mode: "static", address: "192.0.2.10/24", gateway, dns })).toEqual([
+    { type: "static", address: "192.0.2.10/24", gateway, dns_nameservers: dns },
+  ]);
+  expect(await subnetsWith({ mode: "static", address: "2001:db8::10/64", dns })).toEqual([
+    { type: "static6", address: "2001:db8::10/64", dns_nameservers: dns },
+  ]);
+});
+
 test("the label is what cloud-init looks for, and the same request gives the same bytes", async () => {
   const image = seedImage(request());
   expect(Buffer.from(image.subarray(16 * 2_048 + 40, 16 * 2_048 + 72)).toString()).toBe("cidata".padEnd(32));
