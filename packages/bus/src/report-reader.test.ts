@@ -89,6 +89,8 @@ test("a report that is too large is not read", async () => {
   expect(heard.heartbeat ?? []).toEqual([]);
   expect((heard.instance ?? []).filter((report) => Object(report).observed)).toEqual([]);
   expect(lines.join("").length).toBeLessThan(2_000);
+  // Not even parsed.
+  expect(lines.filter((line) => line.includes("is too large"))).toHaveLength(2);
 });
 
 test("an inventory of texts that are too long is refused; one of many instances is heard", async () => {
