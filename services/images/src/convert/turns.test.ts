@@ -10,8 +10,10 @@ test("one that is aborted just as it gets its turn passes it on, and the next on
   const controller = new AbortController();
   const second = turns.take(controller.signal);
   const third = turns.take(never);
-  await first[Symbol.asyncDispose]();
+  const ended = first[Symbol.asyncDispose]();
+  // At once: it has its turn, and has not heard of it yet.
   controller.abort(new Error("given up"));
+  await ended;
   await (await second)[Symbol.asyncDispose]();
   await (await third)[Symbol.asyncDispose]();
   await (await turns.take(never))[Symbol.asyncDispose]();
