@@ -14,7 +14,14 @@ test("a disk is exported from its tab or the instance's page; the image and the 
   const form = `${page}/disks/system/export`;
   for (const place of [page, `${page}?tab=disks`]) expect((await person.get(place)).text).toContain(`href="${form}"`);
   const asked = await person.get(form);
-  for (const text of ["Every host key", "disk.export", "web-1-golden"]) expect(asked.text).toContain(text);
+  for (const text of [
+    "The image contains the guest",
+    "Separated by spaces",
+    "Remove inside the guest what must not be copied",
+    "disk.export",
+    "web-1-golden",
+  ])
+    expect(asked.text).toContain(text);
 
   const fields = { name: "golden", description: "Just so", tags: "linux, web", key: "one" };
   const begun = await person.post(form, fields);
@@ -23,7 +30,7 @@ test("a disk is exported from its tab or the instance's page; the image and the 
   expect(image).toMatchObject({ description: "Just so", tags: ["linux", "web"], source: { name: "web-1" } });
 
   const arriving = await person.get(`/images/${image?.id}`);
-  expect(arriving.text).toContain("Being made of the disk system of web-1");
+  expect(arriving.text).toContain("Being built from the disk system of web-1");
   expect(arriving.text).toContain(`href="${page}"`);
   expect(arriving.text).not.toContain("Upload its file");
   expect((await person.get("/images")).text).toContain("golden");

@@ -204,6 +204,7 @@ describe("while it is made", () => {
     expect(await renditionOf(own, image, "vmdk")).toEqual({ format: "vmdk", state: "converting", progress: 0 });
     const refused = await own.bus.call("image.download", asked).catch((error) => error);
     expect([refused.code, refused.details]).toEqual(["rendition-not-ready", { state: "converting", progress: 0 }]);
+    expect(refused.message).toEndWith("is still being converted to vmdk");
     held.goOn();
     await made(own, image, "vmdk");
     await until("events have told", () => told.includes(100));

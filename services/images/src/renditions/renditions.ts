@@ -379,11 +379,15 @@ export const createRenditions = (options: RenditionsOptions): Renditions => {
         return { sha256: asSha256(row.sha256), bytes: Number(row.bytes) };
       const { state, progress, error } = view(row);
       if (error)
-        throw new NanoError("rendition-not-ready", `'${image.name}' could not be made ${format}: ${error.message}`, {
-          remedy: `${error.remedy} image.convert tries it again.`,
-          details: { state, error: error.code },
-        });
-      throw new NanoError("rendition-not-ready", `'${image.name}' is still being made ${format}`, {
+        throw new NanoError(
+          "rendition-not-ready",
+          `'${image.name}' could not be converted to ${format}: ${error.message}`,
+          {
+            remedy: `${error.remedy} image.convert tries it again.`,
+            details: { state, error: error.code },
+          },
+        );
+      throw new NanoError("rendition-not-ready", `'${image.name}' is still being converted to ${format}`, {
         details: { state, ...(progress === undefined ? {} : { progress }) },
       });
     },

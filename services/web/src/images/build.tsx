@@ -67,7 +67,7 @@ const buildPage = async (
       <Notice tone="warn">
         <p safe>
           {t(
-            "Every host key, machine id, password and log of the guest is in the image. Clean what is not to be copied inside the guest first, or let cloud-init make it anew.",
+            "The image contains the guest's host keys, machine ID, passwords and logs. Remove inside the guest what must not be copied, or let cloud-init create it again.",
           )}
         </p>
       </Notice>
@@ -76,7 +76,7 @@ const buildPage = async (
         <SelectField
           {...field("instance", "id")}
           label={t("Instance")}
-          hint={t("Best one that is off: a running one is copied as its disk is at that moment.")}
+          hint={t("Prefer a stopped instance. A running one is copied as its disk is at that moment.")}
           value={chosen}
           options={able.map((instance) => ({ value: instance.id, text: optionText(visit, instance) }))}
         />
@@ -87,7 +87,7 @@ const buildPage = async (
           value={form.text("description")}
           maxlength={1024}
         />
-        <TextField {...field("tags")} label={t("Tags")} hint={t("Separated by blanks")} value={form.text("tags")} />
+        <TextField {...field("tags")} label={t("Tags")} hint={t("Separated by spaces")} value={form.text("tags")} />
         <FormActions>
           <LinkButton href={to.files("image")} look={{ label: t("Cancel") }} />
           <SubmitUnless why={why} look={{ label: t("Build the image"), icon: "image", kind: "primary" }} />

@@ -74,7 +74,7 @@ const importPage = (visit: Visit, kind: Kind, form: Form, error?: NanoError): Pr
           value={form.text("description")}
           maxlength={1024}
         />
-        <TextField {...field("tags")} label={t("Tags")} hint={t("Separated by blanks")} value={form.text("tags")} />
+        <TextField {...field("tags")} label={t("Tags")} hint={t("Separated by spaces")} value={form.text("tags")} />
         <TextField
           {...field("sha256")}
           label={t("SHA-256, if you know it")}

@@ -103,7 +103,7 @@ const modifyPage = (
         <input type="hidden" name="was" value={escapeHtml(remember(formOn(file)))} />
         <TextField {...field("name")} label={t("Name")} value={form.name} required maxlength={128} />
         <TextArea {...field("description")} label={t("Description")} value={form.description} maxlength={1024} />
-        <TextField {...field("tags")} label={t("Tags")} hint={t("Separated by blanks")} value={form.tags} />
+        <TextField {...field("tags")} label={t("Tags")} hint={t("Separated by spaces")} value={form.tags} />
         <VisibilityField visit={visit} problems={problems} value={form.visibility} />
         {kind.kind === "image" ? (
           <MinimumDiskField visit={visit} problems={problems} value={form.minimumDiskGiB} />

@@ -289,7 +289,7 @@ export const filePage = (visit: Visit, kind: Kind, file: StoredFile): Promise<Re
         {file.error ? <ErrorNotice visit={visit} error={file.error} /> : null}
         {madeOf && file.state === "uploading" ? (
           <Notice tone="info">
-            <p safe>{t("Being made of the disk {disk} of {name}", madeOf)}</p>
+            <p safe>{t("Being built from the disk {disk} of {name}", madeOf)}</p>
           </Notice>
         ) : null}
         <Panel title={t("About")}>

@@ -154,7 +154,7 @@ export const uploadFormPage = (
           </div>
           <TextField {...field("name")} label={t("Name")} value={fields.name} required maxlength={128} />
           <TextArea {...field("description")} label={t("Description")} value={fields.description} maxlength={1024} />
-          <TextField {...field("tags")} label={t("Tags")} hint={t("Separated by blanks")} value={fields.tags} />
+          <TextField {...field("tags")} label={t("Tags")} hint={t("Separated by spaces")} value={fields.tags} />
           <VisibilityField visit={visit} problems={problems} value={fields.visibility} />
           <TextField
             {...field("sha256")}

@@ -99,7 +99,7 @@ const exportPage = (visit: Visit, instance: Instance, disk: string, form: Form, 
       <Notice tone="warn">
         <p safe>
           {t(
-            "Every host key, machine id, password and log of the guest is in the image. Clean what is not to be copied inside the guest first, or let cloud-init make it anew.",
+            "The image contains the guest's host keys, machine ID, passwords and logs. Remove inside the guest what must not be copied, or let cloud-init create it again.",
           )}
         </p>
       </Notice>
@@ -127,7 +127,7 @@ const exportPage = (visit: Visit, instance: Instance, disk: string, form: Form, 
           visit={visit}
           name="tags"
           label={t("Tags")}
-          hint={t("Separated by blanks")}
+          hint={t("Separated by spaces")}
           value={form.text("tags")}
           problems={problems}
         />

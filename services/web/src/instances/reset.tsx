@@ -90,7 +90,7 @@ const perform = async (visit: Visit): Promise<Response> => {
   if (!done.ok) return seeOther(visit, to.instance(id), failedFlash(done.error));
   return seeOther(visit, to.instance(id), {
     kind: "done",
-    text: "The system of {name} is being made anew",
+    text: "The system of {name} is being reset",
     values: { name: done.value.resource.name },
     task: done.value.id,
   });

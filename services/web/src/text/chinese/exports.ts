@@ -4,7 +4,7 @@ export const exportTexts = {
   "Build an image": "构建镜像",
   "Build the image": "构建镜像",
   "Build…": "构建…",
-  "Best one that is off: a running one is copied as its disk is at that moment.":
+  "Prefer a stopped instance. A running one is copied as its disk is at that moment.":
     "建议选择已关机的云主机；运行中的云主机按当时的磁盘内容复制。",
   "Choose an instance": "请选择云主机",
   "No instance can be made an image of now.": "目前没有可用于构建镜像的云主机。",
@@ -12,8 +12,8 @@ export const exportTexts = {
   "The image {name} is being built": "正在构建镜像 {name}",
   "The system disk of an instance becomes an image that others are cloned from, with its software.":
     "将云主机的系统盘制作成镜像，之后可从中克隆带有相同系统和软件的实例。",
-  "Being made of the disk {disk} of {name}": "正在由 {name} 的磁盘 {disk} 制作",
-  "Every host key, machine id, password and log of the guest is in the image. Clean what is not to be copied inside the guest first, or let cloud-init make it anew.":
+  "Being built from the disk {disk} of {name}": "正在由 {name} 的磁盘 {disk} 制作",
+  "The image contains the guest's host keys, machine ID, passwords and logs. Remove inside the guest what must not be copied, or let cloud-init create it again.":
     "客户系统的主机密钥、机器标识、密码和日志都会包含在镜像中。请先在客户系统内清理不应复制的内容，或由 cloud-init 重新生成。",
   "Export as an image": "导出为镜像",
   "Export as an image…": "导出为镜像…",

@@ -53,7 +53,7 @@ export const fileTexts = {
   "Paused. What arrived is kept for a day.": "已暂停。已收到的部分保留一天。",
   "Received; its checksum is being verified…": "已接收，正在校验…",
   Sending: "正在发送",
-  "Separated by blanks": "以空格分隔",
+  "Separated by spaces": "以空格分隔",
   "SHA-256, if you know it": "SHA-256（如果知道）",
   Stored: "已存储",
   "The connection is gone. What arrived is kept; it goes on as soon as it is back.":

@@ -42,7 +42,7 @@ export const snapshotTexts = {
   "Reset the system of {name}": "重置 {name} 的系统",
   "Reset the system…": "重置系统…",
   "That is lost.": "以上内容将丢失。",
-  "The system of {name} is being made anew": "正在重置 {name} 的系统",
+  "The system of {name} is being reset": "正在重置 {name} 的系统",
 } as const;
 
 export const snapshotWords = {
