@@ -1,5 +1,5 @@
 /** Disk images and media: list, upload, look at, delete. */
-import { imageStates, isErrorCode, NanoError, visibilities } from "@nano/contract";
+import { bodyForPeople, imageStates, isErrorCode, NanoError, visibilities } from "@nano/contract";
 import { type Form, listOf, readForm } from "../http/forms.ts";
 import { fieldProblems, seeOther } from "../http/respond.ts";
 import type { Visit } from "../http/visit.ts";
@@ -86,7 +86,7 @@ const begin =
             },
             { status: 201 },
           )
-        : Response.json({ error: made.error.toBody() }, { status: made.error.status });
+        : Response.json({ error: bodyForPeople(made.error) }, { status: made.error.status });
     if (!made.ok)
       return uploadFormPage(visit, kind, fields, {
         error: made.error,
@@ -148,7 +148,7 @@ const renew =
     const ticket = await kind.ticket(visit);
     return ticket.ok
       ? Response.json(ticket.value, { headers: { "Cache-Control": "no-store" } })
-      : Response.json({ error: ticket.error.toBody() }, { status: ticket.error.status });
+      : Response.json({ error: bodyForPeople(ticket.error) }, { status: ticket.error.status });
   };
 
 const routesOf = (kind: Kind): Route[] => {

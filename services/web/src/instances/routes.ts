@@ -1,4 +1,4 @@
-import { type Input, pictureType } from "@nano/contract";
+import { bodyForPeople, type Input, pictureType } from "@nano/contract";
 import { readForm } from "../http/forms.ts";
 import { readId } from "../http/ids.ts";
 import { fragmentResponse } from "../http/respond.ts";
@@ -46,7 +46,7 @@ const ticket = async (visit: Visit, of: Omit<Input<"console.create">, "instance"
   const opened = await visit.attempt("console.create", { instance: readId.instance(visit.param("id")), ...of });
   if (!opened.ok)
     return Response.json(
-      { error: opened.error.toBody() },
+      { error: bodyForPeople(opened.error) },
       { status: opened.error.status, headers: { "Cache-Control": "no-store" } },
     );
   const { ticket: secret, password } = opened.value;
