@@ -34,6 +34,22 @@ test("the way to an instance's pages is one: zone, list, instance, what is done"
   }
 });
 
+test("the way to a cell's pages is one, through its pool; without a pool, through the list of cells", async () => {
+  const { cloud } = world;
+  const cell = cloud.addCell(8);
+  const { pool: _, ...free } = cloud.addCell(9);
+  cloud.cells.set(free.id, free);
+  const person = world.person();
+  for (const [path, ...way] of [
+    [`/cells/${cell.id}`, "default", cell.name],
+    [`/cells/${cell.id}/remove`, "default", cell.name, "Remove"],
+    [`/cells/${cell.id}/forget`, "default", cell.name, "Forget"],
+    [`/cells/${free.id}`, "Cells", free.name],
+    [`/cells/${free.id}/forget`, "Cells", free.name, "Forget"],
+  ])
+    expect(crumbsOf((await person.get(path ?? "")).text)).toEqual(["Test zone", "Pools", ...way]);
+});
+
 test("an instance's second line is its address, whatever else is known of it", async () => {
   world.cloud.addInstance("quiet-1", { addresses: [], description: "The one that says nothing" });
   const { text } = await world.person().get("/instances?search=quiet-1");

@@ -9,6 +9,7 @@ import { get, post, type Route } from "../route.ts";
 import { confirmPage } from "../view/confirm.tsx";
 import { ActionButton, ConfirmLink, DisabledButton, ErrorNotice, Mono, Panel, Time } from "../view/parts.tsx";
 import { Head } from "../view/table.tsx";
+import { cellCrumbs } from "./crumbs.ts";
 
 /** More of them are counted. */
 const namedAtMost = 20;
@@ -134,7 +135,7 @@ const ask = async (visit: Visit): Promise<Response> => {
     {
       title,
       section: "pools",
-      crumbs: [{ text: t("Pools"), path: to.pools }, { text: cell.name, path: to.cell(id) }, { text: t("Forget") }],
+      crumbs: cellCrumbs(visit, cell, t("Forget")),
     },
     {
       title,

@@ -28,6 +28,7 @@ import {
 } from "../view/parts.tsx";
 import { Pager } from "../view/table.tsx";
 import { UsagePanel } from "../view/usage.tsx";
+import { cellCrumbs } from "./crumbs.ts";
 import { FilesPanel } from "./files.tsx";
 import { ForgetButton, ForgottenPanel } from "./forget.tsx";
 import { StraysPanel } from "./strays.tsx";
@@ -228,11 +229,7 @@ export const cellPage = (
     {
       title: cell.name,
       section: "pools",
-      crumbs: [
-        { text: t("Pools"), path: to.pools },
-        ...(cell.pool ? [{ text: cell.pool, path: to.pool(cell.pool) }] : [{ text: t("Cells"), path: to.cells }]),
-        { text: cell.name },
-      ],
+      crumbs: cellCrumbs(visit, cell),
       topics: [`cell:${cell.id}`, "instance"],
     },
     <>

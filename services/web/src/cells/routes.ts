@@ -8,6 +8,7 @@ import type { ChineseKey } from "../text/chinese.ts";
 import { confirmPage } from "../view/confirm.tsx";
 import { pageQuery } from "../view/table.tsx";
 import { minutesOf } from "../view/usage.tsx";
+import { cellCrumbs } from "./crumbs.ts";
 import { cellFileRoutes } from "./files.tsx";
 import { forgetRoutes, forgottenShown } from "./forget.tsx";
 import { cellPage, cellsPage } from "./pages.tsx";
@@ -73,11 +74,7 @@ const askRemove = async (visit: Visit): Promise<Response> => {
     {
       title,
       section: "pools",
-      crumbs: [
-        { text: t("Pools"), path: to.pools },
-        { text: cell.name, path: to.cell(cell.id) },
-        { text: t("Remove") },
-      ],
+      crumbs: cellCrumbs(visit, cell, t("Remove")),
     },
     {
       title,

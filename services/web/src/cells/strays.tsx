@@ -14,6 +14,7 @@ import { InstanceBadge } from "../view/badges.tsx";
 import { confirmPage } from "../view/confirm.tsx";
 import { ActionButton, ConfirmLink, ErrorNotice, Panel } from "../view/parts.tsx";
 import { Head } from "../view/table.tsx";
+import { cellCrumbs } from "./crumbs.ts";
 
 const isDecided = ({ reason }: Stray): boolean => reason === "deleted" || reason === "moved";
 
@@ -137,11 +138,7 @@ const askRemove = async (visit: Visit): Promise<Response> => {
     {
       title,
       section: "pools",
-      crumbs: [
-        { text: t("Pools"), path: to.pools },
-        { text: cell.name, path: to.cell(cell.id) },
-        { text: t("Remove") },
-      ],
+      crumbs: cellCrumbs(visit, cell, t("Remove")),
     },
     {
       title,
