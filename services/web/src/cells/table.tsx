@@ -31,7 +31,7 @@ export const CellTable = ({ visit, cells }: { visit: Visit; cells: readonly Cell
   const { t } = visit;
   return (
     <div class="table-wrap">
-      <table class="table">
+      <table class="table cells-table">
         <thead>
           <tr>
             <Head text={t("Cell")} />
@@ -41,7 +41,7 @@ export const CellTable = ({ visit, cells }: { visit: Visit; cells: readonly Cell
             <Head text={t("Storage")} />
             <Head text={t("Instances")} />
             <Head text={t("Virtualization")} class="wide-only" />
-            <Head text={t("Version")} class="wide-only" />
+            <Head text={t("Version")} class="widest-only" />
             <th>
               <span class="sr" safe>
                 {t("Actions")}
@@ -102,7 +102,7 @@ export const CellTable = ({ visit, cells }: { visit: Visit; cells: readonly Cell
                   {visit.word(cell.virtualization)}
                 </span>
               </td>
-              <td class="wide-only quiet" data-label={t("Version")} safe>
+              <td class="widest-only quiet" data-label={t("Version")} safe>
                 {cell.versions.nano}
               </td>
               <td class="row-actions">

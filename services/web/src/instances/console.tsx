@@ -126,27 +126,32 @@ export const consolePage = (visit: Visit, instance: Instance): Promise<Response>
           {alone ? null : <Tool name="window" icon="out" label={t("Own window")} />}
           <Tool name="reconnect" icon="reboot" label={t("Reconnect")} />
         </div>
-        <Live visit={visit} id="console-media" on={["instance"]}>
-          <div class="console-power">
-            <MediaButtons visit={visit} instance={instance} back={to.console(instance.id)} small />
-          </div>
+        <Live visit={visit} id="console-actions" on={["instance"]}>
+          <details class="menu" id="console-more">
+            <summary class="button button-plain button-small" aria-label={t("More actions")}>
+              <span safe>{t("More")}</span>
+              <Icon name="down" />
+            </summary>
+            <div class="menu-body menu-actions">
+              <MediaButtons visit={visit} instance={instance} back={to.console(instance.id)} small />
+              <hr />
+              <ActionButton
+                action={to.instanceAction(instance.id, "stop")}
+                look={{ label: t("Stop"), icon: "power", small: true }}
+                fields={{ back: to.console(instance.id) }}
+              />
+              <ActionButton
+                action={to.instanceAction(instance.id, "reboot")}
+                look={{ label: t("Reboot"), icon: "reboot", small: true }}
+                fields={{ back: to.console(instance.id) }}
+              />
+              <ConfirmLink
+                href={withQuery(to.instanceAction(instance.id, "force-reboot"), { back: to.console(instance.id) })}
+                look={{ label: t("Force reboot"), icon: "plug", kind: "danger", small: true }}
+              />
+            </div>
+          </details>
         </Live>
-        <div class="console-power">
-          <ActionButton
-            action={to.instanceAction(instance.id, "stop")}
-            look={{ label: t("Stop"), icon: "power", small: true }}
-            fields={{ back: to.console(instance.id) }}
-          />
-          <ActionButton
-            action={to.instanceAction(instance.id, "reboot")}
-            look={{ label: t("Reboot"), icon: "reboot", small: true }}
-            fields={{ back: to.console(instance.id) }}
-          />
-          <ConfirmLink
-            href={withQuery(to.instanceAction(instance.id, "force-reboot"), { back: to.console(instance.id) })}
-            look={{ label: t("Force reboot"), icon: "plug", kind: "danger", small: true }}
-          />
-        </div>
       </div>
       <PasteForm visit={visit} layouts />
       <textarea
