@@ -14,6 +14,13 @@ test("a cell that never returns is forgotten after a question that says what it 
   for (const path of [page, "/cells"]) expect((await person.get(path)).text).toContain(`href="${page}/forget"`);
   expect((await person.get("/cells")).text).not.toContain("Forgotten cells");
 
+  // Its instances would go with it.
+  for (const path of [page, "/cells", `${page}/forget`]) {
+    const porter = (await world.person("porter").get(path)).text;
+    expect(porter).toContain("You may not do this.");
+    expect(porter).not.toContain(`href="${page}/forget"`);
+  }
+
   const { text } = await person.get(`${page}/forget`);
   for (const said of [
     "Forget the cell node-1?",

@@ -31,6 +31,11 @@ test("a cell's page shows what no record puts there, and a person decides", asyn
   ])
     expect(text).toContain(shown);
 
+  // Who may not delete instances is not offered to.
+  const porter = (await world.person("porter").get(page)).text;
+  expect(porter).toContain(`action="${page}/strays/${kept.id}/adopt"`);
+  expect(porter).not.toContain(`href="${page}/strays/${twice.id}/remove"`);
+
   expect(await person.post(`${page}/strays/${kept.id}/adopt`, {})).toMatchObject({
     status: 303,
     location: `/instances/${kept.id}`,

@@ -115,7 +115,7 @@ export const cellOperations = {
     summary: "Forget a cell that never returns, and refuse it from now on",
     description:
       "The cell's record goes, its name is free, its connection is ended and its key is refused until cell.readmit. Nothing is deleted on its host. " +
-      "With `force` the instances placed there are forgotten with it, as by instance.forget.",
+      "With `force` the instances placed there are forgotten with it, as by instance.forget; where there are any, that takes the permission `instance.delete`, too.",
     input: Closed({
       id: CellIdSchema,
       force: Type.Optional(

@@ -109,7 +109,8 @@ export const strayOperations = {
   "stray.remove": operation({
     owner: "scheduler",
     summary: "Remove what a cell has of an instance that is not on record there",
-    description: "Ends it if it runs, and deletes its disks on that cell. What is on record on another cell stays.",
+    description:
+      "Ends it if it runs, and deletes its disks on that cell. What is on record on another cell stays. Takes the permission `instance.delete`, too.",
     input: one,
     output: Nothing,
     errors: ["cell-not-found", "instance-not-found", "cell-offline", "busy", "stale-epoch", "hypervisor-failed"],

@@ -18,6 +18,7 @@ import type { Cause, Journal, Write } from "../events/journal.ts";
 import type { Strays } from "../instances/strays.ts";
 import { usageOfCell } from "../instances/usage.ts";
 import { pageOfAll } from "../page.ts";
+import { requireAlso } from "../permission.ts";
 import { type CellKeys, forgottenCells, unproven, writeForgotten, writeReadmitted } from "./keys.ts";
 import type { CellRegistry } from "./registry.ts";
 import { deleteCell } from "./store.ts";
@@ -57,6 +58,7 @@ export function forgetCellHandlers(
             remedy: "Delete them, or forget them with the cell: force.",
             details: { instances },
           });
+        if (instances > 0) requireAlso(context.actor, "instance.forget");
         const tasks = await deps.forgetInstancesOf(trx, id, context);
         await writeForgotten(trx, { id, name }, keys.of(id) ?? unproven, timestamp(now));
         await deleteCell(trx, id);

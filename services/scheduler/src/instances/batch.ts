@@ -6,11 +6,10 @@ import {
   decode,
   type InstanceId,
   InstanceIdSchema,
-  mayDo,
   NanoError,
   type Output,
-  operationOf,
 } from "@nano/contract";
+import { requireAlso } from "../permission.ts";
 import type { InstanceDeps } from "./deps.ts";
 import { findInstance } from "./store.ts";
 
@@ -67,8 +66,7 @@ export function batchHandlers({ db }: Pick<InstanceDeps, "db">, alone: Alone): B
 
   return {
     "instance.batch": async ({ action, ids }, context) => {
-      if (action === "delete" && !mayDo(context.actor, operationOf("instance.delete").requires))
-        throw new NanoError("forbidden", `${context.actor.name} may not delete instances`);
+      if (action === "delete") requireAlso(context.actor, "instance.delete");
       const items = ids.map(async (id) => {
         const name = (await findInstance(db, id))?.name;
         return outcome({ id, ...(name === undefined ? {} : { name }) }, async () =>

@@ -1,9 +1,9 @@
 /** A host that never returns: what was on it can be forgotten, and what waits for it ended. */
 import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
-import { type Instance, NanoError, type Task } from "@nano/contract";
+import { type Instance, NanoError, type Permission, type Task } from "@nano/contract";
 import type { TestCell } from "../testing/cell.ts";
 import { expectInvariants } from "../testing/invariants.ts";
-import { codeOf, idOf, until, World } from "../testing/world.ts";
+import { codeOf, idOf, pool, until, World } from "../testing/world.ts";
 
 // A cell is away after 3.5 s.
 setDefaultTimeout(30_000);
@@ -145,4 +145,44 @@ test("forgetting an instance ends the task that works on it, and frees the other
     return (await strays()).length === 1 && back.disks.size === 1;
   });
   expect(await strays()).toMatchObject([{ id: source.id, reason: "forgotten" }]);
+});
+
+test("who may only look after cells ends no instance by way of its cell", async () => {
+  world = await World.start({ overrides: { proofMs: 0 } });
+  const { id } = await world.created();
+  const { cell } = world;
+  const person = (...permissions: Permission[]) => ({
+    actor: { kind: "user", id: "p", name: "porter", permissions } as const,
+  });
+  const porter = person("cell.read", "cell.write", "instance.operate");
+  const owner = person("cell.read", "cell.write", "instance.delete");
+  const forget = { id: cell.id, force: true };
+
+  const { message, details } = NanoError.from(await world.call("cell.forget", forget, porter).catch((e) => e), "");
+  expect([message, details]).toEqual(["porter may not instance.forget", { permission: "instance.delete" }]);
+  expect((await world.call("instance.get", { id })).state).toBe("stopped");
+  expect((await world.call("cell.get", { id: cell.id })).online).toBe(true);
+
+  cell.leave();
+  await cell.stop();
+  await until("it is away", async () => !(await world.call("cell.get", { id: cell.id })).online);
+  await world.call("cell.forget", forget, owner);
+  await world.call("cell.readmit", { id: cell.id }, porter);
+  await world.restartScheduler({ proofMs: 0 });
+  const back = await world.startCellAgain(cell);
+  await until("it is back", () => world.call("cell.get", { id: cell.id }).then(({ online }) => online));
+  await world.call("cell.add", { id: cell.id, pool }, porter);
+  await until("its instance is shown", async () => {
+    back.inventory();
+    return (await strays()).length === 1;
+  });
+  const stray = { cell: cell.id, id };
+  expect(await codeOf(world.call("stray.remove", stray, porter))).toBe("forbidden");
+  expect(await codeOf(world.call("instance.batch", { action: "delete", ids: [id] }, porter))).toBe("forbidden");
+  expect([...back.domains.keys()]).toContain(id);
+  expect(back.disks.size).toBe(1);
+  await world.call("stray.remove", stray, owner);
+  expect(back.disks.size).toBe(0);
+  // A cell that hosts nothing is the porter's business.
+  await world.call("cell.forget", forget, porter);
 });

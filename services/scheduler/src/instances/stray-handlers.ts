@@ -3,6 +3,7 @@ import type { Handlers } from "@nano/bus";
 import { type CellId, type InstanceId, limits, NanoError, pageCarries, type Stray, timestamp } from "@nano/contract";
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
+import { requireAlso } from "../permission.ts";
 import type { TaskEngine } from "../tasks/engine.ts";
 import { adopt } from "./adopt.ts";
 import { beginner } from "./begin.ts";
@@ -94,7 +95,8 @@ export function strayHandlers(
       if (other !== undefined) await refreshUsage(deps, other);
       return answer;
     },
-    "stray.remove": async ({ cell, id }, { requestId }) => {
+    "stray.remove": async ({ cell, id }, { actor, requestId }) => {
+      requireAlso(actor, "instance.delete");
       const { observed } = requireStray(cell, id);
       const epoch = await journal.write(async (trx) => {
         const row = await findInstance(trx, id);

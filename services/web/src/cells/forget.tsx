@@ -15,14 +15,21 @@ import { cellCrumbs } from "./crumbs.ts";
 const namedAtMost = 20;
 export const forgottenShown = 100;
 
+/** Why this person cannot forget it now, if so: its instances would go with it. */
+const obstacle = (visit: Visit, cell: Cell): string | undefined => {
+  const allowed = mayForget(cell);
+  if (allowed !== true) return visit.say(allowed);
+  return cell.instances.total === 0 || visit.may("instance.forget") ? undefined : visit.t("You may not do this.");
+};
+
 export const ForgetButton = ({ visit, cell, small = false }: { visit: Visit; cell: Cell; small?: boolean }) => {
   if (!visit.may("cell.forget")) return null;
   const look = { label: visit.t("Forget"), icon: "cross" as const, small };
-  const allowed = mayForget(cell);
-  return allowed === true ? (
+  const why = obstacle(visit, cell);
+  return why === undefined ? (
     <ConfirmLink href={to.cellAction(cell.id, "forget")} look={{ ...look, kind: "danger" }} />
   ) : (
-    <DisabledButton look={look} why={visit.say(allowed)} />
+    <DisabledButton look={look} why={why} />
   );
 };
 
@@ -126,7 +133,7 @@ const ask = async (visit: Visit): Promise<Response> => {
     visit.call("cell.get", { id }),
     visit.attempt("instance.list", { cell: id, limit: namedAtMost, sort: "name" }),
   ]);
-  const allowed = mayForget(cell);
+  const why = obstacle(visit, cell);
   const occupied = cell.instances.total > 0;
   const force = occupied ? { force: true } : {};
   const title = t("Forget the cell {name}?", { name: cell.name });
@@ -157,7 +164,7 @@ const ask = async (visit: Visit): Promise<Response> => {
       back: to.cell(id),
       button: occupied ? t("Forget it and its instances") : t("Forget the cell"),
       fields: occupied ? [["force", "yes"]] : [],
-      ...(allowed === true ? {} : { why: visit.say(allowed) }),
+      ...(why === undefined ? {} : { why }),
       commands: [{ operation: "cell.forget", input: { id, ...force } }],
     },
     occupied && instances.ok ? Names({ visit, instances: instances.value }) : undefined,

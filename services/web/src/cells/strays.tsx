@@ -27,10 +27,12 @@ const Decide = ({ visit, stray }: { visit: Visit; stray: Stray }) => {
         action={to.stray(stray.cell, stray.id, "adopt")}
         look={{ label: t("Adopt it"), icon: "plus", small: true }}
       />
-      <ConfirmLink
-        href={to.stray(stray.cell, stray.id, "remove")}
-        look={{ label: t("Remove"), icon: "trash", kind: "danger", small: true }}
-      />
+      {visit.may("stray.remove") && visit.may("instance.delete") ? (
+        <ConfirmLink
+          href={to.stray(stray.cell, stray.id, "remove")}
+          look={{ label: t("Remove"), icon: "trash", kind: "danger", small: true }}
+        />
+      ) : null}
     </>
   );
 };

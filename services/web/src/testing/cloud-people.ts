@@ -5,6 +5,12 @@ import { type Cloud, example, now, page, uuid } from "./cloud.ts";
 
 const credentialOf = (secret: string): string => sessionCredential(Bun.hash(secret).toString(16));
 
+/** Of those who may not do everything. */
+const permissionsOf: Readonly<Record<string, string[]>> = {
+  reader: ["instance.read", "zone.read"],
+  porter: ["cell.read", "cell.write", "instance.read"],
+};
+
 export const gatewayHandlers = (cloud: Cloud): Handlers<"gateway"> => {
   const session = (name: string) => ({
     user: { ...example.user, id: example.user.id satisfies UserId, name },
@@ -45,7 +51,7 @@ export const gatewayHandlers = (cloud: Cloud): Handlers<"gateway"> => {
         id: example.user.id,
         name,
         credential: credentialOf(secret),
-        permissions: name === "reader" ? ["instance.read", "zone.read"] : ["*"],
+        permissions: permissionsOf[name] ?? ["*"],
         expiresAt: timestamp(Date.now() + 3_600_000),
       };
     },
