@@ -24,6 +24,16 @@ const isIn = (address: ipaddr.IPv4 | ipaddr.IPv6, network: Network): boolean => 
   return network.address instanceof ipaddr.IPv6 && address.match(network.address, network.prefix);
 };
 
+/** Public by their numbers, and not by what they mean. */
+const neverPublic: readonly Network[] = [
+  // IPv4-compatible IPv6 (RFC 4291 §2.5.5.1): ::127.0.0.1 is this machine to whoever still reads them.
+  "::/96",
+  // Reserved for discarding (RFC 9780).
+  "100:0:0:1::/64",
+  // Where Azure tells its machines their secrets.
+  "168.63.129.16",
+].map(readNetwork);
+
 const isOurs = (address: string): boolean =>
   Object.values(networkInterfaces()).some((all) =>
     all?.some((own) => ipaddr.process(own.address).toString() === address),
@@ -34,5 +44,6 @@ export const mayFetchFrom = (text: string, allowed: readonly Network[]): boolean
   if (!ipaddr.isValid(text)) return false;
   const address = ipaddr.process(text);
   if (allowed.some((network) => isIn(address, network))) return true;
-  return address.range() === "unicast" && !isOurs(address.toString());
+  if (address.range() !== "unicast" || neverPublic.some((network) => isIn(address, network))) return false;
+  return !isOurs(address.toString());
 };

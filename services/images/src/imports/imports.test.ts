@@ -304,6 +304,10 @@ describe("refused", () => {
     "http://10.0.0.1/",
     "http://0.0.0.0/",
     "http://[fd00::1]/",
+    "http://[::127.0.0.2]/",
+    "http://[100:0:0:1::1]/",
+    "http://[64:ff9b::7f00:2]/",
+    "http://168.63.129.16/",
     "http://inner.test/",
   ])("no public address: %s", async (url) => {
     expect(await fate(url)).toBe("import-refused");
