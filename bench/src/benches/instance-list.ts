@@ -4,7 +4,7 @@
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Input } from "@nano/contract";
+import { cookieName, type Input } from "@nano/contract";
 import type { Bench } from "../bench.ts";
 import { interleave, seconds } from "../interleave.ts";
 import { atMost } from "../target.ts";
@@ -30,7 +30,7 @@ export const instanceList: Bench = {
 
     await using zone = await startZone({ directory });
     const { authorization } = await becomeAdministrator(zone.settings.urls.gateway, zone.bus);
-    const cookie = `nano_session=${authorization.slice("Bearer ".length)}`;
+    const cookie = `${cookieName("nano_session", zone.settings.urls.web)}=${authorization.slice("Bearer ".length)}`;
     const { total } = await zone.bus.call("instance.list", {});
     if (total !== instances) throw new Error(`the zone tells of ${total} instances`);
 

@@ -12,6 +12,7 @@ export * from "./clock.ts";
 export * from "./cloud-init.ts";
 export * from "./columns.ts";
 export * from "./command.ts";
+export * from "./cookie-names.ts";
 export * from "./credit.ts";
 export * from "./decode.ts";
 export * from "./errors.ts";

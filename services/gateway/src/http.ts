@@ -75,7 +75,7 @@ export const openHttp = <Data>(options: HttpOptions<Data>): Server<Data> => {
 
   // By default Elysia looks for the path after the eleventh character; a host name may be short ("http://n1/…").
   const app = new Elysia({ strictPath: true, handler: { standardHostname: false } });
-  app.use(swaggerDocument(options.version, options.gatewayUrl));
+  app.use(swaggerDocument(options.version, rest.cookie, options.gatewayUrl));
   app.onError(({ request, error, code }) =>
     code === "NOT_FOUND"
       ? notFound(request)

@@ -25,7 +25,7 @@ import { type PeopleContext, sessionHandlers } from "./people/sessions.ts";
 import { setupHandlers } from "./people/setup.ts";
 import { migrations, type PeopleTables } from "./people/store.ts";
 import { tokenHandlers } from "./people/tokens.ts";
-import { identify } from "./rest/caller.ts";
+import { identify, sessionCookieOf } from "./rest/caller.ts";
 
 export { configFromEnv, type GatewayConfig } from "./config.ts";
 
@@ -123,9 +123,10 @@ export const start = async (config: GatewayConfig, parts: GatewayParts = {}): Pr
     ...consoleHandlers({ bus, clock, consoles, limits }),
   });
 
-  const whoAsks = (request: Request) => identify(request, recognizer.recognize);
+  const cookie = sessionCookieOf(config.webUrl);
+  const whoAsks = (request: Request) => identify(request, recognizer.recognize, cookie);
   const { heartbeatMs } = parts;
-  const stillThere = (request: Request) => identify(request, recognizer.check);
+  const stillThere = (request: Request) => identify(request, recognizer.check, cookie);
   const events = createEvents({
     bus,
     ended,
@@ -143,7 +144,7 @@ export const start = async (config: GatewayConfig, parts: GatewayParts = {}): Pr
     ...(config.gatewayUrl === undefined ? {} : { gatewayUrl: config.gatewayUrl }),
     secure: config.gatewayUrl?.startsWith("https:") ?? false,
     proxies: proxiesOf(config),
-    rest: { bus, recognize: recognizer.recognize, origins },
+    rest: { bus, recognize: recognizer.recognize, origins, cookie },
     events: events.open,
     console: createConsoleDoor({ clock, consoles, origins, identify: whoAsks }),
   });

@@ -10,6 +10,7 @@ import {
   bodyForPeople,
   type Clock,
   clientAddress,
+  cookieName,
   isCutForPeople,
   type Log,
   NanoError,
@@ -27,6 +28,7 @@ import {
   flashCookie,
   languageCookie,
   liveCookie,
+  ofZone,
   readCookies,
   sessionCookie,
   themeCookie,
@@ -58,8 +60,8 @@ export interface PortalServer {
 const stopMs = 5_000;
 const maxBodyBytes = 8 * 1024 * 1024;
 
-const setsSession = (response: Response): boolean =>
-  response.headers.getSetCookie().some((line) => line.startsWith(`${sessionCookie}=`));
+const setsSession = (response: Response, webUrl: string): boolean =>
+  response.headers.getSetCookie().some((line) => line.startsWith(`${cookieName(sessionCookie, webUrl)}=`));
 
 class Portal {
   readonly #context: PortalContext;
@@ -94,7 +96,7 @@ class Portal {
   ): Promise<{ facts: VisitFacts; busError?: NanoError }> {
     const { config, bus, clock } = this.#context;
     const url = new URL(request.url);
-    const cookies = readCookies(request.headers.get("cookie"));
+    const cookies = readCookies(request.headers.get("cookie"), config.webUrl);
     const requestId = Bun.randomUUIDv7();
     const asked = url.searchParams.get("lang");
     const kept = cookies.get(languageCookie);
@@ -151,7 +153,7 @@ class Portal {
       if (!visit.known && !route.anonymous) return this.#toLogin(visit);
       const response = await route.handle(visit);
       // Logging in, or out, has ended the session that this request came with.
-      if (facts.session && setsSession(response)) this.#sessions.forget(facts.session);
+      if (facts.session && setsSession(response, this.#context.config.webUrl)) this.#sessions.forget(facts.session);
       return this.#consumeFlash(visit, response);
     } catch (thrown) {
       return this.#failed(visit, thrown);
@@ -184,8 +186,10 @@ class Portal {
   /** A toast is shown once: by the first whole page after the change. */
   #consumeFlash(visit: Visit, response: Response): Response {
     const html = response.headers.get("content-type")?.startsWith("text/html") ?? false;
-    if (visit.facts.flash && html && response.status !== 303)
-      response.headers.append("Set-Cookie", writeCookie(flashCookie, "", { maxAgeSeconds: 0, secure: this.#secure }));
+    if (visit.facts.flash && html && response.status !== 303) {
+      const gone = writeCookie(flashCookie, "", { maxAgeSeconds: 0, secure: this.#secure });
+      response.headers.append("Set-Cookie", ofZone(gone, this.#context.config.webUrl));
+    }
     return response;
   }
 

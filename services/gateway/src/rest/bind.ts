@@ -33,6 +33,8 @@ export interface RestContext {
   readonly log: Log;
   readonly recognize: Recognize;
   readonly origins: ReadonlySet<string>;
+  /** The name of the session's cookie. */
+  readonly cookie: string;
   /** Whether cookies are for https only. */
   readonly secure: boolean;
   /** Of the client a request comes from. */
@@ -53,7 +55,7 @@ const perform = async (
   params: Readonly<Record<string, string>>,
 ): Promise<Response> => {
   const operation = operationOf(name);
-  const caller = await identify(request, rest.recognize);
+  const caller = await identify(request, rest.recognize, rest.cookie);
   if (operation.changes) refuseForeign(request, caller, rest.origins);
   // The owner checks again, and has the last word; asking here answers 401 and 403 before anything of the input is
   // read.
@@ -84,7 +86,7 @@ const perform = async (
     binding,
     output,
     request,
-    { "nano-request-id": requestId, ...cookieHeader(name, output, rest.secure) },
+    { "nano-request-id": requestId, ...cookieHeader(name, output, rest) },
     columns,
   );
 };

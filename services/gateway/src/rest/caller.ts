@@ -3,10 +3,11 @@
  * travels by itself, so a change asked for with it must come from one of our own pages; a bearer token does not, so it
  * may come from anywhere.
  */
-import { type Actor, anonymousActor, NanoError } from "@nano/contract";
+import { type Actor, anonymousActor, cookieName, NanoError } from "@nano/contract";
 import type { Recognized } from "../people/recognize.ts";
 
-export const sessionCookie = "nano_session";
+/** What the cookie is called in a zone whose portal is there. */
+export const sessionCookieOf = (webUrl: string): string => cookieName("nano_session", webUrl);
 
 export interface Caller {
   readonly actor: Actor;
@@ -19,10 +20,10 @@ export type Recognize = (secret: string) => Promise<Recognized | undefined>;
 
 const secretShape = /^[A-Za-z0-9_-]{16,256}$/;
 
-export const cookieOf = (request: Request): string | undefined => {
+export const cookieOf = (request: Request, name: string): string | undefined => {
   for (const pair of (request.headers.get("cookie") ?? "").split(";")) {
     const equals = pair.indexOf("=");
-    if (pair.slice(0, equals).trim() !== sessionCookie) continue;
+    if (pair.slice(0, equals).trim() !== name) continue;
     const value = pair.slice(equals + 1).trim();
     if (secretShape.test(value)) return value;
   }
@@ -30,10 +31,11 @@ export const cookieOf = (request: Request): string | undefined => {
 };
 
 /**
+ * @param cookie the name of the session's
  * @throws NanoError `unauthenticated` for a bearer that is not known; an ended cookie session is just nobody, who may
  * log in.
  */
-export const identify = async (request: Request, recognize: Recognize): Promise<Caller> => {
+export const identify = async (request: Request, recognize: Recognize, cookie: string): Promise<Caller> => {
   const authorization = request.headers.get("authorization");
   if (authorization !== null) {
     const secret = /^Bearer +(\S+)$/i.exec(authorization.trim())?.[1];
@@ -41,7 +43,7 @@ export const identify = async (request: Request, recognize: Recognize): Promise<
     if (!found) throw new NanoError("unauthenticated", "The bearer token is unknown or has expired");
     return { actor: found.actor, via: "bearer" };
   }
-  const session = cookieOf(request);
+  const session = cookieOf(request, cookie);
   const found = session === undefined ? undefined : await recognize(session);
   return found && session !== undefined
     ? { actor: found.actor, via: "cookie", session }

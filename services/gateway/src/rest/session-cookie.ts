@@ -2,7 +2,7 @@
 import type { OperationName } from "@nano/contract";
 import { sessionLifeMs } from "../people/recognize.ts";
 import type { Output } from "./answer.ts";
-import { type Caller, sessionCookie } from "./caller.ts";
+import type { Caller } from "./caller.ts";
 
 const attributes = (secure: boolean) => `Path=/; HttpOnly; SameSite=Strict${secure ? "; Secure" : ""}`;
 
@@ -12,15 +12,20 @@ export const ownInputs = (name: OperationName, caller: Caller): Readonly<Record<
 /** Fields of an input that REST clients do not send. */
 export const hiddenInputs = (name: OperationName): readonly string[] => (name === "session.delete" ? ["session"] : []);
 
-export const cookieHeader = (name: OperationName, output: Output, secure: boolean): Record<string, string> => {
+/** @param cookie its name */
+export const cookieHeader = (
+  name: OperationName,
+  output: Output,
+  { cookie, secure }: { readonly cookie: string; readonly secure: boolean },
+): Record<string, string> => {
   switch (name) {
     case "setup.create":
     case "session.create":
       return {
-        "set-cookie": `${sessionCookie}=${String(output.session)}; ${attributes(secure)}; Max-Age=${sessionLifeMs / 1_000}`,
+        "set-cookie": `${cookie}=${String(output.session)}; ${attributes(secure)}; Max-Age=${sessionLifeMs / 1_000}`,
       };
     case "session.delete":
-      return { "set-cookie": `${sessionCookie}=; ${attributes(secure)}; Max-Age=0` };
+      return { "set-cookie": `${cookie}=; ${attributes(secure)}; Max-Age=0` };
     default:
       return {};
   }

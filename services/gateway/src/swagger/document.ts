@@ -29,8 +29,11 @@ const tags = {
  */
 export const pluginPage = "/swagger/plugin";
 
-/** @param url where this gateway is reached, when it is known before it listens */
-export const swaggerDocument = (version: string, url?: string) =>
+/**
+ * @param cookie the name of the session's
+ * @param url where this gateway is reached, when it is known before it listens
+ */
+export const swaggerDocument = (version: string, cookie: string, url?: string) =>
   swagger({
     provider: "swagger-ui",
     path: pluginPage,
@@ -57,7 +60,7 @@ export const swaggerDocument = (version: string, url?: string) =>
         examples: componentExamples(),
         securitySchemes: {
           bearer: { type: "http", scheme: "bearer", description: "A token from `token.create`" },
-          session: { type: "apiKey", in: "cookie", name: "nano_session", description: "Set by `session.create`" },
+          session: { type: "apiKey", in: "cookie", name: cookie, description: "Set by `session.create`" },
         },
       },
     },

@@ -2,7 +2,7 @@
 import { bodyForPeople, isErrorCode, NanoError } from "@nano/contract";
 import { isPortalText } from "../text/translate.ts";
 import { readWay, wayOf } from "../view/ways.tsx";
-import { flashCookie, writeCookie } from "./cookies.ts";
+import { flashCookie, ofZone, writeCookie } from "./cookies.ts";
 import type { Flash, Visit } from "./visit.ts";
 
 /** What follows `<!doctype html>`; already escaped by the components that made it. */
@@ -59,12 +59,10 @@ export const decodeFlash = (text: string | undefined): Flash | undefined => {
 /** After a change: `303 See Other`, so that reload and Back never repeat it. */
 export const seeOther = (visit: Visit, location: string, flash?: Flash, cookies: readonly string[] = []): Response => {
   const headers = new Headers({ Location: location, "Cache-Control": "no-store" });
-  for (const cookie of cookies) headers.append("Set-Cookie", cookie);
-  if (flash)
-    headers.append(
-      "Set-Cookie",
-      writeCookie(flashCookie, encodeFlash(flash), { maxAgeSeconds: 30, secure: isSecure(visit) }),
-    );
+  const toast = flash
+    ? [writeCookie(flashCookie, encodeFlash(flash), { maxAgeSeconds: 30, secure: isSecure(visit) })]
+    : [];
+  for (const cookie of [...cookies, ...toast]) headers.append("Set-Cookie", ofZone(cookie, visit.facts.config.webUrl));
   return new Response(null, { status: 303, headers });
 };
 

@@ -17,8 +17,11 @@ export interface Answer {
 
 /** Follows no redirect by itself, so that tests see them. */
 export class Person {
-  readonly cookies = new Map<string, string>();
-  constructor(readonly base: string) {}
+  /** @param cookies its browser may have been elsewhere before */
+  constructor(
+    readonly base: string,
+    readonly cookies = new Map<string, string>(),
+  ) {}
 
   async #send(path: string, init: RequestInit): Promise<Answer> {
     const headers = new Headers(init.headers);
@@ -80,7 +83,7 @@ const streamReady = async (scheduler: Bus): Promise<void> => {
 };
 
 export const startWorld = async (
-  options: { gatewayUrl?: string; imagesUrl?: string; trustedProxies?: string } = {},
+  options: { gatewayUrl?: string; imagesUrl?: string; trustedProxies?: string; webUrl?: string } = {},
 ): Promise<World> => {
   const bus = await startTestBus({ shared: true });
   const scheduler = bus.bus("scheduler");
@@ -101,7 +104,7 @@ export const startWorld = async (
       host: "127.0.0.1",
       port: 0,
       nats: { url: bus.url },
-      webUrl: "http://portal.test",
+      webUrl: options.webUrl ?? "http://portal.test",
       gatewayUrl: options.gatewayUrl ?? "http://127.0.0.1:1",
       imagesUrl: cloud.imagesUrl,
       zone: "Test zone",
