@@ -16,6 +16,7 @@ import { consoleHandlers } from "./console/handlers.ts";
 import { createEvents } from "./events/stream.ts";
 import { openHttp } from "./http.ts";
 import { originsOf } from "./origins.ts";
+import { createDevices } from "./people/device.ts";
 import { createEnded } from "./people/ended.ts";
 import { endExpired } from "./people/expiry.ts";
 import { createPasswords } from "./people/passwords.ts";
@@ -106,6 +107,7 @@ export const start = async (config: GatewayConfig, parts: GatewayParts = {}): Pr
     random,
     passwords: createPasswords(),
     key,
+    devices: createDevices({ key, clock, random }),
     recognize: recognizer.recognize,
     pause: parts.pause ?? Bun.sleep,
     committed: () => {

@@ -106,6 +106,22 @@ describe("people", () => {
     expect(world.cloud.sessions.has(planted)).toBe(false);
   });
 
+  test("a browser keeps what it is known by, through logout, and sends it with its next login", async () => {
+    world.cloud.people.set("dora", "correct horse battery");
+    const person = world.stranger();
+    const login = (password: string) => person.post("/login", { name: "dora", password });
+    await login("wrong");
+    expect(person.cookies.has("nano_device")).toBeFalse();
+    const { headers } = await login("correct horse battery");
+    const [cookie = ""] = headers.getSetCookie().filter((line) => line.startsWith("nano_device="));
+    expect(cookie).toMatch(/^nano_device=device\.dora; Path=\/; HttpOnly; SameSite=Strict; Max-Age=31536000$/);
+    await person.post("/logout");
+    await login("correct horse battery");
+    person.cookies.set("nano_device", "planted%0A%00");
+    expect((await login("correct horse battery")).status).toBe(303);
+    expect(world.cloud.loginsWith.slice(-4)).toEqual(["", "", "device.dora", ""]);
+  });
+
   test("logout ends the session everywhere, at once in this portal", async () => {
     const person = world.person("leaver");
     const secret = person.cookies.get("nano_session") ?? "";

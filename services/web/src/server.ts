@@ -25,6 +25,7 @@ import { failurePage, notFoundPage } from "./errors/pages.tsx";
 import { serveAsset } from "./http/assets.ts";
 import { compressed } from "./http/compress.ts";
 import {
+  deviceCookie,
   flashCookie,
   languageCookie,
   liveCookie,
@@ -59,6 +60,9 @@ export interface PortalServer {
 
 const stopMs = 5_000;
 const maxBodyBytes = 8 * 1024 * 1024;
+
+/** Anything else is as good as none: a planted cookie must not make a login invalid input. */
+const deviceShape = /^[0-9A-Za-z.]{1,128}$/;
 
 const setsSession = (response: Response, webUrl: string): boolean =>
   response.headers.getSetCookie().some((line) => line.startsWith(`${cookieName(sessionCookie, webUrl)}=`));
@@ -119,6 +123,7 @@ class Portal {
       requestId,
       actor,
       ...(session ? { session } : {}),
+      device: deviceShape.exec(cookies.get(deviceCookie) ?? "")?.[0] ?? "",
       language: isLanguage(asked)
         ? asked
         : isLanguage(kept)

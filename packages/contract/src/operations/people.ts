@@ -22,7 +22,14 @@ import { at, ids, token, user } from "./examples.ts";
 
 const userName = User.properties.name;
 const secret = Type.String({ minLength: 1, maxLength: 256, description: "Secret: shown once, stored only as a hash" });
-const Session = Closed({ user: User, session: secret, expiresAt: TimestampSchema });
+const device = Type.Optional(
+  Type.String({
+    maxLength: 128,
+    description:
+      "A browser that is known for this person: its attempts to log in have a limit of their own. Given to the portal, which keeps it in a cookie",
+  }),
+);
+const Session = Closed({ user: User, session: secret, expiresAt: TimestampSchema, device });
 const exampleSession = { user, session: "example-session-secret", expiresAt: at };
 
 export const peopleOperations = {
@@ -65,7 +72,7 @@ export const peopleOperations = {
     owner: "gateway",
     summary: "Create the first administrator and log in",
     description: "Works once, on a zone without people, with the secret of the setup link.",
-    input: Closed({ name: userName, password: Password, secret }),
+    input: Closed({ name: userName, password: Password, secret, device }),
     output: Session,
     errors: ["setup-done", "setup-link-invalid"],
     requires: "public",
@@ -82,7 +89,7 @@ export const peopleOperations = {
     summary: "Log in",
     description:
       "The same answer for an unknown name and a wrong password; rate-limited. Over REST the session comes as an HttpOnly cookie too.",
-    input: Closed({ name: Type.String({ maxLength: 64 }), password: Type.String({ maxLength: 256 }) }),
+    input: Closed({ name: Type.String({ maxLength: 64 }), password: Type.String({ maxLength: 256 }), device }),
     output: Session,
     errors: ["login-failed", "rate-limited"],
     requires: "public",

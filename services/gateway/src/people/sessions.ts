@@ -13,6 +13,7 @@ import {
 } from "@nano/contract";
 import { enqueue } from "@nano/store";
 import type { Transaction } from "kysely";
+import type { Devices } from "./device.ts";
 import { createLoginThrottle } from "./login-throttle.ts";
 import type { Passwords } from "./passwords.ts";
 import { isValid, type Recognized, readPermissions, sessionIdleMs, sessionLifeMs } from "./recognize.ts";
@@ -41,6 +42,7 @@ export interface PeopleContext {
   recognize(secret: string): Promise<Recognized | undefined>;
   /** Signs what must be the same when a request is repeated; never leaves this service. */
   readonly key: Uint8Array;
+  readonly devices: Devices;
   /** A transaction is through: what was remembered may be wrong, and what it put into the outbox may go out. */
   committed(): void;
   /** Sessions and tokens that are no more: what they opened ends now. */
@@ -72,12 +74,17 @@ export const userEvent = (
   data: { name: user.name },
 });
 
-/** A new session for someone who has proved who they are. */
+/**
+ * A new session for someone who has proved who they are.
+ *
+ * @param device the device cookie the browser has, or empty; undefined for clients that keep none
+ */
 export const beginSession = async (
   people: PeopleContext,
   trx: Transaction<PeopleTables>,
   user: UserRow,
   context: RequestContext,
+  device: string | undefined,
 ) => {
   const secret = newSessionSecret(people.random);
   const now = people.clock.now();
@@ -89,7 +96,15 @@ export const beginSession = async (
     expires_at: timestamp(now + sessionLifeMs),
   });
   await enqueue(trx, userEvent(people, "session.created", user, context));
-  return { user: userOf(user), session: secret, expiresAt: timestamp(now + sessionIdleMs) };
+  return {
+    user: userOf(user),
+    session: secret,
+    expiresAt: timestamp(now + sessionIdleMs),
+    // One that is still good is kept: a browser has one limit, however often it logs in.
+    ...(device === undefined
+      ? {}
+      : { device: people.devices.nonceOf(device, user) === undefined ? people.devices.create(user) : device }),
+  };
 };
 
 /** Forgets a session and announces it. */
@@ -117,13 +132,14 @@ export const sessionHandlers = (people: PeopleContext): { readonly [N in Session
   const logins = createLoginThrottle(people);
 
   return {
-    "session.create": async ({ name, password }, context) => {
-      const attempt = await logins.begin(name, context.clientAddress);
+    "session.create": async ({ name, password, device }, context) => {
       const user = await findUser(db, { name });
+      const known = device !== undefined && user ? people.devices.nonceOf(device, user) : undefined;
+      const attempt = await logins.begin(name, context.clientAddress, known);
       if (!(await passwords.verify(password, user?.password_hash)) || !user)
         throw new NanoError("login-failed", "Logging in: the name is unknown or the password is wrong");
       attempt.succeeded();
-      const session = await db.transaction().execute((trx) => beginSession(people, trx, user, context));
+      const session = await db.transaction().execute((trx) => beginSession(people, trx, user, context, device));
       people.committed();
       return session;
     },

@@ -53,7 +53,7 @@ export const setupHandlers = (
       return { url: `${people.webUrl}/setup?secret=${secret}`, secret, expiresAt };
     },
 
-    "setup.create": async ({ name, password, secret }, context) => {
+    "setup.create": async ({ name, password, secret, device }, context) => {
       await requireLink(db, secret);
       // Asked again at its turn: of many at once, one hashes and the others are done.
       const hash = await passwords.hash(password, async () => !(await hasAdministrator(db)));
@@ -71,7 +71,7 @@ export const setupHandlers = (
         await deleteSetupLink(trx);
         await insertUser(trx, row);
         await enqueue(trx, userEvent(people, "user.created", row, context));
-        return beginSession(people, trx, row, context);
+        return beginSession(people, trx, row, context, device);
       });
       people.committed();
       return session;

@@ -10,7 +10,17 @@ const attributes = (secure: boolean) => `Path=/; HttpOnly; SameSite=Strict${secu
 export const ownInputs = (name: OperationName, caller: Caller): Readonly<Record<string, unknown>> =>
   name === "session.delete" && caller.session !== undefined ? { session: caller.session } : {};
 /** Fields of an input that REST clients do not send. */
-export const hiddenInputs = (name: OperationName): readonly string[] => (name === "session.delete" ? ["session"] : []);
+export const hiddenInputs = (name: OperationName): readonly string[] => {
+  switch (name) {
+    case "session.delete":
+      return ["session"];
+    case "session.create":
+    case "setup.create":
+      return ["device"];
+    default:
+      return [];
+  }
+};
 
 /** @param cookie its name */
 export const cookieHeader = (

@@ -3,6 +3,7 @@ import { cookieName } from "@nano/contract";
 
 export const sessionCookie = "nano_session";
 export const flashCookie = "nano_flash";
+export const deviceCookie = "nano_device";
 export const languageCookie = "nano_language";
 export const themeCookie = "nano_theme";
 export const liveCookie = "nano_live";

@@ -56,6 +56,8 @@ export interface VisitFacts {
   readonly requestId: string;
   readonly actor: Actor;
   readonly session?: string;
+  /** What this browser keeps of an earlier login; empty if nothing. */
+  readonly device: string;
   readonly language: Language;
   readonly theme: Theme;
   /** Whether this person wants pages to follow what happens. */

@@ -1,6 +1,6 @@
 /** First run, login, logout, and each person's preferences. */
-import type { NanoError } from "@nano/contract";
-import { languageCookie, liveCookie, sessionCookie, themeCookie, writeCookie } from "../http/cookies.ts";
+import type { NanoError, Output } from "@nano/contract";
+import { deviceCookie, languageCookie, liveCookie, sessionCookie, themeCookie, writeCookie } from "../http/cookies.ts";
 import { readForm } from "../http/forms.ts";
 import { fieldProblems, isSecure, seeOther } from "../http/respond.ts";
 import { localPath, safeNext } from "../http/security.ts";
@@ -12,12 +12,18 @@ import { linkNeededPage, loginPage, setupPage } from "./form.tsx";
 
 const yearSeconds = 365 * 86_400;
 
-/** The cookie that carries a session, for as long as the gateway keeps it. */
-const keepSession = (visit: Visit, session: string, expiresAt: string): string =>
-  writeCookie(sessionCookie, session, {
-    maxAgeSeconds: Math.max(60, (Date.parse(expiresAt) - visit.facts.now) / 1000),
-    secure: isSecure(visit),
-  });
+/**
+ * The cookie that carries a session, for as long as the gateway keeps it, and the one by which the gateway knows this
+ * browser at the next login.
+ */
+const keepSession = (visit: Visit, { session, expiresAt, device }: Output<"session.create">): string[] => {
+  const secure = isSecure(visit);
+  const maxAgeSeconds = Math.max(60, (Date.parse(expiresAt) - visit.facts.now) / 1000);
+  return [
+    writeCookie(sessionCookie, session, { maxAgeSeconds, secure }),
+    ...(device === undefined ? [] : [writeCookie(deviceCookie, device, { maxAgeSeconds: yearSeconds, secure })]),
+  ];
+};
 const dropSession = (visit: Visit): string =>
   writeCookie(sessionCookie, "", { maxAgeSeconds: 0, secure: isSecure(visit) });
 
@@ -44,12 +50,14 @@ const createAdministrator = async (visit: Visit): Promise<Response> => {
       problems: new Map([["/again", visit.t("The two passwords differ")]]),
       status: 422,
     });
-  const made = await visit.attempt("setup.create", { name, password, secret });
+  const made = await visit.attempt("setup.create", { name, password, secret, device: visit.facts.device });
   if (!made.ok) return setupPage(visit, { name, next: "/", secret, ...refusal(made.error) });
-  const { session, expiresAt } = made.value;
-  return seeOther(visit, to.dashboard, { kind: "done", text: "Welcome, {name}", values: { name } }, [
-    keepSession(visit, session, expiresAt),
-  ]);
+  return seeOther(
+    visit,
+    to.dashboard,
+    { kind: "done", text: "Welcome, {name}", values: { name } },
+    keepSession(visit, made.value),
+  );
 };
 
 const showLogin = async (visit: Visit): Promise<Response> => {
@@ -63,12 +71,16 @@ const logIn = async (visit: Visit): Promise<Response> => {
   const form = await readForm(visit.facts.request);
   const name = form.text("name");
   const next = safeNext(form.text("next"));
-  const opened = await visit.attempt("session.create", { name, password: form.raw("password") });
+  const opened = await visit.attempt("session.create", {
+    name,
+    password: form.raw("password"),
+    device: visit.facts.device,
+  });
   if (!opened.ok) return loginPage(visit, { name, next, ...refusal(opened.error) });
   // Whoever had this browser before is not logged in any more, and a planted cookie is worth nothing (session
   // fixation).
   if (visit.facts.session !== undefined) await visit.attempt("session.delete", { session: visit.facts.session });
-  return seeOther(visit, next, undefined, [keepSession(visit, opened.value.session, opened.value.expiresAt)]);
+  return seeOther(visit, next, undefined, keepSession(visit, opened.value));
 };
 
 const logOut = async (visit: Visit): Promise<Response> => {

@@ -12,24 +12,26 @@ const permissionsOf: Readonly<Record<string, string[]>> = {
 };
 
 export const gatewayHandlers = (cloud: Cloud): Handlers<"gateway"> => {
-  const session = (name: string) => ({
+  const session = (name: string, device: string | undefined) => ({
     user: { ...example.user, id: example.user.id satisfies UserId, name },
     session: cloud.logIn(name),
     expiresAt: timestamp(Date.now() + 3_600_000),
+    ...(device === undefined ? {} : { device: device || `device.${name}` }),
   });
   return {
     "setup.get": () => ({ needed: cloud.people.size === 0 }),
     "setup.link": () => ({ url: "http://portal.test/setup?secret=right", secret: "right", expiresAt: now() }),
-    "setup.create": ({ name, password, secret }) => {
+    "setup.create": ({ name, password, secret, device }) => {
       if (cloud.people.size > 0) throw new NanoError("setup-done", "There is an administrator already");
       if (secret !== "right") throw new NanoError("setup-link-invalid", "The setup link is not valid");
       cloud.people.set(name, password);
-      return session(name);
+      return session(name, device);
     },
-    "session.create": ({ name, password }, { clientAddress }) => {
+    "session.create": ({ name, password, device }, { clientAddress }) => {
       cloud.loginsFrom.push(clientAddress);
+      cloud.loginsWith.push(device);
       if (cloud.people.get(name) !== password) throw new NanoError("login-failed", "Unknown name or wrong password");
-      return session(name);
+      return session(name, device);
     },
     "session.get": (_, { actor }) => ({
       kind: actor.kind,

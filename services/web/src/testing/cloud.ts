@@ -72,6 +72,8 @@ export class Cloud {
   readonly pools = new Map<string, Pool>();
   /** Where each attempt to log in came from, as the portal said. */
   readonly loginsFrom: (string | undefined)[] = [];
+  /** The device cookies that came with attempts to log in. */
+  readonly loginsWith: (string | undefined)[] = [];
   readonly cells = new Map<string, Cell>();
   readonly forgotten = new Map<string, ForgottenCell>();
   readonly instances = new Map<string, Instance>();
