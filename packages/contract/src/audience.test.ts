@@ -42,6 +42,18 @@ test("a token's events are its owner's, a session's its person's", () => {
   expect(hears(user("bob", ["user.read"]), session)).toBe(true);
 });
 
+test("a task's events are for who asked for it, and for who may read its instance", () => {
+  const task = { name: "task.changed", id: "t-1", data: { name: "web-1", owner: "id-eve" } };
+  expect(hears(user("eve", ["event.read", "task.read"]), task)).toBe(true);
+  expect(hears(user("bob", ["event.read", "task.read"]), task)).toBe(false);
+  expect(hears(user("bob", ["event.read", "task.read", "instance.read"]), task)).toBe(true);
+  expect(hears(user("eve", ["event.read", "instance.read"]), task)).toBe(false);
+  // One of before says not whose it is.
+  const old = { ...task, data: { name: "web-1" } };
+  expect(hears(user("eve", ["event.read", "task.read"]), old)).toBe(false);
+  expect(hears(user("root", ["*"]), old)).toBe(true);
+});
+
 test("nobody hears of a kind of thing without the permission to read it", () => {
   const nobody = user("nobody", ["event.read"]);
   for (const name of Object.keys(eventDefinitions) as EventName[])

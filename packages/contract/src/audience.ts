@@ -1,7 +1,7 @@
 /**
- * Who sees what: the one function that decides it for files (`sees`), and for events (`hears`). Whatever passes events
- * on asks it for each reader, so that a stream shows nothing of a thing that its reader could not read from the thing's
- * owner.
+ * Who sees what: the functions that decide it for files (`sees`), tasks (`seesTask`) and events (`hears`). Whatever
+ * passes events on asks for each reader, so that a stream shows nothing of a thing that its reader could not read from
+ * the thing's owner.
  */
 import { type Actor, groupOf, isPermission, mayDo } from "./actor.ts";
 import type { NanoEvent } from "./events.ts";
@@ -24,6 +24,19 @@ export const sees = (actor: Actor, kind: FileKind, { owner, group, visibility }:
   return visibility === "group" && group === groupOf(actor);
 };
 
+/** Whose a task is: the id of the actor that asked for it. */
+export const ownsTask = (actor: Actor, owner: unknown): boolean => actor.kind !== "anonymous" && actor.id === owner;
+
+/** Whether they see the tasks of others: all tasks are of instances. */
+export const seesAllTasks = (actor: Actor): boolean => mayDo(actor, "instance.read");
+
+/** Whether a task is there for them: it is their own, or they may read the instance it concerns. */
+export const seesTask = (actor: Actor, owner: unknown): boolean => ownsTask(actor, owner) || seesAllTasks(actor);
+
+/** Whether they are told of the image a task makes: it begins as private to who asked for it. */
+export const seesImageOfTask = (actor: Actor, owner: unknown): boolean =>
+  ownsTask(actor, owner) || managesFiles(actor, "image");
+
 /** An event, or what a newer peer says is one. */
 type Heard = Pick<NanoEvent, "id" | "data"> & { readonly name: string };
 
@@ -35,6 +48,8 @@ export const hears = (actor: Actor, { name, id, data }: Heard): boolean => {
     case "image":
     case "media":
       return mayDo(actor, `${resource}.read`) && sees(actor, resource, data);
+    case "task":
+      return mayDo(actor, "task.read") && seesTask(actor, data.owner);
     case "session":
       return id === actor.id || mayDo(actor, "user.read");
     case "token":

@@ -83,6 +83,7 @@ export const exportSaga = (deps: Pick<InstanceDeps, "ask" | "bus">): Saga => {
       {
         name: "register",
         title: ({ name }) => `Register the image ${name}`,
+        plainTitle: "Register the image",
         do: async ({ state, actor, requestId }) => {
           const { image: id, name, description, tags, source, group } = state;
           const whose = { owner: actor.name, ...(group === undefined ? {} : { group }) };

@@ -6,6 +6,8 @@ import {
   type Actor,
   bodyForPeople,
   type Clock,
+  type ErrorBody,
+  errorDefinitions,
   type Log,
   NanoError,
   type OperationName,
@@ -14,6 +16,7 @@ import {
   type TaskState,
   timestamp,
 } from "@nano/contract";
+import { seesImageOfTask } from "@nano/contract/audience";
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
 import type { Journal, Write } from "../events/journal.ts";
@@ -191,6 +194,20 @@ export class TaskEngine {
     };
   }
 
+  /** The task, as far as they may know of it: without the image it makes, if that is somebody else's. */
+  viewFor(actor: Actor, stored: StoredTask): Task {
+    const task = this.view(stored);
+    const saga = this.#sagas.get(stored.operation);
+    if (!saga?.result || seesImageOfTask(actor, stored.actor.id)) return task;
+    const { result: _result, error: _error, obstacle: _obstacle, ...rest } = task;
+    const plain = new Map(saga.steps.map(({ name, plainTitle }) => [name, plainTitle]));
+    return {
+      ...rest,
+      steps: rest.steps.map((step) => ({ ...step, title: plain.get(step.name) ?? step.title })),
+      ...(stored.error ? { error: wordless(stored.error) } : {}),
+    };
+  }
+
   /**
    * Writes down that the way back is wanted; call `interrupt` when that is committed. One that was cancelled already
    * stays so, whether or not it has ended.
@@ -338,6 +355,13 @@ export class TaskEngine {
   }
 }
 
+/** An error's code, in words that name nothing. */
+const wordless = ({ code }: ErrorBody): ErrorBody => ({
+  code,
+  message: "It failed",
+  remedy: errorDefinitions[code].remedy,
+});
+
 const whyNotCancellable = (state: TaskState): string => {
   if (hasEnded(state)) return `it is ${state}`;
   return state === "unwinding" ? "it failed, and is being undone" : "there is no way back from where it is";
@@ -350,4 +374,5 @@ export const factsOf = (task: Task): Record<string, string | number | boolean> =
   name: task.resource.name,
   state: task.state,
   progress: task.progress,
+  owner: task.actor.id,
 });

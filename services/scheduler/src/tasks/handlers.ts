@@ -1,6 +1,7 @@
-/** Tasks as people see them. */
+/** Tasks as people see them: what is not for them is not there. */
 import type { Handlers } from "@nano/bus";
-import { NanoError, type TaskId } from "@nano/contract";
+import { type Actor, NanoError, type TaskId } from "@nano/contract";
+import { seesAllTasks, seesTask } from "@nano/contract/audience";
 import type { Kysely } from "kysely";
 import type { Database } from "../database.ts";
 import type { Cause, Journal, Write } from "../events/journal.ts";
@@ -17,30 +18,33 @@ export function taskHandlers(deps: {
   giveUp: (trx: Write, task: StoredTask, cause: Cause) => Promise<TaskId[]>;
 }): Pick<Handlers<"scheduler">, TaskOperations> {
   const { db, journal, engine } = deps;
-  const requireTask = async (id: TaskId, on: Kysely<Database> = db) => {
+  /** @throws NanoError `task-not-found`: it is not there, or not for them */
+  const requireTask = async (id: TaskId, actor: Actor, on: Kysely<Database> = db): Promise<StoredTask> => {
     const task = await findTask(on, id);
-    if (!task) throw new NanoError("task-not-found", `There is no task ${id}`, { details: { id } });
-    return engine.view(task);
+    if (!task || !seesTask(actor, task.actor.id))
+      throw new NanoError("task-not-found", `There is no task ${id}`, { details: { id } });
+    return task;
   };
   return {
-    "task.list": async (query) => {
-      const page = await listTasks(db, query);
-      return { ...page, items: page.items.map((task) => engine.view(task)) };
+    "task.list": async (query, { actor }) => {
+      const page = await listTasks(db, seesAllTasks(actor) ? query : { ...query, owner: actor.id });
+      return { ...page, items: page.items.map((task) => engine.viewFor(actor, task)) };
     },
-    "task.get": async ({ id, waitSeconds = 0 }) => {
-      const task = await requireTask(id);
-      if (waitSeconds === 0 || task.endedAt !== undefined) return task;
+    "task.get": async ({ id, waitSeconds = 0 }, { actor }) => {
+      const task = await requireTask(id, actor);
+      if (waitSeconds === 0 || task.endedAt !== null) return engine.viewFor(actor, task);
       await engine.ended(id, waitSeconds * 1_000);
-      return requireTask(id);
+      return engine.viewFor(actor, await requireTask(id, actor));
     },
     "task.cancel": async ({ id }, context) => {
       const request = { key: context.idempotencyKey, actor: context.actor.id, operation: "task.cancel", input: { id } };
       let ended: TaskId[] | undefined;
       const answer = await journal.writeOnce(request, async (trx) => {
-        const task = await findTask(trx, id);
-        if (!task || !engine.isStuck(task)) return engine.view(await engine.markCancelled(trx, id));
+        const { actor } = context;
+        const task = await requireTask(id, actor, trx);
+        if (!engine.isStuck(task)) return engine.viewFor(actor, await engine.markCancelled(trx, id));
         ended = await deps.giveUp(trx, task, context);
-        return requireTask(id, trx);
+        return engine.viewFor(actor, await requireTask(id, actor, trx));
       });
       if (ended) engine.dismiss(ended);
       else engine.interrupt(id);

@@ -44,6 +44,8 @@ export interface StepDefinition<State> {
   /** Stable: it is stored, shown and named by failpoints. */
   readonly name: string;
   title(state: State): string;
+  /** Instead of the title, for who may not know of the image that the task makes. */
+  readonly plainTitle?: string;
   /** Whether a task that begins with this state has this step; always by default. */
   when?(state: State): boolean;
   do(run: StepRun<State>): Promise<void>;

@@ -240,6 +240,8 @@ export interface TaskQuery extends PageQuery {
   readonly state?: TaskState;
   readonly active?: boolean;
   readonly resource?: string;
+  /** Only those that this actor has asked for. */
+  readonly owner?: string;
 }
 
 export const listTasks = async (db: Kysely<Database>, query: TaskQuery): Promise<Page<StoredTask>> => {
@@ -247,6 +249,7 @@ export const listTasks = async (db: Kysely<Database>, query: TaskQuery): Promise
   if (query.state !== undefined) rows = rows.where("state", "=", query.state);
   if (query.active !== undefined) rows = rows.where("state", query.active ? "in" : "not in", [...activeStates]);
   if (query.resource !== undefined) rows = rows.where("resource_id", "=", query.resource);
+  if (query.owner !== undefined) rows = rows.where("actor_id", "=", query.owner);
   return pageOf({
     query,
     count: () => rows.select((e) => e.fn.countAll<number>().as("n")).executeTakeFirstOrThrow(),
