@@ -64,6 +64,13 @@ describe.skipIf(!full)("a Debian guest", () => {
       patience / 1_000,
     );
   };
+  const stopStart = async (between: () => Promise<unknown> = async () => {}): Promise<void> => {
+    await cloud.done(await cloud.api("instance.stop", { id }));
+    await until("it is off", get, ({ state }) => state === "stopped", patience / 1_000);
+    await between();
+    await cloud.done(await cloud.api("instance.start", { id }));
+    await booted();
+  };
   /** Somebody without rights becomes the user by telling the password, as a person at a console does. */
   const logsIn = async (user: string, secret: string): Promise<boolean> =>
     (await inside(`printf '%s\\n' '${secret}' | runuser -u nobody -- su ${user} -c id`)).code === 0;
@@ -218,6 +225,51 @@ describe.skipIf(!full)("a Debian guest", () => {
   );
 
   test(
+    "keeps the names and addresses of its interfaces over stops and starts, whichever were added or removed meanwhile",
+    async () => {
+      const macOf = async (nic: string) => (await get()).nics.find(({ name }) => name === nic)?.mac ?? "";
+      const linkOf = async (nic: string) => (await said(`ip -o link | grep ${await macOf(nic)}`)).split(": ")[1];
+      const addressOf = (link: string) => said(`ip -o -4 addr show dev ${link}`);
+      const names = async () => (await get()).nics.map(({ name }) => name);
+      const nameServer = () => said("grep -m 1 ^nameserver /etc/resolv.conf");
+      begin("two stops and starts");
+      // One was added while it ran, in the test before; the next while it is off.
+      await stopStart(async () => cloud.done(await cloud.api("nic.add", { id })));
+      expect(await names()).toEqual(["nic-1", "nic-2", "nic-3"]);
+      for (const [nic, link] of [
+        ["nic-1", "eth0"],
+        ["nic-2", "eth1"],
+        ["nic-3", "eth2"],
+      ] as const) {
+        expect([nic, await linkOf(nic)]).toEqual([nic, link]);
+        await until(
+          `${link} has an address`,
+          () => addressOf(link),
+          (text) => text.includes("inet "),
+          120,
+        );
+      }
+      expect(await nameServer()).toBe("nameserver 192.0.2.53");
+      // What is behind a removed one keeps its name.
+      await stopStart(async () => cloud.done(await cloud.api("nic.remove", { id, nic: "nic-2" })));
+      expect(await names()).toEqual(["nic-1", "nic-3"]);
+      expect(await linkOf("nic-1")).toBe("eth0");
+      expect(await linkOf("nic-3")).toBe("eth2");
+      for (const link of ["eth0", "eth2"])
+        await until(
+          `${link} has an address`,
+          () => addressOf(link),
+          (text) => text.includes("inet "),
+          120,
+        );
+      expect(await said("ip -o link")).not.toContain("eth1");
+      expect(await nameServer()).toBe("nameserver 192.0.2.53");
+      took("two stops and starts");
+    },
+    patience,
+  );
+
+  test(
     "takes a new password while it runs, and refuses one for nobody",
     async () => {
       const { user, generatedPassword = "" } = await cloud.api("instance.set-password", { id });
@@ -283,6 +335,13 @@ describe.skipIf(!full)("a Debian guest", () => {
       expect(await said("cat /etc/ssh/ssh_host_ed25519_key.pub")).not.toBe(identity.keys);
       expect(await said("cat /etc/hosts")).not.toContain("debian-1");
       expect(await said("cat /etc/hosts")).toContain("debian-2");
+      // It stays that machine, and with one more interface its static address and name server do, too.
+      const own = await said("cat /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub");
+      await stopStart(async () => cloud.done(await cloud.api("nic.add", { id })));
+      expect(await said("cat /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub")).toBe(own);
+      expect(await said("ip -o -4 addr show dev eth0")).toContain("inet 10.0.2.77/24");
+      expect(await said("grep -m 1 ^nameserver /etc/resolv.conf")).toBe("nameserver 10.0.2.3");
+      expect(await said("grep ^127.0.1.1 /etc/hosts")).toContain("debian-2");
       await said("echo the clone was here > /opt/data/note; sync");
       await cloud.done(await cloud.api("instance.stop", { id, force: true }));
       await cloud.done(await cloud.api("instance.delete", { id }));

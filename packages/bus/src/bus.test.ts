@@ -115,6 +115,10 @@ describe("asking", () => {
   test.each([
     ["not JSON", "{", "malformed-request"],
     ["an array", "[]", "malformed-request"],
+    ["a field twice", '{"name":"a","name":"b"}', "malformed-request"],
+    ["a field twice, further in", '{"name":{"a":1,"\\u0061":2}}', "malformed-request"],
+    ["half of a surrogate pair", '{"name":"\\ud800"}', "malformed-request"],
+    ["half of a surrogate pair in a field's name", '{"\\udc00":"a"}', "malformed-request"],
     ["not UTF-8", new Uint8Array([0xff, 0xfe]), "malformed-request"],
     ["too deep", `{"a":${"[".repeat(100)}`, "malformed-request"],
     ["an unknown field", '{"surprise":1}', "invalid-input"],

@@ -149,6 +149,10 @@ describe.each(bound)("%s", (name, rest) => {
       await problem(await world.json(rest.method, path, "{"), "malformed-request");
       await problem(await world.json(rest.method, path, "[]"), "malformed-request");
       await problem(await world.json(rest.method, path, `{"a":${"[".repeat(1_000)}`), "malformed-request");
+      await problem(await world.json(rest.method, path, '{"a":1,"\\u0061":2}'), "malformed-request");
+      await problem(await world.json(rest.method, path, '{"a":[{"b":1,"b":2}]}'), "malformed-request");
+      await problem(await world.json(rest.method, path, '{"a":"\\ud800"}'), "malformed-request");
+      await problem(await world.json(rest.method, path, '{"\\udc00x":1}'), "malformed-request");
       const tooLong = "x".repeat(maxRequestBytes(operation));
       await problem(await world.json(rest.method, path, `{"a":"${tooLong}"}`), "payload-too-large");
       await problem(
