@@ -256,19 +256,19 @@ const Frame = ({ visit, options, children }: { visit: Visit; options: PageOption
 
 const Bare = ({ visit, options, children }: { visit: Visit; options: PageOptions; children?: Children }) => (
   <div id="page" class="bare">
-    <div class="bare-head">
+    <header class="bare-head">
       <a href={to.dashboard} class="brand">
         <Mark />
         <span class="brand-name">Nano</span>
       </a>
       <Preferences visit={visit} />
-    </div>
+    </header>
     <main id="main" class={options.wide ? "bare-main bare-wide" : "bare-main"} tabindex={-1}>
       {children}
     </main>
-    <p class="bare-foot" safe>
+    <footer class="bare-foot" safe>
       {`Nano ${visit.facts.config.version}`}
-    </p>
+    </footer>
   </div>
 );
 
