@@ -30,9 +30,15 @@ test.skipIf(!existsSync(executablePath))(
       await page.goto(`${world.base}/instances/${id}/console`);
       await page.waitForSelector(connected);
       await page.click('[data-console="paste"]');
-      await page.fill("#paste-text", "z@Y");
       await page.selectOption('[name="layout"]', "de");
+      await page.fill("#paste-text", "a数b€語");
       await page.click('[data-console="paste-form"] button');
+      const said = await page.textContent('[data-console="paste-problem"]');
+      expect(said).toContain("Not on this keyboard: 数");
+      expect(said).toContain("語");
+      await page.fill("#paste-text", "z@Y");
+      await page.click('[data-console="paste-form"] button');
+      // Of the text that could not be typed whole, nothing was typed.
       expect(await pressed(5)).toEqual([0x7a, 0xffea, 0x40, 0xffe1, 0x59]);
       await page.click('[data-console="keyboard"]');
       expect(await page.evaluate("document.activeElement.dataset.console")).toBe("keyboard-input");
