@@ -45,7 +45,7 @@ const portionMax = 500;
 const expiresMs = 2_000;
 
 /** Pages looked through for one that somebody may hear something of; of full ones of large events, fewer. */
-const maxPages = 20;
+const maxPages = 10;
 const maxLargePages = 4;
 
 /** @throws NanoError `history-gone` when what follows `after` is no longer kept */
@@ -78,14 +78,15 @@ export const readPastEvents = async (connection: NatsConnection, query: PastQuer
   const keep = forwards ? "first" : "last";
   const found: SequencedEvent[] = [];
   let { after, before } = rest;
-  for (let looked = 0; ; ) {
+  // Where little is heard, more is looked through at once.
+  for (let looked = 0, stretch = limit; ; stretch = Math.max(limit, Math.min(portionMax, stretch * 4))) {
     const { items, first, last, more } = await readAll(connection, {
       ...rest,
-      limit,
+      limit: stretch,
       ...(after === undefined ? {} : { after }),
       ...(before === undefined ? {} : { before }),
     });
-    looked += more && items.length < limit ? maxPages / maxLargePages : 1;
+    looked += more && items.length < stretch ? maxPages / maxLargePages : 1;
     const may = await Promise.all(items.map(isHeard));
     const heard = items.filter((_, i) => may[i]);
     if (forwards) found.push(...heard);
@@ -120,18 +121,25 @@ const readAll = async (connection: NatsConnection, query: PastQuery): Promise<Po
   if (state.messages === 0) return { items: [], first, last, more: false };
   // Of large events a page carries few: no more of them are read than it may need.
   const portion = Math.min(portionMax, Math.ceil((2 * pageCharacters * state.messages) / Math.max(1, state.bytes)));
-  const read = async (from: number, keep: Range["keep"]) => {
-    const all = await readRange(connection, manager, { from, before, id, limit, keep, portion });
+  const range = { id, limit, portion };
+  const pageOf = (all: readonly SequencedEvent[], keep: Range["keep"]): Portion => {
     const items = carried(all, limit, keep);
     return { items, first, last, more: all.length >= limit || items.length < all.length };
   };
-  if (after !== undefined) return read(Math.max(first, after + 1), "first");
-  // One resource has a few hundred events of each kind at most: all are read. Of everybody's, a stretch that holds
-  // enough of them: some sequences are gone.
-  for (let stretch = id === undefined ? Math.min(limit, portion) : Number.POSITIVE_INFINITY; ; stretch *= 8) {
-    const from = Math.max(first, before - stretch);
-    const page = await read(from, "last");
+  if (after !== undefined) {
+    const from = Math.max(first, after + 1);
+    return pageOf(await readRange(connection, manager, { ...range, from, before, keep: "first" }), "first");
+  }
+  // One resource has a few hundred events of each kind at most: all are read. Of everybody's, one stretch before the
+  // other until they are enough: some sequences are gone.
+  const all: SequencedEvent[] = [];
+  let stretch = id === undefined ? Math.min(limit, portion) : Number.POSITIVE_INFINITY;
+  for (let end = before; ; stretch *= 2) {
+    const from = Math.max(first, end - stretch);
+    all.unshift(...(await readRange(connection, manager, { ...range, from, before: end, keep: "last" })));
+    const page = pageOf(all, "last");
     if (page.more || from <= first) return page;
+    end = from;
   }
 };
 

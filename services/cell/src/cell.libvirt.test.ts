@@ -155,7 +155,8 @@ describe("the main job on one cell", () => {
       const { base64 } = await zone.bus.callCell(cell, "cell.instance.screen", { id: spec.id });
       expect(isPng(Buffer.from(base64, "base64"))).toBe(true);
       const stopping = await zone.bus.callCell(cell, "cell.instance.stop", { ...ref(spec), force: false });
-      expect(stopping.state).toBe("stopping");
+      // A guest this small may be off before it is asked how it is.
+      expect(["stopping", "stopped"]).toContain(stopping.state);
       await until(async () => (await stateOf(spec)) === "stopped");
       // Told without being asked, too.
       await until(() =>
