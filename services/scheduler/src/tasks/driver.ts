@@ -345,12 +345,14 @@ export class Driver {
   async #waitToRetry(task: StoredTask, error: NanoError, failures: number): Promise<void> {
     const { log } = this.#around;
     const obstacle = forPeople(error.message);
+    // Before anything is awaited: a cancel, or a cell that is back, is heard from now on.
+    const paused = this.#pause(failures);
     if (task.obstacle !== obstacle) {
       task.obstacle = obstacle;
       log.warn("A task does not get on; trying again", { ...this.#facts(task), details: error.details, error });
       await this.#save(task);
     }
-    await this.#pause(failures);
+    await paused;
   }
 
   async #pause(failures: number): Promise<void> {
@@ -361,7 +363,7 @@ export class Driver {
     if (this.#stopping) resolve();
     await promise;
     clearTimeout(timer);
-    this.#wake = () => {};
+    if (this.#wake === resolve) this.#wake = () => {};
   }
 
   /** Changes the current step's state in memory; `#save` writes it. */
