@@ -1,4 +1,4 @@
-/** Whoever gives up a turn takes nobody else's. */
+/** Giving up a turn takes nobody else's. */
 import { expect, test } from "bun:test";
 import { createTurns } from "./turns.ts";
 

@@ -21,7 +21,7 @@ export const createTurns = (atOnce: number) => {
       const asked = { owner, go: turn.resolve };
       const giveUp = () => {
         const place = waiting.indexOf(asked);
-        // It may have just been given its turn: then that is for whoever asked to end.
+        // It may have just been given its turn: then that is given back by the caller.
         if (place === -1) return;
         waiting.splice(place, 1);
         turn.reject(signal.reason);

@@ -9,10 +9,10 @@ import type { Facts, FormatLimits } from "../formats/format.ts";
 import type { PackingName } from "../formats/packed.ts";
 import { qcow2 } from "../formats/qcow2-tables.ts";
 import type { FileRow } from "../records/store.ts";
+import { createTurns } from "../turns.ts";
 import type { Space } from "../uploads/space.ts";
 import { convert } from "./convert.ts";
 import { requireOpens } from "./probe.ts";
-import { createTurns } from "./turns.ts";
 import { unpack } from "./unpack.ts";
 
 export interface ConversionsOptions {

@@ -26,7 +26,7 @@ const isIn = (address: ipaddr.IPv4 | ipaddr.IPv6, network: Network): boolean => 
 
 /** Public by their numbers, and not by what they mean. */
 const neverPublic: readonly Network[] = [
-  // IPv4-compatible IPv6 (RFC 4291 §2.5.5.1): ::127.0.0.1 is this machine to whoever still reads them.
+  // IPv4-compatible IPv6 (RFC 4291 §2.5.5.1): ::127.0.0.1 is this machine where they are still read.
   "::/96",
   // Reserved for discarding (RFC 9780).
   "100:0:0:1::/64",

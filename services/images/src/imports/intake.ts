@@ -5,6 +5,7 @@
 import { bodyForPeople, type Clock, type Log, NanoError } from "@nano/contract";
 import type { Kysely } from "kysely";
 import { type FileRow, findFile, type ImagesDatabase, markFailed } from "../records/store.ts";
+import { createTurns } from "../turns.ts";
 import type { Uploads } from "../uploads/uploads.ts";
 import type { Download } from "./download.ts";
 import { expectBytes } from "./rows.ts";
@@ -35,9 +36,8 @@ export interface Intake {
 }
 
 export const createIntake = ({ db, uploads, clock, log, onCommit, atMost }: IntakeOptions): Intake => {
-  const waiting: Job[] = [];
-  const running = new Map<Promise<void>, string>();
-  const atMostEach = Math.ceil(atMost / 2);
+  const turns = createTurns(atMost);
+  const working = new Set<Promise<void>>();
   const cancelling = new Map<string, AbortController>();
   const stopping = new AbortController();
 
@@ -56,9 +56,11 @@ export const createIntake = ({ db, uploads, clock, log, onCommit, atMost }: Inta
   const work = async ({ row, open, ended }: Job): Promise<void> => {
     const cancel = new AbortController();
     cancelling.set(row.id, cancel);
+    const signal = AbortSignal.any([stopping.signal, cancel.signal]);
     try {
+      await using _turn = await turns.take(signal, row.owner);
       if (!(await findFile(db, row.kind, row.id))) throw new NanoError("cancelled", "The record was deleted");
-      const { bytes, body } = await open(AbortSignal.any([stopping.signal, cancel.signal]));
+      const { bytes, body } = await open(signal);
       if (bytes !== undefined) await expectBytes(db, row, bytes);
       const claims = { purpose: "upload", ...pick(row), expiresAt: Number.MAX_SAFE_INTEGER } as const;
       const ready = await uploads.accept(claims, body, { exactly: bytes, fetched: true, onReceived: () => {} });
@@ -74,33 +76,17 @@ export const createIntake = ({ db, uploads, clock, log, onCommit, atMost }: Inta
     }
   };
 
-  const mayRun = (owner: string): boolean => [...running.values()].filter((each) => each === owner).length < atMostEach;
-
-  const next = (): void => {
-    while (running.size < atMost && !stopping.signal.aborted) {
-      const index = waiting.findIndex(({ row }) => mayRun(row.owner));
-      const [job] = index === -1 ? [] : waiting.splice(index, 1);
-      if (!job) return;
-      const done: Promise<void> = work(job)
-        .catch((error) => log.error("Could not record what became of a file", { id: job.row.id, error }))
-        .finally(() => {
-          running.delete(done);
-          next();
-        });
-      running.set(done, job.row.owner);
-    }
-  };
-
   return {
     take(job) {
-      waiting.push(job);
-      next();
+      const done: Promise<void> = work(job)
+        .catch((error) => log.error("Could not record what became of a file", { id: job.row.id, error }))
+        .finally(() => working.delete(done));
+      working.add(done);
     },
     cancel: (id, reason) => cancelling.get(id)?.abort(reason),
     async stop() {
       stopping.abort(new NanoError("unavailable", "The images service stops"));
-      waiting.length = 0;
-      await Promise.all(running.keys());
+      await Promise.all(working);
     },
   };
 };

@@ -32,11 +32,12 @@ import type { Kysely } from "kysely";
 import type { BlobStore, StoredBlob } from "../blobs/blobs.ts";
 import { asSha256 } from "../blobs/sha256.ts";
 import type { Conversions } from "../convert/conversions.ts";
-import { createTurns } from "../convert/turns.ts";
 import type { FormatLimits } from "../formats/format.ts";
 import { createMutex, type Mutex } from "../mutex.ts";
+import { overloaded } from "../overloaded.ts";
 import { notFound, requireOwned } from "../records/access.ts";
 import { type FileRow, findFile, type ImagesDatabase, isReferred } from "../records/store.ts";
+import { createTurns } from "../turns.ts";
 import type { Reservation, Space } from "../uploads/space.ts";
 import { isFullLength } from "./formats.ts";
 import { type Made, make } from "./make.ts";
@@ -117,9 +118,6 @@ interface Job {
   percent: number;
   ended: Promise<void>;
 }
-
-/** When a place may be free again. */
-const retryAfterSeconds = 10;
 
 const remedies: Readonly<Record<string, string>> = {
   "conversion-failed":
@@ -291,12 +289,11 @@ export const createRenditions = (options: RenditionsOptions): Renditions => {
   const requirePlace = (askedBy: string): void => {
     const own = [...jobs.values()].filter((job) => job.askedBy === askedBy).length;
     if (own < limits.maxRenditionsEach && jobs.size < limits.maxRenditionsAsked) return;
-    throw new NanoError(
-      "overloaded",
+    throw overloaded(
       own >= limits.maxRenditionsEach
         ? `${own} images are being converted for you, or wait for it`
         : `${jobs.size} images are being converted for downloads, or wait for it`,
-      { details: { retryAfterSeconds }, remedy: "Wait until one of them is ready, then repeat." },
+      "Wait until one of them is ready, then repeat.",
     );
   };
 

@@ -71,7 +71,8 @@ export interface Resumable {
   announce(claims: UploadClaims, length: number): Promise<UploadStatus>;
   /**
    * Takes more of the file. With its last byte it is checked and stored before this returns.
-   * @throws NanoError `overloaded`; `upload-offset` when it does not begin where the last one ended, and what a whole upload is refused for; {@link BodyDamaged}
+   * @throws NanoError `overloaded`; `upload-offset` when it does not begin where the last one ended, and what a whole
+   *   upload is refused for; {@link BodyDamaged}
    */
   append(claims: UploadClaims, append: Append): Promise<UploadStatus>;
   /** Throws away what arrived; the record says that the upload was cancelled. */

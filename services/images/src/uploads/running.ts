@@ -4,6 +4,7 @@
  * client that comes back.
  */
 import { type Clock, NanoError } from "@nano/contract";
+import { overloaded } from "../overloaded.ts";
 
 /** One request that fills one record. */
 export interface Run {
@@ -63,9 +64,6 @@ interface Entry {
   heardAt: number;
 }
 
-/** When a place may be free again. */
-const retryAfterSeconds = 10;
-
 export const createRunning = ({ clock, maxUploads, maxUploadsEach, ...options }: RunningOptions): Running => {
   const entries = new Map<string, Entry>();
   let stopping = false;
@@ -73,12 +71,11 @@ export const createRunning = ({ clock, maxUploads, maxUploadsEach, ...options }:
     const admitted = [...entries.values()].filter((each) => each !== entry && each.owner !== undefined);
     const own = admitted.filter((each) => each.owner === owner).length;
     if (own >= maxUploadsEach || admitted.length >= maxUploads)
-      throw new NanoError(
-        "overloaded",
+      throw overloaded(
         own >= maxUploadsEach
           ? `${own} uploads of ${owner} are running already`
           : `${admitted.length} uploads are running already`,
-        { details: { retryAfterSeconds }, remedy: "Wait until one of them has ended, then repeat." },
+        "Wait until one of them has ended, then repeat.",
       );
     entry.owner = owner;
   };
