@@ -10,7 +10,7 @@ import { operations } from "./table.ts";
  * request's, task's or record's id.
  */
 
-/** The usual directories of a host: one of them is a path by itself. Elsewhere a path has two names, or an extension. */
+/** The usual directories of a host: each is a path by itself. Elsewhere a path has two names, or an extension. */
 const roots: ReadonlySet<string> = new Set(
   "bin boot dev etc export home lib lib32 lib64 libx32 lost+found media mnt nix opt private proc root run sbin snap srv storage sys tmp usr var volume volumes work data pool pools vm".split(
     " ",

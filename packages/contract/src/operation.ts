@@ -82,7 +82,7 @@ export const cellErrors: readonly ErrorCode[] = ["stale-epoch", "hypervisor-fail
 /** Who somebody is and what they may do is no cell's to say; whether a reply fits is the reader's. */
 const notOfCells: ReadonlySet<ErrorCode> = new Set(["unauthenticated", "forbidden", "ticket-invalid", "bad-reply"]);
 
-/** Whether its owner may answer this. Services are this zone's own; a cell is somebody's host, and kept to the table. */
+/** Whether its owner may answer this. Services are this zone's own; a cell is somebody's host, kept to the table. */
 export const mayAnswer = ({ owner, errors }: Pick<Operation, "owner" | "errors">, code: ErrorCode): boolean =>
   owner !== "cell" || (!notOfCells.has(code) && [...commonErrors, ...cellErrors, ...errors].includes(code));
 

@@ -1,5 +1,4 @@
 /** The scheduler's database: the tables of each capability, and how they came to be. */
-
 import { type IdempotencyTable, idempotencyMigration, type OutboxTable, outboxMigration } from "@nano/store";
 import { type GivenFileTable, givenFileMigration } from "./cells/given.ts";
 import { type CellKeyTable, cellKeyMigration, forgottenNameMigration } from "./cells/keys.ts";

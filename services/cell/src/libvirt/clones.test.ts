@@ -164,7 +164,7 @@ describe("linked", () => {
       expect(written.froze).toBe(true);
       expect(await holds(written.clone, "system", 0x33, "512M")).toBe(true);
       expect(await holds(clone, "system", 0, "512M")).toBe(true);
-      // A clone is a source as well as any.
+      // A clone can be cloned, too.
       const second = await linked(written.clone);
       expect(second.froze).toBe(false);
       for (const each of [...clones, written.source, written.clone, second.clone]) await remove(each);

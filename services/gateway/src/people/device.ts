@@ -1,6 +1,6 @@
 /**
- * Device cookies, after OWASP's "Slow Down Online Guessing Attacks with Device Cookies": a browser in which a person has
- * logged in keeps a signed text, and its attempts at that person's name are counted apart from everyone else's. It
+ * Device cookies, after OWASP's "Slow Down Online Guessing Attacks with Device Cookies": a browser in which a person
+ * has logged in keeps a signed text, and its attempts at that person's name are counted apart from everyone else's. It
  * proves no identity: the password is asked for as before.
  *
  * Nothing is stored. The signature covers the person's id and the hash of the password, so the cookie is void when the

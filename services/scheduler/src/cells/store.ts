@@ -1,5 +1,4 @@
 /** The table `cells`: every cell that was ever discovered, as it last described itself. Nothing else touches it. */
-
 import { Abilities, Cell, type CellId, fits, Host, type PoolName, shortened, type Timestamp } from "@nano/contract";
 import { prepared } from "@nano/store";
 import type { Kysely } from "kysely";

@@ -2,9 +2,10 @@
  * What a domain is that a cell reports and that no record puts on that cell: a pure function.
  *
  * The rule above all others: nothing that may be somebody's running guest is ended because a record looks as if it
- * should not be there. Only two things prove that a copy is stale: a tombstone, or a newer epoch that this zone gave out
- * itself for another cell, which says that it has it. An epoch that only a cell claims proves nothing. Even then it has to be seen so twice, with time between (`strays.ts`). In any other case it is
- * shown, and a person decides.
+ * should not be there. Only two things prove that a copy is stale: a tombstone, or a newer epoch that this zone gave
+ * out itself for another cell, which says that it has the instance. An epoch that only a cell claims proves nothing.
+ * Even then it has to be seen so twice, with time between (`strays.ts`). In any other case it is shown, and a person
+ * decides.
  */
 import type { CellId, InstanceState, Observed, StrayReason } from "@nano/contract";
 import type { StoredInstance, Tombstone } from "./store.ts";

@@ -61,7 +61,7 @@ describe("a task is seen by", () => {
     expect((await world.call("task.get", { id: create.id, waitSeconds: 1 }, { actor: script })).id).toBe(create.id);
   });
 
-  test("who may read instances, whoever asked", async () => {
+  test("people who may read instances see every task", async () => {
     for (const actor of [reader, keeper, root]) expect(await listed(actor)).toEqual(all);
   });
 

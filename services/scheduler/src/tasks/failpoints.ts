@@ -6,8 +6,8 @@ import type { Failpoint } from "./saga.ts";
 const pattern = /^([a-z.]+):([a-z0-9-]+)(?:@(before|after|undo-before|undo-after))?:(kill|throw|hang)$/;
 
 /**
- * @param setting `NANO_FAIL`: `instance.create:define:kill`, or with the phase (`after` by default) `instance.create:define@undo-before:hang`;
- *   several separated by commas; or `@<file>`, which holds the same and is read whenever a step begins or ends, so that
+ * @param setting `NANO_FAIL`: `instance.create:define:kill`, or with the phase (`after` by default)
+ *   `instance.create:define@undo-before:hang`; several separated by commas; or `@<file>`, which holds the same and is read whenever a step begins or ends, so that
  *   it may change meanwhile
  * @throws TypeError when it cannot be read
  */
